@@ -1,0 +1,175 @@
+//! Names and shapes of the MongoDB collections, so that the crate that writes them and the crate that reads them agree.
+//!
+//! | collection | one document per | written |
+//! | --- | --- | --- |
+//! | [`EVENTS`] | stored event; `_id` is the event's id | in the batch's transaction |
+//! | [`OFFSETS`] | group, topic and partition: the position | in the batch's transaction, first |
+//! | [`ROLLUP_STATES`] | rollup, window, key and partition: a mergeable state | in the batch's transaction |
+//! | [`DEAD_LETTERS`] | record that could not be used | in the batch's transaction |
+//! | [`ROLLUP_CATALOG`] | rollup: its columns, definition and publishing | at start, and by the publisher |
+//! | the rollup's name | window and key: a flat row | by the publisher |
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Stored events.
+pub const EVENTS: &str = "events";
+/// How far each partition is.
+pub const OFFSETS: &str = "offsets";
+/// Mergeable states per rollup, window, key and partition.
+pub const ROLLUP_STATES: &str = "rollup_states";
+/// Records that could not be used, with the reason.
+pub const DEAD_LETTERS: &str = "dead_letters";
+/// What each rollup is and how far it is published.
+pub const ROLLUP_CATALOG: &str = "rollup_catalog";
+
+/// The collections of the product; a rollup may not take one of these names.
+pub const RESERVED: [&str; 5] = [EVENTS, OFFSETS, ROLLUP_STATES, DEAD_LETTERS, ROLLUP_CATALOG];
+
+/// Names of the columns that every rollup has.
+pub mod column {
+    /// First instant of the window (inclusive).
+    pub const WINDOW_START: &str = "window_start";
+    /// End of the window (exclusive).
+    pub const WINDOW_END: &str = "window_end";
+    /// Place within the window, from 1; in rollups with `top`.
+    pub const RANK: &str = "rank";
+    /// Records that came after their window had closed; they are part of the row.
+    pub const LATE: &str = "late";
+    /// No more records are expected for this window.
+    pub const IS_FINAL: &str = "is_final";
+    /// Grows with each change of the row.
+    pub const REVISION: &str = "revision";
+    /// When the row was last published.
+    pub const UPDATED_AT: &str = "updated_at";
+}
+
+/// Where an event came from: `src` of a stored event.
+pub mod source {
+    /// The embedded document.
+    pub const FIELD: &str = "src";
+    /// Kafka partition (Int32).
+    pub const PARTITION: &str = "partition";
+    /// Kafka offset (Int64).
+    pub const OFFSET: &str = "offset";
+    /// Kafka timestamp (Date), absent where the record has none.
+    pub const TIMESTAMP: &str = "timestamp";
+}
+
+/// BSON type of a column: one type, or null.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ColumnType {
+    /// String.
+    String,
+    /// Int64.
+    Int,
+    /// Double.
+    Float,
+    /// Boolean.
+    Bool,
+    /// Date without a time of day: a BSON Date at 00:00 UTC.
+    Date,
+    /// An instant: a BSON Date in milliseconds.
+    Timestamp,
+    /// Array of strings; in events only, never in a rollup.
+    StringList,
+}
+
+/// What a column means, which decides how a reader may aggregate it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ColumnRole {
+    /// First instant of the window.
+    WindowStart,
+    /// End of the window, exclusive.
+    WindowEnd,
+    /// A grouping key.
+    Key,
+    /// Place within the window.
+    Rank,
+    /// A number of records; sums over rows are meaningful.
+    Count,
+    /// Sum of a measure; sums over rows are meaningful.
+    Sum,
+    /// Arithmetic mean of a measure.
+    Mean,
+    /// Sample standard deviation of a measure.
+    Stddev,
+    /// Smallest value of a measure.
+    Min,
+    /// Largest value of a measure.
+    Max,
+    /// A quantile of a measure.
+    Quantile,
+    /// Number of records with one value of a measure; sums over rows are meaningful.
+    Histogram,
+    /// Estimated number of distinct values.
+    Distinct,
+    /// Records that came late.
+    Late,
+    /// Whether the window is closed.
+    IsFinal,
+    /// The row's revision.
+    Revision,
+    /// When the row was published.
+    UpdatedAt,
+}
+
+/// One column of a rollup's table.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Column {
+    /// Name, unique in its table.
+    pub name: String,
+    /// Type of every value that is not null.
+    #[serde(rename = "type")]
+    pub kind: ColumnType,
+    /// Meaning.
+    pub role: ColumnRole,
+    /// The measured field, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub measure: Option<String>,
+}
+
+/// A rollup's document in [`ROLLUP_CATALOG`].
+///
+/// Readers take the names and types of the columns from here; `revision`, `published` and `lease` belong to the publisher.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CatalogEntry {
+    /// Name of the rollup and of its collection.
+    #[serde(rename = "_id")]
+    pub name: String,
+    /// The stream it belongs to.
+    pub stream: String,
+    /// Window as in the schema: `month`, `ten_day`, `15m`.
+    pub window: String,
+    /// IANA zone in which calendar windows begin.
+    pub time_zone: String,
+    /// Changes when states must be rebuilt.
+    pub definition_hash: String,
+    /// The table's columns, in order.
+    pub columns: Vec<Column>,
+    /// Last revision handed to a publisher.
+    #[serde(default)]
+    pub revision: i64,
+    /// Newest revision whose rows are all there: what an incremental reader may read up to.
+    #[serde(default)]
+    pub published_revision: i64,
+    /// Per partition: the position up to which its states are published.
+    #[serde(default)]
+    pub published: BTreeMap<String, i64>,
+}
+
+/// The `_id` of a position: `group/topic/partition`.
+///
+/// ```
+/// assert_eq!(model::layout::position_id("rushes", "reviews", 3), "rushes/reviews/3");
+/// ```
+pub fn position_id(group: &str, topic: &str, partition: i32) -> String {
+    format!("{group}/{topic}/{partition}")
+}
+
+/// The `_id` of a dead letter: `topic/partition/offset`, so that writing it twice is one letter.
+pub fn dead_letter_id(topic: &str, partition: i32, offset: i64) -> String {
+    format!("{topic}/{partition}/{offset}")
+}

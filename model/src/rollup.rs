@@ -1,0 +1,174 @@
+//! Rollups: which states an event changes, how a state is stored, and which row it becomes.
+//!
+//! A [`StateTable`] is one `GROUP BY`: a window, keys and what is aggregated. A [`Rollup`] is a published table over it; rollups that
+//! group alike share their states. A state table is named by its definition, so a changed definition is another table and never mixes
+//! with the old one's states.
+//!
+//! [`Facts`] reads what the states need from a *stored* event, so the worker and a rebuild run the same code.
+
+mod compile;
+mod facts;
+mod key;
+mod row;
+mod state;
+
+pub use compile::RollupError;
+pub use facts::{Facts, FactsError};
+pub use key::{Changes, KeyValue, StateKey};
+pub use row::{Row, Rows};
+pub use state::State;
+
+use crate::layout::{Column, ColumnType};
+use crate::schema::{Field, NumberRange};
+use crate::window::{Window, WindowSpec};
+
+/// The rollups of a stream with the states they need.
+#[derive(Debug, Clone, Default)]
+pub struct RollupPlan {
+    pub(crate) tables: Vec<StateTable>,
+    pub(crate) rollups: Vec<Rollup>,
+    pub(crate) slots: Vec<Slot>,
+}
+
+/// A value that states read from an event: its field, and what it is.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Slot {
+    pub(crate) field: Field,
+}
+
+/// One `GROUP BY` whose states are stored.
+#[derive(Debug, Clone)]
+pub struct StateTable {
+    pub(crate) id: String,
+    pub(crate) window: WindowSpec,
+    pub(crate) keys: Vec<usize>,
+    pub(crate) measures: Vec<Measure>,
+    pub(crate) distinct: Vec<DistinctCount>,
+}
+
+/// A measure of a state table.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Measure {
+    /// Name of the field.
+    pub name: String,
+    /// Name of the column that counts its values.
+    pub counted_as: String,
+    /// How it is aggregated.
+    pub kind: MeasureKind,
+    pub(crate) slot: usize,
+}
+
+/// A field of a state table whose distinct values are counted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DistinctCount {
+    /// Name of the field.
+    pub name: String,
+    pub(crate) slot: usize,
+}
+
+/// How a measure is aggregated.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum MeasureKind {
+    /// Exact counts of each value of a small range.
+    Histogram(NumberRange<i64>),
+    /// Moments of integers.
+    Int,
+    /// Moments of floating-point numbers.
+    Float,
+}
+
+/// A published table.
+#[derive(Debug, Clone)]
+pub struct Rollup {
+    pub(crate) name: String,
+    pub(crate) table: usize,
+    pub(crate) columns: Vec<row::OutputColumn>,
+    pub(crate) top: Option<Top>,
+}
+
+/// Only the first rows of each window are published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Top {
+    /// How many.
+    pub rows: usize,
+    /// Place, in the columns, of the one that orders them (largest first).
+    pub(crate) by: usize,
+}
+
+impl RollupPlan {
+    /// The published tables, in the order of the schema.
+    pub fn rollups(&self) -> &[Rollup] {
+        &self.rollups
+    }
+
+    /// The stored `GROUP BY`s.
+    pub fn tables(&self) -> &[StateTable] {
+        &self.tables
+    }
+
+    /// The rollup of that name with its place.
+    pub fn find(&self, name: &str) -> Option<&Rollup> {
+        self.rollups.iter().find(|rollup| rollup.name == name)
+    }
+}
+
+impl StateTable {
+    /// The definition in words, unique among the tables: `month/movie/rating` with the ranges that matter.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The windows.
+    pub fn window(&self) -> &WindowSpec {
+        &self.window
+    }
+
+    /// The measures.
+    pub fn measures(&self) -> &[Measure] {
+        &self.measures
+    }
+
+    /// Whether a state can be changed by adding to stored numbers, without reading it first.
+    pub fn is_additive(&self) -> bool {
+        self.distinct.is_empty()
+            && self.measures.iter().all(|measure| matches!(measure.kind, MeasureKind::Histogram(_)))
+    }
+
+    /// The window with this start label.
+    pub fn window_at(&self, start: i64) -> Window {
+        self.window.at_start(start)
+    }
+}
+
+impl Rollup {
+    /// Name of the table and of its collection.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The place, in [`RollupPlan::tables`], of the states it is made of.
+    pub fn table(&self) -> usize {
+        self.table
+    }
+
+    /// The rule for publishing only the first rows of a window.
+    pub fn top(&self) -> Option<&Top> {
+        self.top.as_ref()
+    }
+
+    /// The column that orders the rows of a window, where only the first are published.
+    pub fn ordered_by(&self) -> Option<&str> {
+        self.top.as_ref().map(|top| self.columns[top.by].column.name.as_str())
+    }
+
+    /// The columns of the table, in order.
+    pub fn columns(&self) -> Vec<Column> {
+        self.columns.iter().map(|column| column.column.clone()).collect()
+    }
+}
+
+impl Field {
+    pub(crate) fn is_number(&self) -> bool {
+        matches!(self.kind.column_type(), ColumnType::Int | ColumnType::Float)
+    }
+}

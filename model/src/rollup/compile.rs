@@ -1,0 +1,223 @@
+//! From the rules of the schema to state tables and rollups.
+
+use super::row::{Output, OutputColumn};
+use super::{DistinctCount, Measure, MeasureKind, Rollup, RollupPlan, Slot, StateTable, Top};
+use crate::layout::{Column, ColumnRole, ColumnType, RESERVED, column};
+use crate::schema::file::{RollupRule, TopRule};
+use crate::schema::{Field, FieldKind};
+use crate::state::Histogram;
+use crate::window::{Timeline, WindowKind, WindowSpec};
+
+/// A rollup that cannot be built.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{rollup}: {problem}")]
+pub struct RollupError {
+    /// Its name.
+    pub rollup: String,
+    /// What is wrong.
+    pub problem: String,
+}
+
+impl RollupPlan {
+    pub(crate) fn compile(
+        stream: &str,
+        rules: &[RollupRule],
+        fields: &[Field],
+        timeline: &Timeline,
+    ) -> Result<Self, RollupError> {
+        let mut plan = Self::default();
+        for rule in rules {
+            let fail = |problem: String| RollupError { rollup: rule.name.clone(), problem };
+            check_name(&rule.name).map_err(fail)?;
+            if plan.find(&rule.name).is_some() {
+                return Err(fail("two rollups have this name".into()));
+            }
+            let table = plan.table(rule, fields, timeline).map_err(fail)?;
+            let columns = columns(stream, rule, &plan, &plan.tables[table]);
+            check_columns(&columns).map_err(fail)?;
+            let top = rule.top.as_ref().map(|top| order(top, stream, &columns)).transpose().map_err(fail)?;
+            plan.rollups.push(Rollup { name: rule.name.clone(), table, columns, top });
+        }
+        Ok(plan)
+    }
+
+    /// The place of the state table of this rule; a new one where no rollup before groups alike.
+    fn table(&mut self, rule: &RollupRule, fields: &[Field], timeline: &Timeline) -> Result<usize, String> {
+        let kind = WindowKind::parse(&rule.window).map_err(|error| error.to_string())?;
+        let keys = rule.keys.iter().map(|name| self.slot(name, fields, Use::Key)).collect::<Result<Vec<_>, _>>()?;
+        let distinct = rule
+            .distinct
+            .iter()
+            .map(|name| Ok(DistinctCount { name: name.clone(), slot: self.slot(name, fields, Use::Distinct)? }))
+            .collect::<Result<Vec<_>, String>>()?;
+        let measures = rule.measures.iter().map(|name| self.measure(name, fields)).collect::<Result<Vec<_>, _>>()?;
+        let mut table =
+            StateTable { id: String::new(), window: WindowSpec::new(kind, timeline.clone()), keys, measures, distinct };
+        table.id = self.definition(&table);
+        Ok(self.tables.iter().position(|other| other.id == table.id).unwrap_or_else(|| {
+            self.tables.push(table);
+            self.tables.len() - 1
+        }))
+    }
+
+    fn measure(&mut self, name: &str, fields: &[Field]) -> Result<Measure, String> {
+        let slot = self.slot(name, fields, Use::Measure)?;
+        let field = &self.slots[slot].field;
+        let kind = match field.kind {
+            FieldKind::Int(range) if Histogram::fits(range.first, range.last) => MeasureKind::Histogram(range),
+            FieldKind::Int(_) => MeasureKind::Int,
+            _ => MeasureKind::Float,
+        };
+        Ok(Measure { name: name.to_owned(), counted_as: field.counted_as.clone(), kind, slot })
+    }
+
+    fn slot(&mut self, name: &str, fields: &[Field], usage: Use) -> Result<usize, String> {
+        let field = fields.iter().find(|field| field.name == name).ok_or_else(|| {
+            let known: Vec<_> = fields.iter().map(|field| field.name.as_str()).collect();
+            format!("there is no field \"{name}\"; the fields are {}", known.join(", "))
+        })?;
+        usage.check(field)?;
+        Ok(self.slots.iter().position(|slot| slot.field.name == name).unwrap_or_else(|| {
+            self.slots.push(Slot { field: field.clone() });
+            self.slots.len() - 1
+        }))
+    }
+
+    /// Everything that decides what a state holds, as a text: window and zone, keys and measures with their types.
+    fn definition(&self, table: &StateTable) -> String {
+        let typed = |slot: &usize| {
+            let field = &self.slots[*slot].field;
+            match field.kind {
+                FieldKind::String => field.name.clone(),
+                _ => format!("{}:{}", field.name, field.kind.name()),
+            }
+        };
+        let zone = match (table.window.is_calendar(), table.window.zone().and_then(|zone| zone.iana_name())) {
+            (true, Some(zone)) if zone != "UTC" => format!("@{zone}"),
+            _ => String::new(),
+        };
+        let keys: Vec<_> = table.keys.iter().map(typed).collect();
+        let measures: Vec<_> = table
+            .measures
+            .iter()
+            .map(|measure| match measure.kind {
+                MeasureKind::Histogram(range) => format!("{}:{}..{}", measure.name, range.first, range.last),
+                _ => typed(&measure.slot),
+            })
+            .chain(table.distinct.iter().map(|distinct| format!("distinct {}", typed(&distinct.slot))))
+            .collect();
+        format!("{}{zone}/{}/{}", table.window.kind(), keys.join(","), measures.join(","))
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Use {
+    Key,
+    Measure,
+    Distinct,
+}
+
+impl Use {
+    fn check(self, field: &Field) -> Result<(), String> {
+        let (what, fits) = match self {
+            Self::Key => ("a key", !matches!(field.kind, FieldKind::Float(_) | FieldKind::StringList)),
+            Self::Measure => ("a measure", field.is_number()),
+            Self::Distinct => ("counted as distinct", !matches!(field.kind, FieldKind::StringList)),
+        };
+        if fits {
+            Ok(())
+        } else {
+            Err(format!("\"{}\" is a {} field and cannot be {what}", field.name, field.kind.name()))
+        }
+    }
+}
+
+fn check_name(name: &str) -> Result<(), String> {
+    let valid =
+        !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-');
+    if !valid {
+        return Err(
+            "a rollup's name has letters, digits, _ and - only: it is the name of a collection and of files".into()
+        );
+    }
+    if RESERVED.contains(&name) {
+        return Err(format!("\"{name}\" is a collection of the product; choose another name"));
+    }
+    Ok(())
+}
+
+fn columns(stream: &str, rule: &RollupRule, plan: &RollupPlan, table: &StateTable) -> Vec<OutputColumn> {
+    let moment = if table.window.is_calendar() { ColumnType::Date } else { ColumnType::Timestamp };
+    let mut columns = vec![
+        OutputColumn::new(column::WINDOW_START, moment, ColumnRole::WindowStart, None, Output::WindowStart),
+        OutputColumn::new(column::WINDOW_END, moment, ColumnRole::WindowEnd, None, Output::WindowEnd),
+    ];
+    if rule.top.is_some() {
+        columns.push(OutputColumn::new(column::RANK, ColumnType::Int, ColumnRole::Rank, None, Output::Rank));
+    }
+    for (at, &slot) in table.keys.iter().enumerate() {
+        let field = &plan.slots[slot].field;
+        columns.push(OutputColumn::new(&field.name, field.kind.column_type(), ColumnRole::Key, None, Output::Key(at)));
+    }
+    columns.push(OutputColumn::new(stream, ColumnType::Int, ColumnRole::Count, None, Output::Count));
+    let histogram = rule.histogram.unwrap_or(rule.keys.is_empty());
+    for (at, measure) in table.measures.iter().enumerate() {
+        measure_columns(at, measure, histogram, &mut columns);
+    }
+    for (at, distinct) in table.distinct.iter().enumerate() {
+        let name = format!("{}_distinct", distinct.name);
+        columns.push(OutputColumn::new(&name, ColumnType::Int, ColumnRole::Distinct, None, Output::Distinct(at)));
+    }
+    columns.extend([
+        OutputColumn::new(column::LATE, ColumnType::Int, ColumnRole::Late, None, Output::Late),
+        OutputColumn::new(column::IS_FINAL, ColumnType::Bool, ColumnRole::IsFinal, None, Output::Publisher),
+        OutputColumn::new(column::REVISION, ColumnType::Int, ColumnRole::Revision, None, Output::Publisher),
+        OutputColumn::new(column::UPDATED_AT, ColumnType::Timestamp, ColumnRole::UpdatedAt, None, Output::Publisher),
+    ]);
+    columns
+}
+
+fn measure_columns(at: usize, measure: &Measure, histogram: bool, columns: &mut Vec<OutputColumn>) {
+    let value = if measure.kind == MeasureKind::Float { ColumnType::Float } else { ColumnType::Int };
+    let mut push = |name: String, kind, role, output| {
+        columns.push(OutputColumn::new(&name, kind, role, Some(measure.name.clone()), output));
+    };
+    let name = |suffix: &str| format!("{}_{suffix}", measure.name);
+    push(measure.counted_as.clone(), ColumnType::Int, ColumnRole::Count, Output::MeasureCount(at));
+    push(name("sum"), value, ColumnRole::Sum, Output::Sum(at));
+    push(name("mean"), ColumnType::Float, ColumnRole::Mean, Output::Mean(at));
+    push(name("stddev"), ColumnType::Float, ColumnRole::Stddev, Output::Stddev(at));
+    push(name("min"), value, ColumnRole::Min, Output::Min(at));
+    push(name("max"), value, ColumnRole::Max, Output::Max(at));
+    if let MeasureKind::Histogram(range) = measure.kind {
+        push(name("p50"), ColumnType::Float, ColumnRole::Quantile, Output::Median(at));
+        for value in (range.first..=range.last).filter(|_| histogram) {
+            push(name(&value.to_string()), ColumnType::Int, ColumnRole::Histogram, Output::Bucket(at, value));
+        }
+    }
+}
+
+fn check_columns(columns: &[OutputColumn]) -> Result<(), String> {
+    for (at, OutputColumn { column: Column { name, .. }, .. }) in columns.iter().enumerate() {
+        if columns[..at].iter().any(|other| other.column.name == *name) {
+            return Err(format!("two columns would be named \"{name}\"; rename the field or set `counted_as`"));
+        }
+    }
+    Ok(())
+}
+
+fn order(top: &TopRule, stream: &str, columns: &[OutputColumn]) -> Result<Top, String> {
+    if top.rows == 0 {
+        return Err("top.rows is 0: publish at least one row".into());
+    }
+    let by = top.by.as_deref().unwrap_or(stream);
+    let numbers = |column: &&OutputColumn| {
+        matches!(column.column.kind, ColumnType::Int | ColumnType::Float)
+            && !matches!(column.output, Output::Rank | Output::Key(_) | Output::Publisher)
+    };
+    let place = columns.iter().position(|column| column.column.name == by && numbers(&column)).ok_or_else(|| {
+        let known: Vec<_> = columns.iter().filter(numbers).map(|column| column.column.name.as_str()).collect();
+        format!("top.by: rows cannot be ordered by \"{by}\"; use one of {}", known.join(", "))
+    })?;
+    Ok(Top { rows: top.rows as usize, by: place })
+}

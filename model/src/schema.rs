@@ -1,0 +1,123 @@
+//! What a stream's records are: fields, types, id, event time, filter and rollups, read from TOML and checked once at start.
+//!
+//! [`mod@file`] is the TOML as it is written; [`Schema`] is what is left once every name and type has been checked against the others.
+//! A schema is compiled into a [`Decoder`](crate::decode::Decoder) and a [`RollupPlan`].
+
+mod compile;
+mod error;
+mod field;
+pub mod file;
+
+pub use error::SchemaError;
+pub use field::{Comparable, DateFormat, Derivation, Field, FieldKind, Filter, NumberRange, Place, Source};
+
+use crate::clock::AllowedLateness;
+use crate::rollup::RollupPlan;
+use jiff::tz::TimeZone;
+
+/// The built-in schema of the Kaggle IMDb reviews, as a TOML text that can be copied.
+pub const IMDB_REVIEW: &str = include_str!("../../schemas/imdb-review.toml");
+
+/// A checked schema.
+///
+/// ```
+/// use model::schema::Schema;
+/// let schema = Schema::parse("imdb-review", model::schema::IMDB_REVIEW).unwrap();
+/// assert_eq!((schema.stream(), schema.message_key()), ("reviews", Some("movie")));
+/// ```
+#[derive(Debug, Clone)]
+pub struct Schema {
+    pub(crate) name: String,
+    pub(crate) stream: String,
+    pub(crate) fields: Vec<Field>,
+    pub(crate) id: Vec<usize>,
+    pub(crate) event_time: usize,
+    pub(crate) message_key: Option<String>,
+    pub(crate) filters: Vec<Filter>,
+    pub(crate) tombstones: Tombstones,
+    pub(crate) time_zone: TimeZone,
+    pub(crate) allowed_lateness: AllowedLateness,
+    pub(crate) idle_timeout_ms: i64,
+    pub(crate) rollups: RollupPlan,
+}
+
+/// What a record without payload is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tombstones {
+    /// Unusable: a dead letter.
+    Dead,
+    /// Expected, and left out.
+    Filtered,
+}
+
+impl Schema {
+    /// Reads and checks a schema; `name` stands in error messages.
+    ///
+    /// # Errors
+    /// [`SchemaError`] names the schema, the place and what is allowed there.
+    pub fn parse(name: &str, toml: &str) -> Result<Self, SchemaError> {
+        let file: file::SchemaFile =
+            toml::from_str(toml).map_err(|error| SchemaError::new(name, "", error.to_string()))?;
+        compile::compile(name, &file)
+    }
+
+    /// The name it was read under: a preset's name or a file.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The stream's name, which is also the name of the column that counts its records.
+    pub fn stream(&self) -> &str {
+        &self.stream
+    }
+
+    /// All fields of an event, in the order of the TOML.
+    pub fn fields(&self) -> &[Field] {
+        &self.fields
+    }
+
+    /// The field of that name.
+    pub fn field(&self, name: &str) -> Option<&Field> {
+        self.fields.iter().find(|field| field.name == name)
+    }
+
+    /// The fields that make the id.
+    pub fn id_fields(&self) -> impl Iterator<Item = &Field> {
+        self.id.iter().map(|&place| &self.fields[place])
+    }
+
+    /// The field that holds the event time.
+    pub fn event_time(&self) -> &Field {
+        &self.fields[self.event_time]
+    }
+
+    /// The record's field that the producer takes as the message key.
+    pub fn message_key(&self) -> Option<&str> {
+        self.message_key.as_deref()
+    }
+
+    /// What a record without payload is.
+    pub fn tombstones(&self) -> Tombstones {
+        self.tombstones
+    }
+
+    /// How long after its end a window still takes records as in time.
+    pub fn allowed_lateness(&self) -> AllowedLateness {
+        self.allowed_lateness
+    }
+
+    /// After so many milliseconds without a record a partition is idle.
+    pub fn idle_timeout_ms(&self) -> i64 {
+        self.idle_timeout_ms
+    }
+
+    /// The zone in which calendar windows over timestamps begin.
+    pub fn time_zone(&self) -> &TimeZone {
+        &self.time_zone
+    }
+
+    /// The rollups and the states they need.
+    pub fn rollups(&self) -> &RollupPlan {
+        &self.rollups
+    }
+}

@@ -1,0 +1,175 @@
+//! A schema as it is written in TOML. Unknown keys are errors, so that a typing mistake is not a silent default.
+
+use serde::{Deserialize, Serialize};
+
+/// The whole file.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct SchemaFile {
+    /// Name of the stream; also the column that counts its records.
+    pub stream: String,
+    /// The fields whose values identify an event; stored as its `_id`.
+    pub id: Vec<String>,
+    /// The `date` or `timestamp` field that says when the event happened.
+    pub event_time: String,
+    /// The record's field that `ingest produce` takes as the Kafka message key; none by default.
+    #[serde(default)]
+    pub message_key: Option<String>,
+    /// IANA zone in which calendar windows over timestamps begin; `UTC` by default.
+    #[serde(default)]
+    pub time_zone: Option<String>,
+    /// How long after its end a window takes records as in time: a length such as `2h` or `7d`, or `unbounded`; `0s` by default.
+    #[serde(default)]
+    pub allowed_lateness: Option<String>,
+    /// A partition without records for so long no longer holds windows open; `60s` by default.
+    #[serde(default)]
+    pub idle_timeout: Option<String>,
+    /// Records without payload: `dead` (default) or `filtered`.
+    #[serde(default)]
+    pub tombstones: TombstoneRule,
+    /// Conditions that an event must meet to be stored; what they leave out is counted as filtered.
+    #[serde(default)]
+    pub filter: Vec<FilterRule>,
+    /// The fields, in the order in which they are stored.
+    pub fields: toml::Table,
+    /// The tables kept up to date.
+    #[serde(default)]
+    pub rollups: Vec<RollupRule>,
+}
+
+/// What to do with a record without payload.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TombstoneRule {
+    /// Keep it as a dead letter.
+    #[default]
+    Dead,
+    /// Count it as filtered.
+    Filtered,
+}
+
+/// Types of fields.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+pub enum TypeName {
+    /// Text.
+    #[serde(rename = "string")]
+    String,
+    /// 64-bit integer.
+    #[serde(rename = "int")]
+    Int,
+    /// 64-bit floating-point number.
+    #[serde(rename = "float")]
+    Float,
+    /// True or false.
+    #[serde(rename = "bool")]
+    Bool,
+    /// A civil date.
+    #[serde(rename = "date")]
+    Date,
+    /// An instant.
+    #[serde(rename = "timestamp")]
+    Timestamp,
+    /// A list of texts.
+    #[serde(rename = "string list")]
+    StringList,
+}
+
+/// One field, `[fields.NAME]`.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct FieldRule {
+    /// Type of the value; a derived field has its derivation's type.
+    #[serde(default, rename = "type")]
+    pub kind: Option<TypeName>,
+    /// The record's field it is read from; its own name by default.
+    #[serde(default)]
+    pub from: Option<String>,
+    /// Reads a list of two values (or a text `"0,1"`) into two fields of these names.
+    #[serde(default)]
+    pub pair: Option<[String; 2]>,
+    /// How dates and timestamps are written, tried in order: strftime patterns, `rfc3339`, `epoch_ms`, `epoch_s`.
+    #[serde(default)]
+    pub formats: Vec<String>,
+    /// Texts that mean null.
+    #[serde(default)]
+    pub null: Vec<String>,
+    /// A record without a value is unusable; false by default, always true of the id and the event time.
+    #[serde(default)]
+    pub required: bool,
+    /// Smallest and largest allowed number.
+    #[serde(default)]
+    pub range: Option<[f64; 2]>,
+    /// Makes the value from another field.
+    #[serde(default)]
+    pub derive: Option<DeriveRule>,
+    /// Name of the column that counts the values of this measure; `NAME_count` by default.
+    #[serde(default)]
+    pub counted_as: Option<String>,
+}
+
+/// A derived field: what, of which field.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "snake_case")]
+pub enum DeriveRule {
+    /// Year of a date or timestamp, as int.
+    Year(String),
+    /// Month (1 to 12) of a date or timestamp, as int.
+    Month(String),
+    /// Third of the month (`1_10`, `11_20`, `21_31`) of a date or timestamp, as string.
+    TenDay(String),
+    /// The year in a title such as `Kill Bill: Vol. 2 (2004)` or `X (2019– )`, as int.
+    TitleYear(String),
+}
+
+/// One condition, `[[filter]]`.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct FilterRule {
+    /// The field it looks at; an event without a value does not pass.
+    pub field: String,
+    /// The value is this or larger.
+    #[serde(default)]
+    pub at_least: Option<toml::Value>,
+    /// The value is smaller than this.
+    #[serde(default)]
+    pub below: Option<toml::Value>,
+    /// The value is one of these.
+    #[serde(default)]
+    pub one_of: Option<Vec<toml::Value>>,
+}
+
+/// One rollup, `[[rollups]]`.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct RollupRule {
+    /// Name of the rollup and of its collection.
+    pub name: String,
+    /// `day`, `week`, `ten_day`, `month`, `quarter`, `year`, or a length such as `15m`.
+    pub window: String,
+    /// Fields to group by within a window.
+    #[serde(default)]
+    pub keys: Vec<String>,
+    /// Number fields to aggregate.
+    #[serde(default)]
+    pub measures: Vec<String>,
+    /// Fields whose distinct values are counted (estimated beyond 512).
+    #[serde(default)]
+    pub distinct: Vec<String>,
+    /// Whether a measure with a small range gets a column per value; true by default where there are no keys.
+    #[serde(default)]
+    pub histogram: Option<bool>,
+    /// Publishes only the first rows of each window.
+    #[serde(default)]
+    pub top: Option<TopRule>,
+}
+
+/// The first rows of each window.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct TopRule {
+    /// How many rows.
+    pub rows: u32,
+    /// The column they are ordered by, largest first; the count by default.
+    #[serde(default)]
+    pub by: Option<String>,
+}

@@ -1,0 +1,262 @@
+//! Which window an event time falls into.
+//!
+//! Windows are half-open `[start, end)` and named by their start. Tumbling windows are aligned to the epoch, calendar windows to
+//! the calendar of a time zone; both divide towards minus infinity, so times before 1970 fall into the window that holds them.
+//!
+//! A window's `start` and `end` are *labels* in milliseconds: for tumbling windows the instants themselves, for calendar windows
+//! the civil dates at 00:00 UTC (`2020-03-01` reads the same in every zone). The instant at which a window ends is
+//! [`WindowSpec::ends_at`].
+
+use crate::calendar::{self, CalendarUnit};
+use jiff::{Span, SpanRelativeTo, Timestamp, tz::TimeZone};
+use std::fmt;
+
+/// A half-open window `[start, end)`; labels in milliseconds, see the module's text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Window {
+    /// Label of the first instant.
+    pub start: i64,
+    /// Label of the first instant after the window.
+    pub end: i64,
+}
+
+/// The size and alignment of windows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WindowKind {
+    /// Fixed size in milliseconds, aligned to the epoch.
+    Tumbling {
+        /// Size in milliseconds, greater than 0.
+        size: i64,
+    },
+    /// A unit of the calendar.
+    Calendar(CalendarUnit),
+}
+
+/// What is wrong with the text of a window.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "unknown window \"{0}\": use day, week, ten_day, month, quarter, year, or a length such as \"15m\", \"1h\", \"12h\""
+)]
+pub struct UnknownWindow(pub String);
+
+impl WindowKind {
+    /// Reads `month`, `ten_day`, `15m`, `1h`.
+    ///
+    /// # Errors
+    /// [`UnknownWindow`] where the text is neither a calendar unit nor a positive length.
+    ///
+    /// ```
+    /// use model::window::WindowKind;
+    /// assert_eq!(WindowKind::parse("15m").unwrap(), WindowKind::Tumbling { size: 900_000 });
+    /// assert!(WindowKind::parse("fortnight").is_err());
+    /// ```
+    pub fn parse(text: &str) -> Result<Self, UnknownWindow> {
+        if let Some(unit) = CalendarUnit::parse(text) {
+            return Ok(Self::Calendar(unit));
+        }
+        match parse_duration_ms(text) {
+            Some(size) if size > 0 => Ok(Self::Tumbling { size }),
+            _ => Err(UnknownWindow(text.to_owned())),
+        }
+    }
+}
+
+/// Reads a length such as `90s`, `15m`, `36h` or `7 days` as milliseconds; days have 24 hours.
+///
+/// ```
+/// assert_eq!(model::window::parse_duration_ms("1h 30m"), Some(5_400_000));
+/// assert_eq!(model::window::parse_duration_ms("7d"), Some(604_800_000));
+/// assert_eq!(model::window::parse_duration_ms("soon"), None);
+/// ```
+pub fn parse_duration_ms(text: &str) -> Option<i64> {
+    let span: Span = text.trim().parse().ok()?;
+    let duration = span.to_duration(SpanRelativeTo::days_are_24_hours()).ok()?;
+    i64::try_from(duration.as_millis()).ok()
+}
+
+/// How an event time is read when it meets the calendar.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Timeline {
+    /// Event times are civil dates (00:00 UTC by label); no zone applies.
+    Civil,
+    /// Event times are instants; the calendar is that of the zone.
+    Zoned(TimeZone),
+}
+
+/// Assigns event times to windows.
+///
+/// ```
+/// use model::window::{Timeline, WindowKind, WindowSpec};
+/// let spec = WindowSpec::new(WindowKind::parse("1h").unwrap(), Timeline::Civil);
+/// let mut starts = Vec::new();
+/// spec.for_each(-1, |window| starts.push(window.start));
+/// assert_eq!(starts, [-3_600_000]);
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WindowSpec {
+    kind: WindowKind,
+    timeline: Timeline,
+}
+
+impl WindowSpec {
+    /// Windows of `kind` over event times of `timeline`.
+    pub fn new(kind: WindowKind, timeline: Timeline) -> Self {
+        Self { kind, timeline }
+    }
+
+    /// Size and alignment.
+    pub fn kind(&self) -> WindowKind {
+        self.kind
+    }
+
+    /// The zone whose midnight begins a calendar window; `None` where event times are civil dates.
+    pub fn zone(&self) -> Option<&TimeZone> {
+        match &self.timeline {
+            Timeline::Civil => None,
+            Timeline::Zoned(zone) => Some(zone),
+        }
+    }
+
+    /// Whether the labels are civil dates rather than instants.
+    pub fn is_calendar(&self) -> bool {
+        matches!(self.kind, WindowKind::Calendar(_))
+    }
+
+    /// Calls `visit` for each window that holds the event time (milliseconds). One window today; a hopping window has several.
+    pub fn for_each(&self, event_time: i64, mut visit: impl FnMut(Window)) {
+        visit(match self.kind {
+            WindowKind::Tumbling { size } => {
+                let start = event_time.div_euclid(size).saturating_mul(size);
+                Window { start, end: start.saturating_add(size) }
+            }
+            WindowKind::Calendar(unit) => {
+                calendar::window_of(unit, self.label_of(event_time).div_euclid(calendar::DAY_MS))
+            }
+        });
+    }
+
+    /// The window that begins at this label.
+    pub fn at_start(&self, start: i64) -> Window {
+        match self.kind {
+            WindowKind::Tumbling { size } => Window { start, end: start.saturating_add(size) },
+            WindowKind::Calendar(unit) => calendar::window_of(unit, start.div_euclid(calendar::DAY_MS)),
+        }
+    }
+
+    /// The instant (milliseconds) at which the window ends: a record with this event time or a later one is outside.
+    pub fn ends_at(&self, window: Window) -> i64 {
+        match (&self.timeline, self.kind) {
+            (Timeline::Zoned(zone), WindowKind::Calendar(_)) => calendar::midnight_in(zone, window.end),
+            _ => window.end,
+        }
+    }
+
+    /// The label of an instant (milliseconds), to be held against labels of windows.
+    pub fn label_of(&self, instant: i64) -> i64 {
+        match (&self.timeline, self.kind, Timestamp::from_millisecond(instant)) {
+            (Timeline::Zoned(zone), WindowKind::Calendar(_), Ok(time)) => {
+                instant + i64::from(zone.to_offset(time).seconds()) * 1000
+            }
+            // Beyond the calendar of the library (year 9999) the instant is all there is.
+            _ => instant,
+        }
+    }
+}
+
+impl fmt::Display for WindowKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Calendar(unit) => f.write_str(unit.as_str()),
+            Self::Tumbling { size } => write_size(f, *size),
+        }
+    }
+}
+
+fn write_size(f: &mut fmt::Formatter<'_>, size: i64) -> fmt::Result {
+    for (unit, ms) in [("h", 3_600_000), ("m", 60_000), ("s", 1_000)] {
+        if size % ms == 0 {
+            return write!(f, "{}{unit}", size / ms);
+        }
+    }
+    write!(f, "{size}ms")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn only(spec: &WindowSpec, event_time: i64) -> Window {
+        let mut found = Vec::new();
+        spec.for_each(event_time, |window| found.push(window));
+        assert_eq!(found.len(), 1);
+        found[0]
+    }
+
+    fn ms(text: &str) -> i64 {
+        text.parse::<Timestamp>().unwrap().as_millisecond()
+    }
+
+    #[test]
+    fn tumbling_windows_hold_times_before_the_epoch() {
+        let spec = WindowSpec::new(WindowKind::Tumbling { size: 1000 }, Timeline::Civil);
+        //   -1000      -1 | 0        999 | 1000
+        //   [-------------)[-------------)
+        assert_eq!(only(&spec, -1), Window { start: -1000, end: 0 });
+        assert_eq!(only(&spec, -1000), Window { start: -1000, end: 0 });
+        assert_eq!(only(&spec, 0), Window { start: 0, end: 1000 });
+        assert_eq!(only(&spec, 999), Window { start: 0, end: 1000 });
+        assert_eq!(only(&spec, 1000), Window { start: 1000, end: 2000 });
+    }
+
+    #[test]
+    fn a_zone_moves_the_month_boundary() {
+        let seoul = TimeZone::get("Asia/Seoul").unwrap();
+        let spec = WindowSpec::new(WindowKind::Calendar(CalendarUnit::Month), Timeline::Zoned(seoul));
+        let before = only(&spec, ms("2020-02-29T14:59:59Z"));
+        let after = only(&spec, ms("2020-02-29T15:00:00Z"));
+        assert_eq!(before.start, ms("2020-02-01T00:00:00Z"), "the label is the civil date");
+        assert_eq!(after.start, ms("2020-03-01T00:00:00Z"));
+        assert_eq!(spec.ends_at(before), ms("2020-02-29T15:00:00Z"), "the end is an instant");
+    }
+
+    #[test]
+    fn a_day_with_a_clock_change_is_one_window() {
+        let berlin = TimeZone::get("Europe/Berlin").unwrap();
+        let spec = WindowSpec::new(WindowKind::Calendar(CalendarUnit::Day), Timeline::Zoned(berlin));
+        let first = only(&spec, ms("2021-03-27T23:00:00Z"));
+        let last = only(&spec, ms("2021-03-28T21:59:59Z"));
+        assert_eq!(first, last, "the day has 23 hours");
+        assert_ne!(first, only(&spec, ms("2021-03-28T22:00:00Z")));
+        assert_eq!(spec.ends_at(first), ms("2021-03-28T22:00:00Z"));
+    }
+
+    #[test]
+    fn windows_read_and_print_alike() {
+        for text in ["day", "week", "ten_day", "month", "quarter", "year", "15m", "1h", "90s", "250ms"] {
+            assert_eq!(WindowKind::parse(text).unwrap().to_string(), text);
+        }
+        for text in ["0s", "-1h", "", "monthly"] {
+            assert_eq!(WindowKind::parse(text), Err(UnknownWindow(text.to_owned())));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_time_is_inside_its_window(time in -4_000_000_000_000_i64..8_000_000_000_000, size in 1_i64..1_000_000_000) {
+            let spec = WindowSpec::new(WindowKind::Tumbling { size }, Timeline::Civil);
+            let window = only(&spec, time);
+            prop_assert!(window.start <= time && time < window.end);
+            prop_assert_eq!(window.start.rem_euclid(size), 0);
+        }
+
+        #[test]
+        fn every_instant_is_before_the_end_of_its_calendar_window(time in -4_000_000_000_000_i64..8_000_000_000_000, unit in 0..6_usize) {
+            let zone = TimeZone::get("America/New_York").unwrap();
+            let spec = WindowSpec::new(WindowKind::Calendar(CalendarUnit::ALL[unit]), Timeline::Zoned(zone));
+            let window = only(&spec, time);
+            prop_assert!(time < spec.ends_at(window));
+            prop_assert!(only(&spec, spec.ends_at(window)).start == window.end);
+        }
+    }
+}
