@@ -1,0 +1,244 @@
+//! One Kafka broker that is its own controller (KRaft): settings, start, and the proof that it works.
+
+use std::ffi::OsString;
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::config::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
+use rdkafka::message::Message;
+use rdkafka::producer::{BaseProducer, BaseRecord};
+use rdkafka::{Offset, TopicPartitionList};
+
+use crate::StackError;
+use crate::fetch::{FORMAT_PROPERTIES, KafkaParts};
+use crate::process::{Server, Spec, free_ports};
+
+/// Far more than a cold start on a slow machine takes.
+const START_TIMEOUT: Duration = Duration::from_secs(90);
+/// Time for an orderly shutdown where the data stays; it takes half a second.
+const GRACE: Duration = Duration::from_secs(20);
+/// Created, used once and deleted while starting.
+const PROBE_TOPIC: &str = "stack-ready";
+const PROBE: &str = "ready";
+/// How long one step of the probe may block before it is seen whether the server is still there.
+const STEP: Duration = Duration::from_millis(100);
+
+/// What a private broker has that a production broker has not: one copy of everything, no topics by accident, data that
+/// never expires (a demo's reviews are years old), groups that form at once and may use short session timeouts, and
+/// buffers sized for a laptop.
+const SETTINGS: &str = "\
+auto.create.topics.enable=false
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=1
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+transaction.state.log.num.partitions=1
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+share.coordinator.state.topic.num.partitions=1
+group.initial.rebalance.delay.ms=0
+group.min.session.timeout.ms=1000
+log.retention.ms=-1
+log.cleaner.dedupe.buffer.size=4194304
+auto.leader.rebalance.enable=false
+controlled.shutdown.enable=false
+";
+
+/// A running broker.
+#[derive(Debug)]
+pub struct Kafka {
+    server: Server,
+    brokers: String,
+}
+
+impl Kafka {
+    /// Starts a broker in `folder` and returns when a message went through it. `heap_mb` is the JVM's heap in MiB.
+    pub(crate) async fn start(parts: &KafkaParts, folder: &Path, keep: bool, heap_mb: u32) -> Result<Self, StackError> {
+        let mut flags = vec![format!("-Xmx{heap_mb}m").into()];
+        if let Some(classes) = &parts.classes {
+            flags.push(flag("-XX:SharedArchiveFile=", classes));
+        }
+        Self::start_with(parts, folder, keep, flags).await
+    }
+
+    /// Runs a broker once, so that the JVM writes the classes it used to `archive` when it ends.
+    pub(crate) async fn archive_classes(parts: &KafkaParts, folder: &Path, archive: &Path) -> Result<(), StackError> {
+        let run = folder.join("run");
+        fs::create_dir(&run).map_err(StackError::file("create", &run))?;
+        // Classes count, code does not: without the optimizing compiler this is a second quicker.
+        let flags = vec!["-XX:TieredStopAtLevel=1".into(), flag("-XX:ArchiveClassesAtExit=", archive)];
+        let kafka = Self::start_with(parts, &run, true, flags).await?;
+        kafka.stop().await?;
+        fs::remove_dir_all(&run).map_err(StackError::file("remove", &run))
+    }
+
+    async fn start_with(
+        parts: &KafkaParts,
+        folder: &Path,
+        keep: bool,
+        flags: Vec<OsString>,
+    ) -> Result<Self, StackError> {
+        let deadline = Instant::now() + START_TIMEOUT;
+        let [port, controller_port] = free_ports()?;
+        prepare_storage(&parts.storage, &folder.join("data"))?;
+        let properties = write_properties(folder, port, controller_port)?;
+        let command = command(parts, flags, &properties);
+        let spec = Spec { name: "Kafka", command, folder: folder.to_path_buf(), keep, grace: GRACE };
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let kafka = Self { server: Server::start(spec)?, brokers: address.to_string() };
+        match kafka.ready(address, deadline).await {
+            Ok(()) => Ok(kafka),
+            // Waited for, so that another attempt may use the folder.
+            Err(error) => kafka.stop().await.and(Err(error)),
+        }
+    }
+
+    async fn ready(&self, address: SocketAddr, deadline: Instant) -> Result<(), StackError> {
+        self.server.listening(address, deadline).await?;
+        self.probe(deadline).await?;
+        // Where another program got the port first, it was that one that answered.
+        self.server.still_starting(deadline, "it answered too late").await
+    }
+
+    /// `host:port`, as `bootstrap.servers` wants it.
+    #[must_use]
+    pub fn brokers(&self) -> &str {
+        &self.brokers
+    }
+
+    /// The server process.
+    #[must_use]
+    pub fn server(&self) -> &Server {
+        &self.server
+    }
+
+    /// Ends the broker and waits until it is gone.
+    ///
+    /// # Errors
+    /// See [`Server::stop`].
+    pub async fn stop(self) -> Result<(), StackError> {
+        self.server.stop().await
+    }
+
+    /// Sends a message through a topic of its own.
+    async fn probe(&self, deadline: Instant) -> Result<(), StackError> {
+        let failed = |error: KafkaError| self.server.failed(format!("a message did not go through: {error}"));
+        let config = client_config(&self.brokers);
+        let admin: AdminClient<DefaultClientContext> = config.create().map_err(failed)?;
+        let options = AdminOptions::new().request_timeout(Some(Duration::from_secs(5)));
+        let topic = NewTopic::new(PROBE_TOPIC, 1, TopicReplication::Fixed(1));
+        // The broker refuses topics until its controller has let it in.
+        while !is_created(&admin.create_topics([&topic], &options).await) {
+            self.server.still_starting(deadline, "it created no topic").await?;
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let trip = RoundTrip::begin(&config).map_err(failed)?;
+        while !trip.is_over().await? {
+            self.server.still_starting(deadline, "it did not hand back a message").await?;
+        }
+        admin.delete_topics(&[PROBE_TOPIC], &options).await.map_err(failed)?;
+        // Closing the clients takes a fifth of a second, which nobody has to wait for.
+        std::thread::spawn(move || drop((trip, admin)));
+        Ok(())
+    }
+}
+
+/// A message on its way through the broker.
+struct RoundTrip {
+    /// Sends on threads of its own for as long as it is there.
+    _producer: BaseProducer,
+    consumer: Arc<BaseConsumer>,
+}
+
+impl RoundTrip {
+    fn begin(config: &ClientConfig) -> Result<Self, KafkaError> {
+        let producer: BaseProducer = config.create()?;
+        let consumer: BaseConsumer = config.clone().set("group.id", PROBE_TOPIC).create()?;
+        let mut assignment = TopicPartitionList::new();
+        // Not `Beginning`: to look up what that is, librdkafka waits half a second for the new topic to be known.
+        assignment.add_partition_offset(PROBE_TOPIC, 0, Offset::Offset(0))?;
+        consumer.assign(&assignment)?;
+        let record: BaseRecord<'_, (), str> = BaseRecord::to(PROBE_TOPIC).payload(PROBE);
+        producer.send(record).map_err(|(error, _)| error)?;
+        Ok(Self { _producer: producer, consumer: Arc::new(consumer) })
+    }
+
+    /// Whether the message has come back within a [`STEP`]. Errors of the consumer are not the end: the topic is new.
+    async fn is_over(&self) -> Result<bool, StackError> {
+        let consumer = Arc::clone(&self.consumer);
+        let received = tokio::task::spawn_blocking(move || {
+            let message = consumer.poll(STEP)?.ok()?;
+            message.payload().map(|payload| payload == PROBE.as_bytes())
+        });
+        Ok(received.await?.unwrap_or(false))
+    }
+}
+
+fn is_created(results: &Result<Vec<rdkafka::admin::TopicResult>, KafkaError>) -> bool {
+    use rdkafka::types::RDKafkaErrorCode::TopicAlreadyExists;
+    matches!(results.as_deref(), Ok([Ok(_) | Err((_, TopicAlreadyExists))]))
+}
+
+/// A client that is quick to try again, since the broker becomes ready while it does.
+fn client_config(brokers: &str) -> ClientConfig {
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", brokers).set("enable.auto.commit", "false");
+    for wait in ["reconnect.backoff.ms", "retry.backoff.ms", "fetch.error.backoff.ms"] {
+        config.set(wait, "10");
+    }
+    config.set("reconnect.backoff.max.ms", "100").set("topic.metadata.refresh.fast.interval.ms", "10");
+    config.set("linger.ms", "0").set("fetch.wait.max.ms", "50");
+    config
+}
+
+fn command(parts: &KafkaParts, flags: Vec<OsString>, properties: &Path) -> Vec<OsString> {
+    let mut command = vec![parts.java.clone().into_os_string()];
+    command.extend(flags);
+    // Messages about an archive that no longer fits would only hide what matters; the JVM does without it.
+    command.extend(["-Xshare:auto", "-Xlog:disable", "-XX:+UseG1GC", "-XX:+ExitOnOutOfMemoryError"].map(Into::into));
+    command.extend(["-Dorg.slf4j.simpleLogger.defaultLogLevel=warn".into()]);
+    command.extend(["-cp".into(), parts.jars.join("*").into_os_string(), "kafka.Kafka".into()]);
+    command.push(properties.as_os_str().to_owned());
+    command
+}
+
+fn flag(name: &str, path: &Path) -> OsString {
+    let mut flag = OsString::from(name);
+    flag.push(path);
+    flag
+}
+
+/// Copies the formatted storage, unless the folder holds data of an earlier run.
+fn prepare_storage(template: &Path, data: &Path) -> Result<(), StackError> {
+    if data.join("meta.properties").is_file() {
+        return Ok(());
+    }
+    fs::create_dir_all(data).map_err(StackError::file("create", data))?;
+    for entry in fs::read_dir(template).map_err(StackError::file("list", template))? {
+        let from = entry.map_err(StackError::file("list", template))?.path();
+        let to = data.join(from.file_name().unwrap_or_default());
+        fs::copy(&from, &to).map_err(StackError::file("create", &to))?;
+    }
+    Ok(())
+}
+
+fn write_properties(folder: &Path, port: u16, controller_port: u16) -> Result<PathBuf, StackError> {
+    let path = folder.join("server.properties");
+    let text = format!(
+        "{FORMAT_PROPERTIES}{SETTINGS}\
+         listeners=BROKER://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}\n\
+         advertised.listeners=BROKER://127.0.0.1:{port}\n\
+         controller.quorum.voters=1@127.0.0.1:{controller_port}\n\
+         log.dirs={}\n",
+        folder.join("data").display()
+    );
+    fs::write(&path, text).map_err(StackError::file("write", &path))?;
+    Ok(path)
+}
