@@ -1,0 +1,71 @@
+//! Stops a run that sends a whole topic to the dead letters, because then the schema is wrong, not the data.
+
+/// Records that a ratio is judged over.
+const SAMPLE: u64 = 1_000;
+
+/// Counts the dead letters of one partition.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Breaker {
+    in_a_row: u64,
+    records: u64,
+    dead: u64,
+}
+
+/// When a breaker trips.
+#[derive(Debug, Clone, Copy)]
+pub struct BreakerLimits {
+    /// Dead letters in a row; 0 never trips.
+    pub in_a_row: u64,
+    /// Share of dead letters among a thousand records; 1 never trips.
+    pub ratio: f64,
+}
+
+impl Breaker {
+    /// Takes a record into account; says why the run must stop, if it must.
+    pub fn record(&mut self, dead: bool, limits: BreakerLimits) -> Option<String> {
+        self.records += 1;
+        self.dead += u64::from(dead);
+        self.in_a_row = if dead { self.in_a_row + 1 } else { 0 };
+        if limits.in_a_row > 0 && self.in_a_row >= limits.in_a_row {
+            return Some(format!("{} records in a row cannot be used", self.in_a_row));
+        }
+        if self.records < SAMPLE {
+            return None;
+        }
+        let (dead, records) = (self.dead, self.records);
+        (self.records, self.dead) = (0, 0);
+        (dead as f64 > limits.ratio * records as f64).then(|| format!("{dead} of {records} records cannot be used"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: BreakerLimits = BreakerLimits { in_a_row: 3, ratio: 0.5 };
+
+    #[test]
+    fn a_run_of_dead_letters_trips() {
+        let mut breaker = Breaker::default();
+        for dead in [true, true, false, true, true] {
+            assert_eq!(breaker.record(dead, LIMITS), None);
+        }
+        assert_eq!(breaker.record(true, LIMITS).as_deref(), Some("3 records in a row cannot be used"));
+    }
+
+    #[test]
+    fn a_ratio_trips_over_a_thousand_records() {
+        let mut breaker = Breaker::default();
+        let tripped: Vec<_> = (0..1_000).filter_map(|at| breaker.record(at % 3 != 0, LIMITS)).collect();
+        assert_eq!(tripped, ["666 of 1000 records cannot be used"]);
+        let mut breaker = Breaker::default();
+        assert!((0..10_000).all(|at| breaker.record(at % 2 == 0, LIMITS).is_none()));
+    }
+
+    #[test]
+    fn limits_can_be_switched_off() {
+        let mut breaker = Breaker::default();
+        let off = BreakerLimits { in_a_row: 0, ratio: 1.0 };
+        assert!((0..5_000).all(|_| breaker.record(true, off).is_none()));
+    }
+}

@@ -1,0 +1,101 @@
+//! `ingest check`: what a run needs, looked at without consuming anything.
+
+use crate::config::Config;
+use crate::error::IngestError;
+use crate::schema;
+use crate::store::Store;
+use crate::topic::TopicInspector;
+use bson::{Document, doc};
+use model::layout::OFFSETS;
+use model::schema::Schema;
+use mongodb::error::Error;
+use serde::Serialize;
+
+/// One thing that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// What was looked at.
+    pub what: &'static str,
+    /// Whether it holds.
+    pub holds: bool,
+    /// What was found; where it does not hold, what to do.
+    pub detail: String,
+}
+
+impl Finding {
+    fn new(what: &'static str, found: Result<String, IngestError>) -> Self {
+        match found {
+            Ok(detail) => Self { what, holds: true, detail },
+            Err(error) => Self { what, holds: false, detail: error.to_string() },
+        }
+    }
+}
+
+/// Looks at the schema, the broker and its topic, MongoDB, transactions, and what is stored already.
+pub async fn check(config: &Config) -> Vec<Finding> {
+    let schema = schema::load(&config.settings.schema);
+    let mut findings = vec![Finding::new(
+        "schema",
+        schema.as_ref().map(describe).map_err(|error| IngestError::Usage(error.to_string())),
+    )];
+    findings.push(Finding::new("topic", topic(config).await));
+    match Store::connect(config).await {
+        Ok(store) => {
+            findings.push(Finding::new("mongodb", server(&store).await.map_err(|error| store.outside(&error))));
+            findings
+                .push(Finding::new("transactions", transaction(&store).await.map_err(|error| store.outside(&error))));
+            if let Ok(schema) = &schema {
+                findings.push(Finding::new("positions", positions(&store, schema).await));
+            }
+        }
+        Err(error) => findings.push(Finding::new("mongodb", Err(error))),
+    }
+    findings
+}
+
+fn describe(schema: &Schema) -> String {
+    let rollups: Vec<_> = schema.rollups().rollups().iter().map(|rollup| rollup.name()).collect();
+    format!("{}: {} fields, rollups {}", schema.name(), schema.fields().len(), rollups.join(", "))
+}
+
+async fn topic(config: &Config) -> Result<String, IngestError> {
+    let marks = TopicInspector::new(config)?.watermarks().await?;
+    let records: i64 = marks.iter().map(|marks| marks.high - marks.low).sum();
+    Ok(format!("{}: {} partitions, {records} offsets", config.settings.topic, marks.len()))
+}
+
+async fn server(store: &Store) -> Result<String, Error> {
+    let build = store.database().run_command(doc! { "buildInfo": 1 }).await?;
+    Ok(format!("version {}, database {}", build.get_str("version").unwrap_or("unknown"), store.database().name()))
+}
+
+/// Writes a position in a transaction, and aborts it.
+async fn transaction(store: &Store) -> Result<String, Error> {
+    // Before MongoDB 4.4 a transaction could not make a collection; made here it also shows that the user may.
+    let names = store.database().list_collection_names().await?;
+    if !names.iter().any(|name| name == OFFSETS) {
+        store.database().create_collection(OFFSETS).await?;
+    }
+    let mut session = store.client().start_session().await?;
+    session.start_transaction().await?;
+    let probe = doc! { "_id": format!("check/{}", std::process::id()) };
+    store.collection::<Document>(OFFSETS).insert_one(probe).session(&mut session).await?;
+    session.abort_transaction().await?;
+    Ok("a transaction was written and aborted".into())
+}
+
+async fn positions(store: &Store, schema: &Schema) -> Result<String, IngestError> {
+    let stored = store.positions().await.map_err(|error| store.outside(&error))?;
+    let missing = schema
+        .rollups()
+        .tables()
+        .iter()
+        .find(|table| stored.values().any(|position| !position.tables.iter().any(|id| id == table.id())));
+    match missing {
+        Some(table) => Err(IngestError::Usage(format!(
+            "the schema asks for states \"{}\", which the events stored so far were not counted into; use another database",
+            table.id()
+        ))),
+        None => Ok(format!("{} partitions have a stored position", stored.len())),
+    }
+}

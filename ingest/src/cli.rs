@@ -1,0 +1,218 @@
+//! The command line: what can be said, and what it means for the modules that do it.
+//!
+//! Results go to stdout, progress and logs to stderr. Exit codes: 0 done, 1 failed, 2 wrong use.
+
+mod commands;
+mod run;
+
+use crate::config::{self, Config, ConfigError, Loaded};
+use crate::error::IngestError;
+use crate::generate::GenerateArgs;
+use crate::produce::ProduceArgs;
+use clap::{Args, Parser, Subcommand};
+use figment::value::{Dict, Value};
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Records from files into Kafka, and from Kafka into MongoDB with an exactly-once effect and rollups that are always current.
+#[derive(Debug, Parser)]
+#[command(name = "ingest", version, after_help = "Example: ingest produce reviews/ && ingest run --until-end")]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Write synthetic reviews in the form of the Kaggle files
+    Generate(GenerateArgs),
+    /// Send files of records to a topic
+    Produce(Produce),
+    /// Run the worker in the foreground
+    Run(Run),
+    /// Run the worker in the background
+    Start(Run),
+    /// End the worker in the background
+    Stop(Common),
+    /// Show the worker in the background
+    Status(Shown),
+    /// Show the log of the worker in the background
+    Logs(Logs),
+    /// Look at what a run needs, without consuming
+    Check(Shown),
+    /// Compare every rollup with a GROUP BY over the stored events
+    Audit(Audit),
+    /// Show the effective configuration, secrets masked, with where each value came from
+    Config(Shown),
+}
+
+/// Options of most commands; each overrides the environment and the file.
+#[derive(Debug, Clone, Default, Args)]
+struct Common {
+    /// Configuration file [default: rushes.toml, if there]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Kafka brokers, host:port [env: KAFKA_BROKERS]
+    #[arg(long, value_name = "HOST:PORT,…")]
+    brokers: Option<String>,
+    /// MongoDB connection string [env: MONGODB_URI]
+    #[arg(long, value_name = "URI")]
+    mongodb_uri: Option<String>,
+    /// MongoDB database [env: RUSHES_DATABASE] [default: rushes]
+    #[arg(long, value_name = "NAME")]
+    database: Option<String>,
+    /// Kafka topic [env: RUSHES_TOPIC] [default: reviews]
+    #[arg(long, value_name = "NAME")]
+    topic: Option<String>,
+    /// Consumer group [env: RUSHES_GROUP] [default: rushes]
+    #[arg(long, value_name = "NAME")]
+    group: Option<String>,
+    /// Schema file, or a preset [env: RUSHES_SCHEMA] [default: imdb-review]
+    #[arg(long, value_name = "FILE|PRESET")]
+    schema: Option<String>,
+    /// Folder of the background worker's state [env: RUSHES_STATE_DIR]
+    #[arg(long, value_name = "DIR")]
+    state_dir: Option<PathBuf>,
+    /// Any setting of the configuration, as NAME=VALUE; librdkafka's as kafka.NAME=VALUE
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = assignment)]
+    set: Vec<(String, String)>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example: ingest produce reviews/ --partitions 6\n         \
+                        ingest produce part-01.json.gz part-02.csv --topic reviews --rate 5000")]
+struct Produce {
+    #[command(flatten)]
+    produce: ProduceArgs,
+    /// Configuration file [default: rushes.toml, if there]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Kafka brokers, host:port [env: KAFKA_BROKERS]
+    #[arg(long, value_name = "HOST:PORT,…")]
+    brokers: Option<String>,
+    /// Schema whose message key is used: a file or a preset [env: RUSHES_SCHEMA] [default: imdb-review]
+    #[arg(long, value_name = "FILE|PRESET")]
+    schema: Option<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example: ingest run --until-end --topic reviews")]
+struct Run {
+    #[command(flatten)]
+    common: Common,
+    /// Stop when everything that is in the topic now is stored, and print the counts as one JSON object
+    #[arg(long)]
+    until_end: bool,
+    /// Log as JSON lines
+    #[arg(long)]
+    log_json: bool,
+    /// Keeps the status here; given by `ingest start`
+    #[arg(long, hide = true, value_name = "DIR")]
+    worker_folder: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example: ingest status --json")]
+struct Shown {
+    #[command(flatten)]
+    common: Common,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example: ingest logs --lines 50")]
+struct Logs {
+    #[command(flatten)]
+    common: Common,
+    /// How many lines from the end
+    #[arg(long, short = 'n', default_value_t = 20)]
+    lines: usize,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example: ingest audit reviews_by_month")]
+struct Audit {
+    /// The rollups to compare; all by default
+    #[arg(value_name = "ROLLUP")]
+    rollups: Vec<String>,
+    #[command(flatten)]
+    shown: Shown,
+}
+
+fn assignment(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("write NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+impl Common {
+    fn load(&self) -> Result<Loaded, ConfigError> {
+        let mut flags = Dict::new();
+        let given = [
+            ("brokers", &self.brokers),
+            ("mongodb_uri", &self.mongodb_uri),
+            ("database", &self.database),
+            ("topic", &self.topic),
+            ("group", &self.group),
+            ("schema", &self.schema),
+        ];
+        for (name, value) in given {
+            if let Some(value) = value {
+                flags.insert(name.to_owned(), Value::from(value.as_str()));
+            }
+        }
+        if let Some(folder) = &self.state_dir {
+            flags.insert("state_dir".to_owned(), Value::from(folder.display().to_string()));
+        }
+        for (name, value) in &self.set {
+            config::assign(&mut flags, name, value);
+        }
+        config::load(self.config.as_deref(), flags)
+    }
+
+    fn config(&self) -> Result<Config, IngestError> {
+        let loaded = self.load().map_err(|error| IngestError::Usage(error.to_string()))?;
+        Config::new(loaded.settings).map_err(|error| IngestError::Usage(error.to_string()))
+    }
+}
+
+/// Runs the command and says how it ended.
+pub fn run(cli: Cli) -> ExitCode {
+    let json_logs = matches!(&cli.command, Command::Run(run) if run.log_json);
+    start_logging(json_logs);
+    let outcome = match cli.command {
+        Command::Generate(args) => commands::generate(&args),
+        Command::Produce(args) => commands::produce(&args),
+        Command::Run(args) => run::run(&args),
+        Command::Start(args) => commands::start(&args),
+        Command::Stop(common) => commands::stop(&common),
+        Command::Status(args) => commands::status(&args),
+        Command::Logs(args) => commands::logs(&args),
+        Command::Check(args) => commands::check(&args),
+        Command::Audit(args) => commands::audit(&args),
+        Command::Config(args) => commands::config(&args),
+    };
+    match outcome {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            let wrong_use = matches!(error.downcast_ref::<IngestError>(), Some(IngestError::Usage(_)));
+            ExitCode::from(if wrong_use { 2 } else { 1 })
+        }
+    }
+}
+
+/// Logs to stderr: warnings, and what `RUST_LOG` asks for.
+fn start_logging(json: bool) {
+    use tracing_subscriber::EnvFilter;
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,ingest=info"));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // The only error is a subscriber that is set already, which then logs.
+    let _ = if json {
+        builder.json().try_init()
+    } else {
+        builder.with_target(false).with_ansi(std::io::stderr().is_terminal()).try_init()
+    };
+}

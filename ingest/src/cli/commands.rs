@@ -1,0 +1,227 @@
+//! The commands other than `run`.
+
+use super::{Audit, Common, Logs, Produce, Run, Shown};
+use crate::audit::{self, AuditReport};
+use crate::background::{self, Status, WorkerFolder};
+use crate::config::Config;
+use crate::error::IngestError;
+use crate::generate::{self, GenerateArgs};
+use crate::produce::{self, ProgressDisplay, Target};
+use crate::store::Store;
+use crate::{check as checks, schema};
+use model::rollup::Rollup;
+use model::schema::Schema;
+use serde::Serialize;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// Partitions of a topic that `produce` makes.
+const DEFAULT_PARTITIONS: i32 = 6;
+
+pub(super) fn generate(args: &GenerateArgs) -> anyhow::Result<ExitCode> {
+    let options = args.options().map_err(|error| IngestError::Usage(error.to_string()))?;
+    let report = generate::generate(&options)?;
+    print(&report, args.json)
+}
+
+pub(super) fn produce(args: &Produce) -> anyhow::Result<ExitCode> {
+    let common = Common {
+        config: args.config.clone(),
+        brokers: args.brokers.clone(),
+        schema: args.schema.clone(),
+        ..Common::default()
+    };
+    let settings = common.config()?.settings;
+    let schema = schema::load(&settings.schema)?;
+    let target = Target {
+        brokers: settings.brokers,
+        topic: settings.topic,
+        partitions: DEFAULT_PARTITIONS,
+        key_field: schema.message_key().map(str::to_owned),
+        kafka: settings.kafka,
+    };
+    let stop = stop_on_interrupt()?;
+    let report = produce::produce(&args.produce.settings(target), &mut ProgressDisplay::new(), &stop)?;
+    print(&report, args.produce.json)
+}
+
+/// A flag that the first Ctrl-C sets; the second ends the process at once.
+fn stop_on_interrupt() -> anyhow::Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&stop);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    std::thread::spawn(move || {
+        runtime.block_on(async {
+            while tokio::signal::ctrl_c().await.is_ok() {
+                if flag.swap(true, Ordering::Relaxed) {
+                    std::process::exit(130);
+                }
+            }
+        });
+    });
+    Ok(stop)
+}
+
+pub(super) fn start(args: &Run) -> anyhow::Result<ExitCode> {
+    let config = args.common.config()?;
+    // A mistake in the schema is said here, not in a log.
+    schema::load(&config.settings.schema)?;
+    let arguments: Vec<String> =
+        std::env::args().skip(1).map(|word| if word == "start" { "run".into() } else { word }).collect();
+    let status = background::start(&folder(&config), &std::env::current_exe()?, &arguments)?;
+    println!("the worker runs (process {}); `ingest status` shows it, `ingest stop` ends it", status.pid);
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) fn stop(common: &Common) -> anyhow::Result<ExitCode> {
+    let config = common.config()?;
+    let patience = config.drain_timeout * 2 + Duration::from_secs(5);
+    let stopped = background::stop(&folder(&config), patience)?;
+    println!("{}", if stopped { "the worker has ended" } else { "no worker is running" });
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) fn status(args: &Shown) -> anyhow::Result<ExitCode> {
+    let status = folder(&args.common.config()?).status()?;
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&status)?);
+    } else {
+        println!("{}", describe(&status));
+    }
+    Ok(if status.running { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn describe(status: &Status) -> String {
+    let counts = status.progress.counts;
+    let mut lines = vec![match (status.running, status.pid) {
+        (true, pid) => format!("running: process {pid}, topic {}, database {}", status.topic, status.database),
+        (false, 0) => "not running; `ingest start` starts it".into(),
+        (false, pid) => format!("not running; the last worker was process {pid}"),
+    }];
+    if status.pid != 0 {
+        let lag = status.lag.map_or_else(|| "unknown".into(), |lag| lag.to_string());
+        lines.push(format!("records: {} read, {:.0}/s, {lag} behind", counts.read, status.records_per_second));
+        lines.push(format!(
+            "         {} stored, {} duplicate, {} filtered, {} dead, {} late",
+            counts.stored, counts.duplicate, counts.filtered, counts.dead, counts.late
+        ));
+        lines.push(format!(
+            "batches: {} committed, {} retries, {} fenced",
+            status.progress.batches, status.progress.retries, status.progress.fenced
+        ));
+    }
+    if !status.progress.waiting_for.is_empty() {
+        lines.push(format!("waiting for {}", status.progress.waiting_for));
+    }
+    lines.extend(status.error.iter().map(|error| format!("ended by: {error}")));
+    lines.join("\n")
+}
+
+pub(super) fn logs(args: &Logs) -> anyhow::Result<ExitCode> {
+    let log = folder(&args.common.config()?).log();
+    let lines = background::last_lines(&log, args.lines).map_err(|error| {
+        IngestError::Outside(format!("there is no log at {}: {error}; `ingest start` writes one", log.display()))
+    })?;
+    lines.iter().for_each(|line| println!("{line}"));
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) fn check(args: &Shown) -> anyhow::Result<ExitCode> {
+    let config = args.common.config()?;
+    let findings = runtime()?.block_on(checks::check(&config));
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&findings)?);
+    } else {
+        for finding in &findings {
+            println!("{} {:<13} {}", if finding.holds { "ok  " } else { "FAIL" }, finding.what, finding.detail);
+        }
+    }
+    Ok(if findings.iter().all(|finding| finding.holds) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+pub(super) fn audit(args: &Audit) -> anyhow::Result<ExitCode> {
+    let config = args.shown.common.config()?;
+    let schema = schema::load(&config.settings.schema)?;
+    let rollups = chosen(&schema, &args.rollups)?;
+    let reports = runtime()?.block_on(async {
+        let store = Store::connect(&config).await?;
+        let mut reports = Vec::new();
+        for rollup in rollups {
+            reports.push(audit::audit(&store, &schema, rollup).await?);
+        }
+        Ok::<_, IngestError>(reports)
+    })?;
+    if args.shown.json {
+        println!("{}", serde_json::to_string_pretty(&reports)?);
+    } else {
+        reports.iter().for_each(|report| println!("{}", sentence(report)));
+    }
+    Ok(if reports.iter().all(|report| report.differences == 0) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn chosen<'a>(schema: &'a Schema, names: &[String]) -> Result<Vec<&'a Rollup>, IngestError> {
+    if names.is_empty() {
+        return Ok(schema.rollups().rollups().iter().collect());
+    }
+    names
+        .iter()
+        .map(|name| {
+            schema.rollups().find(name).ok_or_else(|| {
+                let known: Vec<_> = schema.rollups().rollups().iter().map(Rollup::name).collect();
+                IngestError::Usage(format!("there is no rollup {name}; the schema has {}", known.join(", ")))
+            })
+        })
+        .collect()
+}
+
+fn sentence(report: &AuditReport) -> String {
+    let mut text = match report.differences {
+        0 => format!("ok    {}: {} rows equal their events", report.rollup, report.rows),
+        differences => {
+            format!("WRONG {}: {differences} of {} rows differ from their events", report.rollup, report.rows)
+        }
+    };
+    for example in &report.examples {
+        text.push_str("\n      ");
+        text.push_str(example);
+    }
+    if !report.unpublished.is_empty() {
+        text.push_str(&format!(
+            "\n      partitions {:?} have events that are not published yet; the worker publishes them",
+            report.unpublished
+        ));
+    }
+    text
+}
+
+pub(super) fn config(args: &Shown) -> anyhow::Result<ExitCode> {
+    let loaded = args.common.load().map_err(|error| IngestError::Usage(error.to_string()))?;
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&loaded.origins)?);
+    } else {
+        for origin in &loaded.origins {
+            println!("{:<20} {:<45} {}", origin.name, origin.value, origin.from);
+        }
+    }
+    Config::new(loaded.settings).map_err(|error| IngestError::Usage(error.to_string()))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn folder(config: &Config) -> WorkerFolder {
+    WorkerFolder::new(config.settings.state_dir.as_deref(), &config.settings.topic, &config.settings.group)
+}
+
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()
+}
+
+fn print(report: &(impl Serialize + std::fmt::Display), json: bool) -> anyhow::Result<ExitCode> {
+    if json {
+        println!("{}", serde_json::to_string(report)?);
+    } else {
+        println!("{report}");
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,356 @@
+//! One transaction: positions first, then events, states and dead letters (invariants I1 to I5).
+//!
+//! Which ids are stored already is looked up before the transaction, so that it overlaps with other lanes. If another lane stores one
+//! of them in between, the insert meets it (a write conflict or a duplicate key), the transaction is aborted and the batch is
+//! tried again with a new look-up.
+
+use crate::batch::{Batch, CommitPlan, DeadLetter, Move};
+use crate::store::{Position, Store, error_code};
+use bson::raw::{RawArrayBuf, RawBsonRef, RawDocumentBuf, cstr};
+use bson::spec::BinarySubtype;
+use bson::{Binary, Bson, DateTime, Document, doc};
+use futures_util::TryStreamExt;
+use model::clock::EventClock;
+use model::layout::{DEAD_LETTERS, EVENTS, OFFSETS, ROLLUP_STATES, dead_letter_id};
+use model::rollup::{RollupPlan, State, StateKey};
+use model::schema::Schema;
+use mongodb::ClientSession;
+use mongodb::error::{Error, ErrorKind, TRANSIENT_TRANSACTION_ERROR, UNKNOWN_TRANSACTION_COMMIT_RESULT};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::time::Duration;
+use tokio::time::{Instant, timeout_at};
+
+/// The update command's document must stay below 16 MiB with its overhead.
+const COMMAND_BYTES: usize = 8 << 20;
+const COMMIT_PAUSE: Duration = Duration::from_millis(100);
+const DUPLICATE_KEY: i32 = 11000;
+const WRITE_CONFLICT: i32 = 112;
+
+/// How a try to commit ended.
+#[derive(Debug)]
+pub enum Outcome {
+    /// It is in the store.
+    Committed(Committed),
+    /// A position was not where this worker thought: another worker owns a partition. The batch must be dropped.
+    Fenced,
+    /// Another lane or worker was writing the same ids or states: try again at once.
+    Conflict(String),
+    /// MongoDB did not answer or is choosing a primary: try again later.
+    Unreachable(Error),
+    /// The commit was sent, but not answered: the positions will tell whether it landed.
+    Unknown(Committed, Error),
+    /// Trying again will not help.
+    Fatal(String),
+}
+
+impl From<Stop> for Outcome {
+    fn from(stop: Stop) -> Self {
+        match stop {
+            Stop::Driver(error) => classify(error),
+            Stop::Fenced => Self::Fenced,
+            Stop::Fatal(problem) => Self::Fatal(problem),
+        }
+    }
+}
+
+/// What a commit changed.
+#[derive(Debug)]
+pub struct Committed {
+    /// The moves of positions, by partition.
+    pub moves: BTreeMap<i32, Move>,
+    /// The states that changed.
+    pub touched: Vec<StateKey>,
+}
+
+/// Writes batches of one schema into one store.
+#[derive(Debug, Clone)]
+pub struct Committer {
+    store: Store,
+    schema: std::sync::Arc<Schema>,
+    worker: String,
+    timeout: Duration,
+}
+
+/// Ends a try without an answer of the server.
+enum Stop {
+    Driver(Error),
+    Fenced,
+    Fatal(String),
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Self {
+        Self::Driver(error)
+    }
+}
+
+impl Committer {
+    /// A committer; `worker` stands in the positions it moves, `timeout` bounds one try.
+    pub fn new(store: Store, schema: std::sync::Arc<Schema>, worker: String, timeout: Duration) -> Self {
+        Self { store, schema, worker, timeout }
+    }
+
+    /// Tries to commit a batch once; `clocks` are the partitions' event clocks before it.
+    pub async fn commit(&self, batch: &Batch, clocks: &HashMap<i32, EventClock>) -> Outcome {
+        let deadline = Instant::now() + self.timeout;
+        let no_answer = || Error::custom(format!("no answer within {} s", self.timeout.as_secs()));
+        // Until here nothing can have been stored: dropping the session aborts the transaction.
+        let (mut session, committed) = match timeout_at(deadline, self.write(batch, clocks)).await {
+            Ok(Ok(written)) => written,
+            Ok(Err(stop)) => return stop.into(),
+            Err(_) => return Outcome::Unreachable(no_answer()),
+        };
+        match timeout_at(deadline, finish(&mut session)).await {
+            Ok(Ok(())) => Outcome::Committed(committed),
+            Ok(Err(error)) if error.contains_label(UNKNOWN_TRANSACTION_COMMIT_RESULT) => {
+                Outcome::Unknown(committed, error)
+            }
+            Ok(Err(error)) => classify(error),
+            Err(_) => Outcome::Unknown(committed, no_answer()),
+        }
+    }
+
+    /// Whether this worker's commit with these moves is in the store.
+    ///
+    /// # Errors
+    /// The driver's error; nothing is known then.
+    pub async fn landed(&self, moves: &BTreeMap<i32, Move>) -> Result<bool, Error> {
+        let stored = self.store.positions().await?;
+        let ours = |position: &Position, to: &Move| position.next == to.next && position.worker == self.worker;
+        Ok(moves.iter().all(|(partition, to)| stored.get(partition).is_some_and(|position| ours(position, to))))
+    }
+
+    /// Writes everything inside a transaction that is still open.
+    async fn write(
+        &self,
+        batch: &Batch,
+        clocks: &HashMap<i32, EventClock>,
+    ) -> Result<(ClientSession, Committed), Stop> {
+        let ids = batch.ids();
+        let stored = self.stored(&ids).await?;
+        let clock = |partition| clocks.get(&partition).copied().unwrap_or_default();
+        let plan = batch
+            .plan(self.schema.rollups(), &ids, &stored, clock, self.schema.allowed_lateness())
+            .map_err(|error| Stop::Fatal(error.to_string()))?;
+        let mut session = self.store.client().start_session().await?;
+        session.start_transaction().await?;
+        self.move_positions(&mut session, &plan.moves).await?;
+        if !plan.documents.is_empty() {
+            let events = self.store.collection::<RawDocumentBuf>(EVENTS);
+            events.insert_many(plan.documents.iter().copied()).session(&mut session).await?;
+        }
+        self.add_states(&mut session, &plan).await?;
+        if !batch.dead().is_empty() {
+            let letters = batch.dead().iter().map(|letter| self.dead_letter(letter)).collect::<Result<Vec<_>, _>>()?;
+            self.update_in_commands(&mut session, DEAD_LETTERS, &letters).await?;
+        }
+        let touched = plan.changes.into_states().into_keys().collect();
+        Ok((session, Committed { moves: plan.moves, touched }))
+    }
+
+    /// Which of the ids are in the store, as `{_id}` documents; the query is answered by the index alone.
+    async fn stored(&self, ids: &[RawDocumentBuf]) -> Result<HashSet<Vec<u8>>, Error> {
+        if ids.is_empty() {
+            return Ok(HashSet::new());
+        }
+        let mut values = RawArrayBuf::new();
+        for id in ids {
+            if let Ok(Some(value)) = id.get("_id") {
+                values.push(value);
+            }
+        }
+        let filter = doc! { "_id": { "$in": Bson::try_from(RawBsonRef::Array(&values)).map_err(Error::custom)? } };
+        let found = self.store.collection::<RawDocumentBuf>(EVENTS).find(filter).projection(doc! { "_id": 1 }).await?;
+        found.map_ok(RawDocumentBuf::into_bytes).try_collect().await
+    }
+
+    /// Moves every position from where this worker last saw it. One that is elsewhere belongs to another worker (invariant I3).
+    async fn move_positions(&self, session: &mut ClientSession, moves: &BTreeMap<i32, Move>) -> Result<(), Stop> {
+        let updates: Vec<Document> = moves
+            .iter()
+            .map(|(&partition, to)| {
+                let mut set = doc! { "next": to.next, "worker": &self.worker, "updated_at": DateTime::now() };
+                if let Some(clock) = to.clock.now() {
+                    set.insert("clock", DateTime::from_millis(clock));
+                }
+                let counts = to.counts;
+                let increments = doc! {
+                    "counts.read": counts.read, "counts.stored": counts.stored, "counts.duplicate": counts.duplicate,
+                    "counts.filtered": counts.filtered, "counts.dead": counts.dead, "counts.late": counts.late,
+                };
+                doc! { "q": { "_id": self.store.position_id(partition), "next": to.from }, "u": { "$set": set, "$inc": increments } }
+            })
+            .collect();
+        let command = doc! { "update": OFFSETS, "updates": updates };
+        let answer = self.store.database().run_command(command).session(&mut *session).await?;
+        check_writes(&answer)?;
+        let matched = answer.get_i32("n").unwrap_or_default();
+        if usize::try_from(matched) == Ok(moves.len()) { Ok(()) } else { Err(Stop::Fenced) }
+    }
+
+    async fn add_states(&self, session: &mut ClientSession, plan: &CommitPlan<'_>) -> Result<(), Stop> {
+        let rollups = self.schema.rollups();
+        let (additive, merged): (Vec<_>, Vec<_>) =
+            plan.changes.states().partition(|(key, _)| rollups.tables()[key.table].is_additive());
+        let at = |key: &StateKey| plan.moves.get(&key.partition).map_or(0, |to| to.next);
+        let mut updates: Vec<RawDocumentBuf> = Vec::with_capacity(additive.len() + merged.len());
+        for (key, state) in additive {
+            let change = doc! { "$inc": state.increments(&rollups.tables()[key.table]), "$set": { "at": at(key) } };
+            updates.push(upsert(RawBsonRef::Document(&key.id(rollups)), &change)?);
+        }
+        let mut before = self.read_states(session, rollups, &merged).await?;
+        for (key, state) in merged {
+            let table = &rollups.tables()[key.table];
+            let mut sum = before.remove(key).unwrap_or_else(|| State::empty(table));
+            sum.combine(state);
+            let mut document = sum.to_document(table);
+            document.insert("at", at(key));
+            updates.push(upsert(RawBsonRef::Document(&key.id(rollups)), &doc! { "$set": document })?);
+        }
+        self.update_in_commands(session, ROLLUP_STATES, &updates).await
+    }
+
+    /// The stored states that cannot be added to without being read.
+    async fn read_states<'k>(
+        &self,
+        session: &mut ClientSession,
+        rollups: &RollupPlan,
+        states: &[(&'k StateKey, &State)],
+    ) -> Result<HashMap<&'k StateKey, State>, Stop> {
+        let mut found = HashMap::new();
+        if states.is_empty() {
+            return Ok(found);
+        }
+        let keys: HashMap<Vec<u8>, &StateKey> =
+            states.iter().map(|(key, _)| (key.id(rollups).into_bytes(), *key)).collect();
+        let ids = states
+            .iter()
+            .map(|(key, _)| Document::try_from(key.id(rollups)).map_err(|error| Stop::Fatal(error.to_string())));
+        let filter = doc! { "_id": { "$in": ids.collect::<Result<Vec<_>, _>>()? } };
+        let mut cursor =
+            self.store.collection::<RawDocumentBuf>(ROLLUP_STATES).find(filter).session(&mut *session).await?;
+        let stored: Vec<RawDocumentBuf> = cursor.stream(session).try_collect().await?;
+        for document in stored {
+            let unreadable = |problem: String| Stop::Fatal(format!("{ROLLUP_STATES}: {problem}"));
+            let id = document.get_document("_id").map_err(|error| unreadable(error.to_string()))?;
+            let Some(&key) = keys.get(id.as_bytes()) else { continue };
+            let state =
+                State::read(&rollups.tables()[key.table], &document).map_err(|error| unreadable(error.to_string()))?;
+            found.insert(key, state);
+        }
+        Ok(found)
+    }
+
+    /// Sends updates in as few commands as their size allows.
+    async fn update_in_commands(
+        &self,
+        session: &mut ClientSession,
+        collection: &str,
+        updates: &[RawDocumentBuf],
+    ) -> Result<(), Stop> {
+        let mut rest = updates;
+        while !rest.is_empty() {
+            let mut bytes = 0;
+            let count = rest.iter().take_while(|update| {
+                bytes += update.as_bytes().len() + 16;
+                bytes <= COMMAND_BYTES
+            });
+            let (now, later) = rest.split_at(count.count().max(1));
+            let mut array = RawArrayBuf::new();
+            now.iter().for_each(|update| array.push(RawBsonRef::Document(update)));
+            let mut command = RawDocumentBuf::new();
+            command.append(cstr!("update"), collection);
+            command.append(cstr!("updates"), RawBsonRef::Array(&array));
+            let answer = self.store.database().run_raw_command(command).session(&mut *session).await?;
+            check_writes(&answer)?;
+            rest = later;
+        }
+        Ok(())
+    }
+
+    /// Keeps a letter, unless another group of this database has kept it before.
+    fn dead_letter(&self, letter: &DeadLetter) -> Result<RawDocumentBuf, Stop> {
+        let binary = |bytes: &Vec<u8>| Bson::Binary(Binary { subtype: BinarySubtype::Generic, bytes: bytes.clone() });
+        let headers =
+            letter.headers.iter().map(|(name, value)| doc! { "name": name, "value": value.as_ref().map(binary) });
+        let id = dead_letter_id(self.store.topic(), letter.at.partition, letter.at.offset);
+        let letter = doc! {
+            "topic": self.store.topic(),
+            "partition": letter.at.partition,
+            "offset": letter.at.offset,
+            "timestamp": letter.at.timestamp.map(DateTime::from_millis),
+            "key": letter.key.as_ref().map(binary),
+            "payload": letter.payload.as_ref().map(binary),
+            "headers": headers.collect::<Vec<_>>(),
+            "stage": "decode",
+            "reason": letter.reject.reason.code(),
+            "message": &letter.reject.message,
+            "schema": self.schema.name(),
+            "written_at": DateTime::now(),
+        };
+        upsert(RawBsonRef::String(&id), &doc! { "$setOnInsert": letter })
+    }
+}
+
+/// Commits; the driver asks once more by itself, and this some more times, where the result is unknown.
+async fn finish(session: &mut ClientSession) -> Result<(), Error> {
+    const TRIES: u32 = 5;
+    for _ in 1..TRIES {
+        match session.commit_transaction().await {
+            Err(error) if error.contains_label(UNKNOWN_TRANSACTION_COMMIT_RESULT) => {
+                tokio::time::sleep(COMMIT_PAUSE).await
+            }
+            other => return other,
+        }
+    }
+    session.commit_transaction().await
+}
+
+fn upsert(id: RawBsonRef<'_>, change: &Document) -> Result<RawDocumentBuf, Stop> {
+    let change = RawDocumentBuf::try_from(change).map_err(|error| Stop::Fatal(error.to_string()))?;
+    let mut query = RawDocumentBuf::new();
+    query.append(cstr!("_id"), id);
+    let mut update = RawDocumentBuf::new();
+    update.append(cstr!("q"), RawBsonRef::Document(&query));
+    update.append(cstr!("u"), RawBsonRef::Document(&change));
+    update.append(cstr!("upsert"), true);
+    Ok(update)
+}
+
+/// A command that wrote only in part answers without an error of its own.
+fn check_writes(answer: &Document) -> Result<(), Stop> {
+    match answer.get_array("writeErrors").ok().and_then(|errors| errors.first()) {
+        Some(Bson::Document(error)) => {
+            let message = error.get_str("errmsg").unwrap_or("unknown").to_owned();
+            match error.get_i32("code") {
+                Ok(DUPLICATE_KEY | WRITE_CONFLICT) => Err(Stop::Driver(Error::custom(Conflict(message)))),
+                _ => Err(Stop::Fatal(message)),
+            }
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A conflict found inside an answer, carried through the driver's error type.
+#[derive(Debug)]
+struct Conflict(String);
+
+fn classify(error: Error) -> Outcome {
+    let code = error_code(&error);
+    if let Some(Conflict(message)) = error.get_custom::<Conflict>() {
+        return Outcome::Conflict(message.clone());
+    }
+    match error.kind.as_ref() {
+        _ if matches!(code, Some(DUPLICATE_KEY | WRITE_CONFLICT)) => Outcome::Conflict(error.to_string()),
+        ErrorKind::Io(_) | ErrorKind::ServerSelection { .. } | ErrorKind::ConnectionPoolCleared { .. } => {
+            Outcome::Unreachable(error)
+        }
+        _ if error.contains_label(TRANSIENT_TRANSACTION_ERROR)
+            || error.contains_label(UNKNOWN_TRANSACTION_COMMIT_RESULT)
+            || error.contains_label("RetryableWriteError") =>
+        {
+            Outcome::Unreachable(error)
+        }
+        _ => Outcome::Fatal(error.to_string()),
+    }
+}

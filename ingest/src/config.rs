@@ -1,0 +1,409 @@
+//! The configuration: flags over environment over file over default, each value with where it came from.
+//!
+//! [`Settings`] is what is typed; [`Config`] is what the worker uses: durations, checked against each other at start.
+
+use figment::value::{Dict, Map, Value};
+use figment::{Figment, Metadata, Profile, Provider, providers::Serialized};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// The file that is read where it is there and `--config` names none.
+pub const DEFAULT_FILE: &str = "rushes.toml";
+
+/// A configuration that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// A file cannot be read.
+    #[error("cannot read {path}: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A file is not TOML.
+    #[error("{path}: {problem}")]
+    Toml {
+        /// The file.
+        path: PathBuf,
+        /// Where and why.
+        problem: String,
+    },
+    /// A value has the wrong type or an unknown name.
+    #[error("configuration: {0}")]
+    Value(Box<figment::Error>),
+    /// Two values do not go together, or one is out of bounds.
+    #[error("configuration: {0}")]
+    Rule(String),
+}
+
+/// The settings as they are written, in `rushes.toml` or as `RUSHES_NAME` in the environment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// Kafka brokers, `host:port` separated by commas. Environment: `KAFKA_BROKERS`.
+    pub brokers: String,
+    /// MongoDB connection string; a replica set. Environment: `MONGODB_URI`.
+    pub mongodb_uri: String,
+    /// MongoDB database.
+    pub database: String,
+    /// Kafka topic.
+    pub topic: String,
+    /// Consumer group; positions are kept per group.
+    pub group: String,
+    /// A schema file, or the name of a preset.
+    pub schema: String,
+    /// Batches that commit side by side.
+    pub lanes: usize,
+    /// A batch commits at the latest with so many records.
+    pub batch_records: usize,
+    /// A batch commits at the latest with so many bytes of payload.
+    pub batch_bytes: usize,
+    /// A batch commits at the latest after so many milliseconds.
+    pub batch_age_ms: u64,
+    /// Changed rows are published at the shortest in this interval, in milliseconds.
+    pub publish_interval_ms: u64,
+    /// One try to commit a batch takes so many seconds at the longest; below MongoDB's 60 s for a transaction.
+    pub commit_timeout_s: u64,
+    /// A revoked partition is given up after so many seconds at the latest, its open batch dropped.
+    pub drain_timeout_s: u64,
+    /// Kafka takes a worker for dead that did not poll for so many seconds.
+    pub max_poll_interval_s: u64,
+    /// So many dead letters in a row from one partition stop the worker; 0 never does.
+    pub dead_in_a_row: u64,
+    /// More than this share of dead letters among the last thousand records stops the worker; 1 never does.
+    pub dead_ratio: f64,
+    /// Further librdkafka options, such as `security.protocol`.
+    pub kafka: BTreeMap<String, String>,
+    /// Where `ingest start` keeps the pid, the status and the log.
+    pub state_dir: Option<PathBuf>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            brokers: "127.0.0.1:9092".into(),
+            mongodb_uri: "mongodb://127.0.0.1:27017/?replicaSet=rs0".into(),
+            database: "rushes".into(),
+            topic: "reviews".into(),
+            group: "rushes".into(),
+            schema: "imdb-review".into(),
+            lanes: 3,
+            batch_records: 4_000,
+            batch_bytes: 8 << 20,
+            batch_age_ms: 150,
+            publish_interval_ms: 200,
+            commit_timeout_s: 20,
+            drain_timeout_s: 30,
+            max_poll_interval_s: 300,
+            dead_in_a_row: 1_000,
+            dead_ratio: 0.5,
+            kafka: BTreeMap::new(),
+            state_dir: None,
+        }
+    }
+}
+
+/// Names of the environment that are not `RUSHES_NAME`.
+const ENVIRONMENT: [(&str, &str); 2] = [("KAFKA_BROKERS", "brokers"), ("MONGODB_URI", "mongodb_uri")];
+
+/// One setting with its effective value and where it came from.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Origin {
+    /// Name of the setting.
+    pub name: String,
+    /// Effective value, secrets masked.
+    pub value: String,
+    /// `default`, a file's name, a variable of the environment, or `flag`.
+    pub from: String,
+}
+
+/// Settings with their origins, before they are checked.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// The effective settings.
+    pub settings: Settings,
+    /// Each with where it came from, in the order of [`Settings`].
+    pub origins: Vec<Origin>,
+}
+
+/// Reads the settings: `flags` over the environment over `file` (or `rushes.toml` where it is there) over the defaults.
+///
+/// # Errors
+/// [`ConfigError`] names the file, variable or flag, and what is expected.
+pub fn load(file: Option<&Path>, flags: Dict) -> Result<Loaded, ConfigError> {
+    let variables = std::env::vars().collect();
+    load_from(file, &variables, flags)
+}
+
+/// Sets `name` (`lanes`, or `kafka.NAME`) among the flags, with a text as it stands on a command line.
+pub fn assign(flags: &mut Dict, name: &str, text: &str) {
+    let defaults = Named::new("", &Settings::default()).map(|named| named.values).unwrap_or_default();
+    match name.strip_prefix("kafka.") {
+        Some(option) => {
+            let mut options = flags.remove("kafka").and_then(Value::into_dict).unwrap_or_default();
+            options.insert(option.to_owned(), Value::from(text));
+            flags.insert("kafka".to_owned(), Value::from(options));
+        }
+        None => {
+            flags.insert(name.to_owned(), like(defaults.get(name), text));
+        }
+    }
+}
+
+fn load_from(file: Option<&Path>, variables: &BTreeMap<String, String>, flags: Dict) -> Result<Loaded, ConfigError> {
+    let mut figment = Figment::from(Named::new("default", &Settings::default())?);
+    let default_file = Path::new(DEFAULT_FILE);
+    if let Some(path) = file.or_else(|| default_file.exists().then_some(default_file)) {
+        figment = figment.merge(Named { name: path.display().to_string(), values: read(path)? });
+    }
+    let defaults = Named::new("", &Settings::default())?.values;
+    for (variable, name) in environment(variables, &defaults) {
+        let value = like(defaults.get(&name), &variables[&variable]);
+        figment = figment.merge(Named { name: variable, values: Dict::from([(name, value)]) });
+    }
+    figment = figment.merge(Named { name: "flag".into(), values: flags });
+    let settings: Settings = figment.extract().map_err(|error| ConfigError::Value(Box::new(error)))?;
+    let origins = known_in_order().into_iter().filter_map(|name| origin(&figment, &settings, name)).collect();
+    Ok(Loaded { settings, origins })
+}
+
+/// The variables that set something, with the setting's name.
+fn environment(variables: &BTreeMap<String, String>, known: &Dict) -> Vec<(String, String)> {
+    let general = ENVIRONMENT.iter().map(|&(variable, name)| (variable.to_owned(), name.to_owned()));
+    let own = known.keys().map(|name| (format!("RUSHES_{}", name.to_uppercase()), name.clone()));
+    general.chain(own).filter(|(variable, _)| variables.contains_key(variable)).collect()
+}
+
+/// A variable's text as a value of the default's type; one that is not is left as it is, for the typed settings to refuse.
+fn like(default: Option<&Value>, text: &str) -> Value {
+    let number = || text.parse::<i64>().map(Value::from).or_else(|_| text.parse::<f64>().map(Value::from)).ok();
+    match default {
+        Some(Value::Num(..)) => number().unwrap_or_else(|| Value::from(text)),
+        _ => Value::from(text),
+    }
+}
+
+fn read(path: &Path) -> Result<Dict, ConfigError> {
+    let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+    let table: toml::Table = toml::from_str(&text)
+        .map_err(|error| ConfigError::Toml { path: path.to_owned(), problem: error.to_string() })?;
+    Named::new("", &table).map(|named| named.values)
+}
+
+/// A source of settings with the name that `ingest config` shows.
+struct Named {
+    name: String,
+    values: Dict,
+}
+
+impl Named {
+    fn new(name: &str, values: &impl Serialize) -> Result<Self, ConfigError> {
+        let data = Serialized::globals(values).data().map_err(|error| ConfigError::Value(Box::new(error)))?;
+        Ok(Self { name: name.to_owned(), values: data.into_values().next().unwrap_or_default() })
+    }
+}
+
+impl Provider for Named {
+    fn metadata(&self) -> Metadata {
+        Metadata::named(self.name.clone())
+    }
+
+    fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
+        Ok(Map::from([(Profile::Default, self.values.clone())]))
+    }
+}
+
+fn known_in_order() -> Vec<&'static str> {
+    vec![
+        "brokers",
+        "mongodb_uri",
+        "database",
+        "topic",
+        "group",
+        "schema",
+        "lanes",
+        "batch_records",
+        "batch_bytes",
+        "batch_age_ms",
+        "publish_interval_ms",
+        "commit_timeout_s",
+        "drain_timeout_s",
+        "max_poll_interval_s",
+        "dead_in_a_row",
+        "dead_ratio",
+        "kafka",
+        "state_dir",
+    ]
+}
+
+fn origin(figment: &Figment, settings: &Settings, name: &str) -> Option<Origin> {
+    let masked = serde_json::to_value(settings.masked()).ok()?;
+    let value = match masked.get(name)? {
+        serde_json::Value::String(text) => text.clone(),
+        serde_json::Value::Null => String::new(),
+        other => other.to_string(),
+    };
+    let from = figment.find_metadata(name).map_or_else(|| "default".to_owned(), |metadata| metadata.name.to_string());
+    Some(Origin { name: name.to_owned(), value, from })
+}
+
+impl Settings {
+    /// The settings with passwords replaced, for outputs and logs.
+    pub fn masked(&self) -> Self {
+        let mut masked = self.clone();
+        masked.mongodb_uri = mask_uri(&self.mongodb_uri);
+        for (name, value) in &mut masked.kafka {
+            if is_secret(name) {
+                *value = "***".into();
+            }
+        }
+        masked
+    }
+}
+
+/// Whether an option of librdkafka holds a secret.
+fn is_secret(name: &str) -> bool {
+    ["password", "secret", "token", "jaas", "key.pem"].iter().any(|word| name.contains(word))
+}
+
+/// A connection string with its user information replaced: what stands before the last `@` of the authority.
+///
+/// ```
+/// assert_eq!(ingest::config::mask_uri("mongodb://me:p@ss@host/db"), "mongodb://***@host/db");
+/// assert_eq!(ingest::config::mask_uri("mongodb://host/db"), "mongodb://host/db");
+/// ```
+pub fn mask_uri(uri: &str) -> String {
+    let Some((scheme, rest)) = uri.split_once("://") else { return uri.to_owned() };
+    // A password may hold any character, even unescaped: everything up to the last @ goes, rather too much than too little.
+    match rest.rfind('@') {
+        Some(at) => format!("{scheme}://***{}", &rest[at..]),
+        None => uri.to_owned(),
+    }
+}
+
+/// The configuration that the worker uses, checked.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// As typed.
+    pub settings: Settings,
+    /// Age at which a batch commits.
+    pub batch_age: Duration,
+    /// Shortest interval between publications.
+    pub publish_interval: Duration,
+    /// Longest try to commit.
+    pub commit_timeout: Duration,
+    /// Longest wait for lanes at a revoke or at the end.
+    pub drain_timeout: Duration,
+    /// Kafka's patience.
+    pub max_poll_interval: Duration,
+}
+
+impl Config {
+    /// Checks the settings against each other.
+    ///
+    /// # Errors
+    /// [`ConfigError::Rule`] names the settings and what must hold between them.
+    pub fn new(settings: Settings) -> Result<Self, ConfigError> {
+        let rule = |holds: bool, text: &str| if holds { Ok(()) } else { Err(ConfigError::Rule(text.to_owned())) };
+        rule((1..=64).contains(&settings.lanes), "lanes must be between 1 and 64")?;
+        rule((1..=50_000).contains(&settings.batch_records), "batch_records must be between 1 and 50,000")?;
+        rule(
+            (1..=16 << 20).contains(&settings.batch_bytes),
+            "batch_bytes must be between 1 and 16,777,216 (16 MiB): a larger transaction may not fit into the cache of mongod",
+        )?;
+        rule(
+            settings.batch_age_ms <= 10_000,
+            "batch_age_ms must be at most 10,000: a transaction must stay far below 60 s",
+        )?;
+        rule(
+            (1..=50).contains(&settings.commit_timeout_s),
+            "commit_timeout_s must be between 1 and 50: MongoDB ends a transaction after 60 s",
+        )?;
+        rule(
+            settings.commit_timeout_s < settings.drain_timeout_s,
+            "commit_timeout_s must be less than drain_timeout_s: a try to commit must end before its partition is given away",
+        )?;
+        rule(
+            settings.drain_timeout_s + settings.commit_timeout_s < settings.max_poll_interval_s,
+            "drain_timeout_s + commit_timeout_s must be less than max_poll_interval_s: Kafka would take a draining worker for dead",
+        )?;
+        rule((0.0..=1.0).contains(&settings.dead_ratio), "dead_ratio must be between 0 and 1")?;
+        rule(!settings.topic.is_empty() && !settings.group.is_empty(), "topic and group must have a name")?;
+        Ok(Self {
+            batch_age: Duration::from_millis(settings.batch_age_ms),
+            publish_interval: Duration::from_millis(settings.publish_interval_ms),
+            commit_timeout: Duration::from_secs(settings.commit_timeout_s),
+            drain_timeout: Duration::from_secs(settings.drain_timeout_s),
+            max_poll_interval: Duration::from_secs(settings.max_poll_interval_s),
+            settings,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load_with(file: &str, variables: &[(&str, &str)], flags: Dict) -> Result<Loaded, ConfigError> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("my.toml");
+        std::fs::write(&path, file).unwrap();
+        let variables = variables.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
+        load_from(Some(&path), &variables, flags)
+    }
+
+    fn origin_of<'a>(loaded: &'a Loaded, name: &str) -> &'a Origin {
+        loaded.origins.iter().find(|origin| origin.name == name).unwrap()
+    }
+
+    #[test]
+    fn flags_win_over_environment_over_file_over_default() {
+        let flags = Dict::from([("topic".to_owned(), Value::from("from-flag"))]);
+        let variables =
+            [("KAFKA_BROKERS", "env:1"), ("RUSHES_TOPIC", "from-env"), ("RUSHES_LANES", "7"), ("RUSHES_OTHER", "x")];
+        let loaded = load_with("topic = \"from-file\"\ngroup = \"g\"\nlanes = 2\n", &variables, flags).unwrap();
+        assert_eq!((loaded.settings.topic.as_str(), loaded.settings.group.as_str()), ("from-flag", "g"));
+        assert_eq!((loaded.settings.brokers.as_str(), loaded.settings.lanes), ("env:1", 7));
+        assert_eq!(origin_of(&loaded, "topic").from, "flag");
+        assert_eq!(origin_of(&loaded, "brokers").from, "KAFKA_BROKERS");
+        assert!(origin_of(&loaded, "group").from.ends_with("my.toml"));
+        assert_eq!(origin_of(&loaded, "database").from, "default");
+        assert_eq!(loaded.origins.len(), serde_json::to_value(Settings::default()).unwrap().as_object().unwrap().len());
+    }
+
+    #[test]
+    fn an_unknown_name_or_a_wrong_type_is_an_error() {
+        for (file, problem) in [("topics = \"x\"", "topics"), ("lanes = \"many\"", "lanes"), ("lanes = ", "my.toml")] {
+            let error = load_with(file, &[], Dict::new()).unwrap_err().to_string();
+            assert!(error.contains(problem), "{error}");
+        }
+        let missing = load_from(Some(Path::new("not-there.toml")), &BTreeMap::new(), Dict::new()).unwrap_err();
+        assert!(missing.to_string().starts_with("cannot read not-there.toml"), "{missing}");
+    }
+
+    #[test]
+    fn secrets_are_masked() {
+        let file = "mongodb_uri = \"mongodb+srv://u:p@:/?#w@h.example/db\"\n[kafka]\n\"sasl.password\" = \"hush\"\n\"client.id\" = \"me\"\n";
+        let loaded = load_with(file, &[], Dict::new()).unwrap();
+        let shown = format!("{:?}", loaded.origins);
+        assert!(!shown.contains("hush") && shown.contains("***") && shown.contains("me"), "{shown}");
+    }
+
+    #[test]
+    fn times_are_checked_against_each_other() {
+        assert!(Config::new(Settings::default()).is_ok());
+        for (settings, word) in [
+            (Settings { lanes: 0, ..Settings::default() }, "lanes"),
+            (Settings { commit_timeout_s: 30, ..Settings::default() }, "drain_timeout_s"),
+            (Settings { max_poll_interval_s: 50, ..Settings::default() }, "max_poll_interval_s"),
+            (Settings { commit_timeout_s: 60, drain_timeout_s: 90, ..Settings::default() }, "60 s"),
+            (Settings { dead_ratio: 1.5, ..Settings::default() }, "dead_ratio"),
+        ] {
+            let error = Config::new(settings).unwrap_err().to_string();
+            assert!(error.contains(word), "{error}");
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! What can be wrong with a file of records.
+
+use std::io;
+use std::path::PathBuf;
+
+/// A failure with the file it happened in.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {trouble}", path.display())]
+pub struct FileError {
+    /// The file.
+    pub path: PathBuf,
+    /// What is wrong.
+    pub trouble: Trouble,
+}
+
+impl FileError {
+    /// One record is broken and the reader can go on with the next.
+    #[must_use]
+    pub fn is_broken_record(&self) -> bool {
+        matches!(self.trouble, Trouble::Broken(_))
+    }
+}
+
+/// What is wrong with a file.
+#[derive(Debug, thiserror::Error)]
+pub enum Trouble {
+    /// The file cannot be opened.
+    #[error("cannot be opened: {0}")]
+    Open(io::Error),
+    /// A folder without files of records was named.
+    #[error("the folder holds no file of records (.json, .jsonl, .ndjson or .csv, also with .gz or .zst)")]
+    EmptyFolder,
+    /// Reading or decompressing failed part-way.
+    #[error("cannot be read beyond byte {byte}: {error}")]
+    Read {
+        /// Where in the decompressed stream.
+        byte: u64,
+        /// What the system or the decompressor says.
+        error: io::Error,
+    },
+    /// The compressed stream ends before its end mark.
+    #[error("the {compression} file is cut short: its data end at byte {byte} (decompressed); fetch the file again")]
+    CutShort {
+        /// `gzip` or `zstd`.
+        compression: &'static str,
+        /// Decompressed bytes until there.
+        byte: u64,
+    },
+    /// An archive or compression that is not read here.
+    #[error("is {0}; unpack it first (plain, gzip and zstd files are read as they are)")]
+    Packed(&'static str),
+    /// The text is not UTF-8.
+    #[error("is {0}, but JSON and CSV are read as UTF-8; convert it first")]
+    Encoding(&'static str),
+    /// None of the three forms.
+    #[error(
+        "does not look like records: expected `[` (a JSON array) or `{{` (JSON Lines) at byte {byte} but found {found}; \
+         a CSV file is named .csv or given with --format csv"
+    )]
+    NotRecords {
+        /// Where the first byte that is not white space stands.
+        byte: u64,
+        /// That byte and a few after it.
+        found: String,
+    },
+    /// The CSV header cannot be read.
+    #[error("has no readable CSV header: {0}")]
+    Header(String),
+    /// The file ends inside a JSON array or value.
+    #[error(
+        "is truncated: it ends at byte {byte} inside {inside}; fetch the file again (records before that: {records})"
+    )]
+    Truncated {
+        /// Length of the decompressed stream.
+        byte: u64,
+        /// The array, or the record that began last.
+        inside: String,
+        /// Records that were read before the end, broken ones included.
+        records: u64,
+    },
+    /// Something follows the end of a JSON array.
+    #[error("the array ends after record {records}, but at byte {byte} there follows {found}")]
+    Trailing {
+        /// Where it stands.
+        byte: u64,
+        /// The first bytes of it.
+        found: String,
+        /// Records before it.
+        records: u64,
+    },
+    /// A CSV row does not end.
+    #[error(
+        "row {number} at byte {byte} is longer than {limit} bytes: a quote is probably not closed, so the rows after it \
+         cannot be told apart"
+    )]
+    EndlessRow {
+        /// The row, from 1 (the header is not counted).
+        number: u64,
+        /// Where it starts.
+        byte: u64,
+        /// Longest row accepted.
+        limit: usize,
+    },
+    /// One record is broken.
+    #[error(transparent)]
+    Broken(BrokenRecord),
+}
+
+/// A record that cannot be used, and how much of the file was passed over because of it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("record {number} at byte {byte} is broken: {reason} (at byte {at}); {skipped} bytes skipped")]
+pub struct BrokenRecord {
+    /// Place among the file's records, from 1.
+    pub number: u64,
+    /// Where it starts in the decompressed stream.
+    pub byte: u64,
+    /// Where it stops making sense.
+    pub at: u64,
+    /// Why.
+    pub reason: String,
+    /// Bytes from its start to where reading goes on.
+    pub skipped: u64,
+}
+
+/// The first bytes of `bytes`, readable in a message.
+pub(super) fn excerpt(bytes: &[u8]) -> String {
+    const SHOWN: usize = 20;
+    match bytes {
+        [] => "the end of the file".to_owned(),
+        _ => format!("`{}`", bytes[..bytes.len().min(SHOWN)].escape_ascii()),
+    }
+}

@@ -1,0 +1,172 @@
+//! Where a JSON value ends, by its brackets and quotes alone.
+//!
+//! The scan can stop after any byte and go on when more of the stream is there. It does not judge: a value that is
+//! structurally complete may still be broken, which [`check`](super::check) finds out.
+
+/// A scan that is under way over one value.
+#[derive(Debug)]
+pub(super) struct Scan {
+    /// Bytes of the value seen so far.
+    at: usize,
+    depth: u32,
+    kind: Kind,
+    is_in_string: bool,
+    is_escaped: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// An object, an array or a string: it ends with its closing byte.
+    Closed,
+    /// Anything else: it ends before a comma, a bracket or the next object.
+    Bare,
+}
+
+impl Scan {
+    /// A scan of the value that begins with `first`.
+    pub(super) fn of(first: u8) -> Self {
+        let kind = if matches!(first, b'{' | b'[' | b'"') { Kind::Closed } else { Kind::Bare };
+        Self { at: 0, depth: 0, kind, is_in_string: false, is_escaped: false }
+    }
+
+    /// Goes on over `value`, the bytes from the value's first on; the length of the value when its end is there.
+    pub(super) fn advance(&mut self, value: &[u8]) -> Option<usize> {
+        match self.kind {
+            Kind::Closed => self.advance_closed(value),
+            Kind::Bare => self.advance_bare(value),
+        }
+    }
+
+    /// Forgets the bytes seen so far, which the caller has consumed.
+    pub(super) fn rebase(&mut self) {
+        self.at = 0;
+    }
+
+    fn advance_closed(&mut self, value: &[u8]) -> Option<usize> {
+        while self.at < value.len() {
+            if self.is_in_string {
+                self.pass_string(value);
+            } else {
+                self.pass_structure(value);
+            }
+            if self.depth == 0 && !self.is_in_string && is_closing(value[self.at - 1]) {
+                return Some(self.at);
+            }
+        }
+        None
+    }
+
+    /// Moves behind the string's closing quote, or to the end of `value`.
+    fn pass_string(&mut self, value: &[u8]) {
+        if self.is_escaped {
+            self.is_escaped = false;
+            self.at += 1;
+            return;
+        }
+        match memchr::memchr2(b'"', b'\\', &value[self.at..]) {
+            None => self.at = value.len(),
+            Some(found) => {
+                self.at += found + 1;
+                match value[self.at - 1] {
+                    b'"' => self.is_in_string = false,
+                    _ => self.is_escaped = true,
+                }
+            }
+        }
+    }
+
+    /// Moves behind the next opening quote, or behind the bracket that closes the value, or to the end of `value`.
+    fn pass_structure(&mut self, value: &[u8]) {
+        for (passed, byte) in value[self.at..].iter().enumerate() {
+            match byte {
+                b'"' => self.is_in_string = true,
+                b'{' | b'[' => {
+                    self.depth += 1;
+                    continue;
+                }
+                b'}' | b']' => {
+                    self.depth = self.depth.saturating_sub(1);
+                    if self.depth > 0 {
+                        continue;
+                    }
+                }
+                _ => continue,
+            }
+            self.at += passed + 1;
+            return;
+        }
+        self.at = value.len();
+    }
+
+    fn advance_bare(&mut self, value: &[u8]) -> Option<usize> {
+        let end = value[self.at..].iter().position(|byte| matches!(byte, b',' | b']' | b'{' | b'}'));
+        let Some(end) = end.map(|passed| self.at + passed) else {
+            self.at = value.len();
+            return None;
+        };
+        // A closing brace that nothing opened is junk of its own.
+        let end = end.max(1);
+        Some(value[..end].trim_ascii_end().len().max(1))
+    }
+}
+
+fn is_closing(byte: u8) -> bool {
+    matches!(byte, b'"' | b'}' | b']')
+}
+
+/// Where in `value` the last string before `until` begins, or 0; the bytes until there are the beginning of a valid value.
+pub(super) fn last_string_before(value: &[u8], until: usize) -> usize {
+    let mut last = 0;
+    let mut at = 0;
+    while let Some(quote) = memchr::memchr(b'"', &value[at..until]).map(|found| at + found) {
+        last = quote;
+        let mut scan = Scan::of(b'"');
+        match scan.advance(&value[quote..until]) {
+            Some(length) => at = quote + length,
+            None => break,
+        }
+    }
+    last
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn end_of(text: &str) -> Option<usize> {
+        Scan::of(text.as_bytes()[0]).advance(text.as_bytes())
+    }
+
+    #[test]
+    fn a_value_ends_with_its_closing_byte() {
+        assert_eq!(end_of(r#"{"a": "}"}, "#), Some(10));
+        assert_eq!(end_of(r#"{"a": [1, {"b": "\"]}"}]} x"#), Some(25));
+        assert_eq!(end_of(r#""a\\" , "#), Some(5));
+        assert_eq!(end_of("[[], []]]"), Some(8));
+        assert_eq!(end_of(r#"{"a": "b"#), None);
+    }
+
+    #[test]
+    fn a_bare_value_ends_before_the_next() {
+        assert_eq!(end_of("12 , 3"), Some(2));
+        assert_eq!(end_of("not a record {"), Some(12));
+        assert_eq!(end_of("} , x"), Some(1));
+        assert_eq!(end_of("nul"), None);
+    }
+
+    #[test]
+    fn it_goes_on_after_any_byte() {
+        let text = r#"{"a": "x\\\"y", "b": [{"c": "\\"}, 1]} "#.as_bytes();
+        let mut scan = Scan::of(b'{');
+        let ends: Vec<_> = (1..=text.len()).filter_map(|length| scan.advance(&text[..length])).collect();
+        assert_eq!(ends.first(), Some(&(text.len() - 1)));
+    }
+
+    #[test]
+    fn the_last_string_is_found() {
+        let value = br#"{"a": "b", "c\"d": 1 x"#;
+        assert_eq!(last_string_before(value, value.len()), 11);
+        assert_eq!(last_string_before(value, 4), 1);
+        assert_eq!(last_string_before(value, 1), 0);
+    }
+}

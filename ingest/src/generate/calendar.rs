@@ -1,0 +1,99 @@
+//! When reviews are written: from July 1998 to December 2020, more of them over the years and in winter.
+
+use super::random::{Random, Weighted};
+
+/// A day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Day {
+    pub(super) year: u16,
+    /// From 1.
+    pub(super) month: u8,
+    /// From 1.
+    pub(super) day: u8,
+}
+
+/// First year with reviews.
+pub(super) const FIRST_YEAR: u16 = 1998;
+/// Its first month with reviews.
+const FIRST_MONTH: usize = 7;
+
+/// How many reviews a year has, in no unit: growth, a plateau while other sites were young, and a steep end.
+const YEARS: [u64; 23] =
+    [9, 22, 27, 33, 40, 47, 54, 62, 71, 68, 60, 55, 52, 58, 66, 74, 79, 85, 92, 108, 131, 152, 170];
+/// How many a month has: people watch films in winter and on holidays.
+const SEASON: [u64; 12] = [118, 98, 97, 90, 88, 92, 101, 99, 86, 95, 104, 132];
+
+/// Last year with reviews.
+pub(super) const LAST_YEAR: u16 = FIRST_YEAR + YEARS.len() as u16 - 1;
+
+pub(super) const MONTH_NAMES: [&str; 12] = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+];
+
+/// Chooses days.
+#[derive(Debug)]
+pub(super) struct Calendar {
+    months: Weighted,
+}
+
+impl Calendar {
+    pub(super) fn new() -> Self {
+        let weights = YEARS.iter().flat_map(|year| SEASON.iter().map(move |season| year * season));
+        let before = FIRST_MONTH - 1;
+        Self {
+            months: Weighted::new(weights.enumerate().map(|(month, weight)| if month < before { 0 } else { weight })),
+        }
+    }
+
+    pub(super) fn day(&self, random: &mut Random) -> Day {
+        let month = self.months.choose(random);
+        let year = FIRST_YEAR + (month / 12) as u16;
+        let month = (month % 12) as u8 + 1;
+        let day = random.below(u64::from(length_of(year, month))) as u8 + 1;
+        Day { year, month, day }
+    }
+}
+
+fn length_of(year: u16, month: u8) -> u8 {
+    let is_leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+    match month {
+        2 if is_leap => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_lie_in_the_period_and_exist() {
+        let calendar = Calendar::new();
+        let mut random = Random::new(1, "test", 0);
+        let mut per_year = [0_u32; YEARS.len()];
+        for _ in 0..50_000 {
+            let Day { year, month, day } = calendar.day(&mut random);
+            assert!((year, month) >= (1998, 7) && year <= LAST_YEAR && day >= 1 && day <= length_of(year, month));
+            per_year[usize::from(year - FIRST_YEAR)] += 1;
+        }
+        assert!(per_year[22] > 3 * per_year[2] && per_year[1] > 2 * per_year[0], "{per_year:?}");
+    }
+
+    #[test]
+    fn leap_years_have_their_day() {
+        assert_eq!([length_of(2000, 2), length_of(2004, 2), length_of(2005, 2), length_of(2020, 4)], [29, 29, 28, 30]);
+    }
+}

@@ -1,0 +1,299 @@
+//! A lane: gathers the records of its partitions into a batch and commits it, one transaction in flight.
+//!
+//! A partition is always in the same lane, so its batches commit in order; lanes run side by side, so that one decodes while
+//! another waits for MongoDB. Errors from outside are waited out here, with growing pauses: meanwhile the lane takes no more
+//! records, its queue fills, and the source pauses the partitions.
+
+use crate::batch::{Added, Batch};
+use crate::breaker::{Breaker, BreakerLimits};
+use crate::commit::{Committed, Committer, Outcome};
+use crate::error::IngestError;
+use crate::progress::Progress;
+use crate::publish::Touched;
+use crate::source::{Chunk, Fence, GroupPositions};
+use model::clock::EventClock;
+use model::decode::Decoder;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// Chunks that wait before a lane. Kafka delivers runs of one partition; a short queue would let one lane's run keep the others idle.
+const QUEUE: usize = 12;
+
+/// What a lane is told, in order.
+#[derive(Debug)]
+pub enum LaneCommand {
+    /// A partition is this lane's from now on.
+    Begin {
+        /// Partition.
+        partition: i32,
+        /// Generation of the assignment.
+        generation: u64,
+        /// Its stored position.
+        next: i64,
+        /// Its event clock.
+        clock: EventClock,
+    },
+    /// Records of one of its partitions.
+    Records(Chunk),
+    /// The consumer stands at `next`, the end of a partition.
+    ReachedEnd {
+        /// Partition.
+        partition: i32,
+        /// Where the consumer stands.
+        next: i64,
+        /// Generation of the assignment.
+        generation: u64,
+    },
+    /// Commit what is open and forget all partitions; answered when done.
+    Drain(oneshot::Sender<()>),
+}
+
+/// What all lanes share.
+#[derive(Debug)]
+pub struct LaneContext {
+    /// Decoder of the schema.
+    pub decoder: Decoder,
+    /// Writes the batches.
+    pub committer: Committer,
+    /// Which assignment is in force.
+    pub fence: Arc<Fence>,
+    /// What the run has done.
+    pub progress: Arc<Progress>,
+    /// States that the publisher has to look at.
+    pub touched: Arc<Touched>,
+    /// Positions for the group.
+    pub positions: GroupPositions,
+    /// Set where the group must be joined again.
+    pub rejoin: Arc<AtomicBool>,
+    /// Limits of a batch.
+    pub limits: BatchLimits,
+    /// Limits of the dead letters.
+    pub breaker: BreakerLimits,
+    /// Where a failure that ends the run goes.
+    pub failures: mpsc::UnboundedSender<IngestError>,
+}
+
+/// When a batch commits.
+#[derive(Debug, Clone, Copy)]
+pub struct BatchLimits {
+    /// Records.
+    pub records: usize,
+    /// Bytes of payload.
+    pub bytes: usize,
+    /// Age.
+    pub age: Duration,
+}
+
+/// Starts a lane; it ends when the sender is dropped.
+pub fn start(context: Arc<LaneContext>) -> (mpsc::Sender<LaneCommand>, tokio::task::JoinHandle<()>) {
+    let (sender, receiver) = mpsc::channel(QUEUE);
+    let lane = Lane { context, partitions: HashMap::new(), batch: Batch::default(), generation: 0, deadline: None };
+    (sender, tokio::spawn(lane.run(receiver)))
+}
+
+struct Lane {
+    context: Arc<LaneContext>,
+    partitions: HashMap<i32, PartitionState>,
+    batch: Batch,
+    generation: u64,
+    /// When the open batch commits at the latest.
+    deadline: Option<Instant>,
+}
+
+struct PartitionState {
+    /// Committed position.
+    next: i64,
+    /// Position after the records in the open batch.
+    open: i64,
+    clock: EventClock,
+    breaker: Breaker,
+}
+
+impl Lane {
+    async fn run(mut self, mut commands: mpsc::Receiver<LaneCommand>) {
+        loop {
+            let command = match self.deadline {
+                None => commands.recv().await,
+                Some(deadline) => match tokio::time::timeout_at(deadline, commands.recv()).await {
+                    Ok(command) => command,
+                    Err(_) => {
+                        self.commit().await;
+                        continue;
+                    }
+                },
+            };
+            match command {
+                Some(command) => self.handle(command).await,
+                None => return,
+            }
+        }
+    }
+
+    async fn handle(&mut self, command: LaneCommand) {
+        match command {
+            LaneCommand::Begin { partition, generation, next, clock } => {
+                self.generation = generation;
+                self.partitions
+                    .insert(partition, PartitionState { next, open: next, clock, breaker: Breaker::default() });
+            }
+            LaneCommand::Records(chunk) => self.take(&chunk).await,
+            LaneCommand::ReachedEnd { partition, next, generation } => self.reach_end(partition, next, generation),
+            LaneCommand::Drain(done) => {
+                self.commit().await;
+                self.forget();
+                // The worker that asked may be gone; then nobody waits.
+                let _ = done.send(());
+            }
+        }
+    }
+
+    async fn take(&mut self, chunk: &Chunk) {
+        if chunk.generation != self.generation {
+            return;
+        }
+        for record in chunk.records() {
+            let Some(partition) = self.partitions.get_mut(&chunk.partition) else { return };
+            if record.at.offset < partition.open {
+                // Another worker stored it in the meantime, and the position was read again.
+                continue;
+            }
+            let added = self.batch.add(&self.context.decoder, record, partition.next);
+            partition.open = record.at.offset + 1;
+            if let Some(problem) = partition.breaker.record(added == Added::Dead, self.context.breaker) {
+                self.trip(chunk.partition, &problem);
+                return;
+            }
+            self.deadline.get_or_insert_with(|| Instant::now() + self.context.limits.age);
+            if self.batch.records() >= self.context.limits.records || self.batch.bytes() >= self.context.limits.bytes {
+                self.commit().await;
+            }
+        }
+    }
+
+    fn reach_end(&mut self, partition: i32, next: i64, generation: u64) {
+        let Some(state) = self.partitions.get_mut(&partition) else { return };
+        if generation == self.generation && next > state.open {
+            self.batch.advance(partition, state.next, next);
+            state.open = next;
+            self.deadline.get_or_insert_with(|| Instant::now() + self.context.limits.age);
+        }
+    }
+
+    /// Ends the run without the open batch, so that its records are read again once the cause is mended.
+    fn trip(&mut self, partition: i32, problem: &str) {
+        let example = self
+            .batch
+            .dead()
+            .last()
+            .map_or_else(String::new, |letter| format!(" The last one: {}.", letter.reject.message));
+        let text = format!(
+            "partition {partition}: {problem}, so the schema does not fit the topic; nothing of this batch was stored.{example} \
+             Look at the schema, or raise dead_in_a_row and dead_ratio"
+        );
+        self.fail(IngestError::TooManyDeadLetters(text));
+        self.forget();
+    }
+
+    /// Commits the open batch: repeats while MongoDB is away, gives up where the partitions are no longer ours.
+    async fn commit(&mut self) {
+        self.deadline = None;
+        let batch = std::mem::take(&mut self.batch);
+        if batch.is_empty() {
+            return;
+        }
+        let clocks = batch.spans().keys().filter_map(|id| Some((*id, self.partitions.get(id)?.clock))).collect();
+        let mut pause = FIRST_PAUSE;
+        while self.context.fence.permits(self.generation) {
+            match self.context.committer.commit(&batch, &clocks).await {
+                Outcome::Committed(committed) => return self.committed(committed),
+                Outcome::Fenced => return self.fenced(),
+                Outcome::Unknown(committed, error) => {
+                    tracing::warn!(%error, "the result of a commit is not known; reading the positions");
+                    if self.landed(&committed).await {
+                        return self.committed(committed);
+                    }
+                }
+                Outcome::Fatal(problem) => {
+                    self.fail(IngestError::Outside(format!("MongoDB refuses a batch, and will again: {problem}")));
+                    return self.forget();
+                }
+                Outcome::Conflict(problem) => {
+                    if pause == LONGEST_PAUSE {
+                        tracing::warn!(problem, "a batch keeps meeting another one; trying again");
+                    }
+                    self.context.progress.retry("another batch with the same ids");
+                }
+                Outcome::Unreachable(error) => {
+                    tracing::warn!(%error, "a batch could not be committed; trying again");
+                    self.context.progress.retry(&format!("MongoDB: {error}"));
+                }
+            }
+            tokio::time::sleep(jittered(pause)).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+        tracing::info!("an open batch was dropped with its partitions; their new owner reads it again");
+        self.forget();
+    }
+
+    fn committed(&mut self, committed: Committed) {
+        for (id, to) in &committed.moves {
+            if let Some(partition) = self.partitions.get_mut(id) {
+                partition.next = to.next;
+                partition.clock = to.clock;
+            }
+        }
+        self.context.progress.committed(&committed);
+        let mut positions = self.context.positions.lock().unwrap_or_else(PoisonError::into_inner);
+        positions.extend(committed.moves.iter().map(|(&partition, to)| (partition, to.next)));
+        drop(positions);
+        self.context.touched.add(&committed);
+    }
+
+    /// Asks until the store tells whether a commit without an answer landed.
+    async fn landed(&self, committed: &Committed) -> bool {
+        let mut pause = FIRST_PAUSE;
+        while self.context.fence.permits(self.generation) {
+            match self.context.committer.landed(&committed.moves).await {
+                Ok(landed) => return landed,
+                Err(error) => {
+                    tracing::warn!(%error, "the positions cannot be read; trying again");
+                    self.context.progress.retry(&format!("MongoDB: {error}"));
+                    tokio::time::sleep(jittered(pause)).await;
+                    pause = (pause * 2).min(LONGEST_PAUSE);
+                }
+            }
+        }
+        false
+    }
+
+    /// Another worker moved a position, so the assignment is not what this worker thinks: joins the group anew, which reads the
+    /// stored positions again.
+    fn fenced(&mut self) {
+        tracing::info!("a batch was dropped: another worker has moved the position; joining the group again");
+        self.context.progress.fenced();
+        self.context.rejoin.store(true, Ordering::Relaxed);
+        self.forget();
+    }
+
+    fn forget(&mut self) {
+        self.batch = Batch::default();
+        self.deadline = None;
+        self.partitions.clear();
+    }
+
+    fn fail(&self, error: IngestError) {
+        // The worker may have stopped already; then its reason is the older one.
+        let _ = self.context.failures.send(error);
+    }
+}
+
+/// Half of the pause and a random part of the other half, so that workers do not come back at once.
+fn jittered(pause: Duration) -> Duration {
+    pause.mul_f64(0.5 + 0.5 * rand::random::<f64>())
+}

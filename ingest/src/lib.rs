@@ -1,0 +1,26 @@
+//! Files to Kafka, and Kafka to MongoDB with an exactly-once effect and rollups that are always current.
+//!
+//! The way of a record: [`files`] and [`produce`] send it; [`source`] reads it; [`worker`] hands it to a [`lane`], which gathers a
+//! [`batch`] and has [`commit`] store it in one transaction; [`publish`] brings the rollups' tables up to date; [`audit`] proves
+//! that they are right. [`generate`] makes reviews to try all of this with.
+
+pub mod audit;
+pub mod background;
+pub mod batch;
+pub mod breaker;
+pub mod check;
+pub mod cli;
+pub mod commit;
+pub mod config;
+pub mod error;
+pub mod files;
+pub mod generate;
+pub mod lane;
+pub mod produce;
+pub mod progress;
+pub mod publish;
+pub mod schema;
+pub mod source;
+pub mod store;
+pub mod topic;
+pub mod worker;

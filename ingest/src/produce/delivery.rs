@@ -1,0 +1,83 @@
+//! What becomes of the records after they are queued.
+
+use rdkafka::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::error::KafkaError;
+use rdkafka::message::{DeliveryResult, Message};
+use rdkafka::producer::ProducerContext;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Counts deliveries and keeps the first failure. Records are known by their place among all records of the run.
+#[derive(Debug, Default)]
+pub(super) struct Deliveries {
+    records: AtomicU64,
+    bytes: AtomicU64,
+    failed: AtomicU64,
+    first_failure: Mutex<Option<(usize, KafkaError)>>,
+    last_error: Mutex<Option<String>>,
+}
+
+impl Deliveries {
+    pub(super) fn records(&self) -> u64 {
+        self.records.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn failed(&self) -> u64 {
+        self.failed.load(Ordering::Relaxed)
+    }
+
+    /// The failed record that came first, and why.
+    pub(super) fn first_failure(&self) -> Option<(usize, KafkaError)> {
+        lock(&self.first_failure).clone()
+    }
+
+    /// What the client last said about its connections.
+    pub(super) fn last_error(&self) -> Option<String> {
+        lock(&self.last_error).clone()
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Every guarded value is replaced as a whole, so a panic elsewhere leaves it consistent.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl ClientContext for Deliveries {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        tracing::debug!(target: "librdkafka", ?level, facility, "{message}");
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::debug!(target: "librdkafka", %error, "{reason}");
+        // "All brokers are down" follows the error that says why and would hide it.
+        let mut last = lock(&self.last_error);
+        if last.is_none() || error.rdkafka_error_code() != Some(rdkafka::error::RDKafkaErrorCode::AllBrokersDown) {
+            *last = Some(reason.to_owned());
+        }
+    }
+}
+
+impl ProducerContext for Deliveries {
+    type DeliveryOpaque = usize;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, place: usize) {
+        match result {
+            Ok(message) => {
+                self.records.fetch_add(1, Ordering::Relaxed);
+                self.bytes.fetch_add(message.payload().map_or(0, <[u8]>::len) as u64, Ordering::Relaxed);
+            }
+            Err((error, _)) => {
+                self.failed.fetch_add(1, Ordering::Relaxed);
+                let mut first = lock(&self.first_failure);
+                if first.as_ref().is_none_or(|(earlier, _)| place < *earlier) {
+                    *first = Some((place, error.clone()));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! The topic exists before the first record is sent, with the partitions it is meant to have.
+
+use super::delivery::Deliveries;
+use super::producer::{self, Producer};
+use super::{ProduceError, Target};
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::metadata::Metadata;
+use rdkafka::producer::Producer as _;
+use std::time::{Duration, Instant};
+
+/// Within this time a broker has to answer.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+/// Within this time a created topic has to have leaders for all its partitions.
+const READY_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long one look at the topic waits for a change.
+const LOOK: Duration = Duration::from_millis(50);
+/// Lets the cluster's `default.replication.factor` apply.
+const CLUSTER_DEFAULT: i32 = -1;
+
+/// Partitions of the target's topic, which is created if it is missing. An existing topic stays as it is.
+pub(super) fn ensure(producer: &Producer, target: &Target) -> Result<i32, ProduceError> {
+    // Asking for the topic by name would let the broker create it with its own number of partitions.
+    let metadata = producer.client().fetch_metadata(None, ANSWER_TIMEOUT).map_err(|error| {
+        let said = last_error(producer);
+        ProduceError::NoBroker { brokers: target.brokers.clone(), reason: said.unwrap_or_else(|| error.to_string()) }
+    })?;
+    match partitions_of(&metadata, &target.topic) {
+        0 => create(producer, target),
+        partitions => {
+            if partitions != target.partitions {
+                tracing::warn!(
+                    "topic {} has {partitions} partitions, not {}; it is left as it is",
+                    target.topic,
+                    target.partitions
+                );
+            }
+            Ok(partitions)
+        }
+    }
+}
+
+/// Polls until the client's errors are drained.
+fn last_error(producer: &Producer) -> Option<String> {
+    let context: &Deliveries = producer.client().context();
+    let deadline = Instant::now() + Duration::from_millis(500);
+    while context.last_error().is_none() && Instant::now() < deadline {
+        producer.poll(LOOK);
+    }
+    context.last_error()
+}
+
+/// Partitions of `topic` that have a leader, or 0.
+fn partitions_of(metadata: &Metadata, topic: &str) -> i32 {
+    let found = metadata.topics().iter().find(|found| found.name() == topic && found.error().is_none());
+    found.map_or(0, |found| i32::try_from(found.partitions().len()).unwrap_or(i32::MAX))
+}
+
+fn create(producer: &Producer, target: &Target) -> Result<i32, ProduceError> {
+    let failed = |reason: String| ProduceError::Topic { topic: target.topic.clone(), reason };
+    request_creation(target)?.map_err(|code| failed(code.to_string()))?;
+    tracing::info!("topic {} created with {} partitions", target.topic, target.partitions);
+    let deadline = Instant::now() + READY_TIMEOUT;
+    loop {
+        let metadata = producer.client().fetch_metadata(Some(&target.topic), ANSWER_TIMEOUT);
+        if let Ok(metadata) = &metadata
+            && partitions_of(metadata, &target.topic) > 0
+        {
+            return Ok(partitions_of(metadata, &target.topic));
+        }
+        if Instant::now() > deadline {
+            return Err(failed(format!("it was accepted but has no leader after {} s", READY_TIMEOUT.as_secs())));
+        }
+        producer.poll(LOOK);
+    }
+}
+
+/// Asks for the topic; another client that creates it at the same moment is as good.
+fn request_creation(target: &Target) -> Result<Result<(), RDKafkaErrorCode>, ProduceError> {
+    let failed = |reason: String| ProduceError::Topic { topic: target.topic.clone(), reason };
+    let admin: AdminClient<DefaultClientContext> = producer::config(target)?.create().map_err(ProduceError::Config)?;
+    let topic = NewTopic::new(&target.topic, target.partitions, TopicReplication::Fixed(CLUSTER_DEFAULT));
+    let options = AdminOptions::new().operation_timeout(Some(ANSWER_TIMEOUT)).request_timeout(Some(ANSWER_TIMEOUT));
+    let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(|error| failed(error.to_string()))?;
+    let results =
+        runtime.block_on(admin.create_topics([&topic], &options)).map_err(|error| failed(error.to_string()))?;
+    Ok(match results.into_iter().next() {
+        Some(Err((_, code))) if code != RDKafkaErrorCode::TopicAlreadyExists => Err(code),
+        _ => Ok(()),
+    })
+}

@@ -1,0 +1,67 @@
+//! What a run has done so far, for the progress bar, `ingest status` and the final line.
+
+use crate::commit::Committed;
+use crate::store::Counts;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Shared between the lanes and whoever shows it.
+#[derive(Debug, Default)]
+pub struct Progress(Mutex<Snapshot>);
+
+/// A run at one moment.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// What the records of this run became.
+    pub counts: Counts,
+    /// Committed positions of the partitions that this worker has had.
+    pub positions: BTreeMap<i32, i64>,
+    /// Transactions committed.
+    pub batches: u64,
+    /// Tries that were repeated.
+    pub retries: u64,
+    /// Batches dropped because another worker owned a partition.
+    pub fenced: u64,
+    /// What was last waited for, empty while all is well.
+    pub waiting_for: String,
+}
+
+impl Progress {
+    /// The state now.
+    pub fn snapshot(&self) -> Snapshot {
+        self.state().clone()
+    }
+
+    /// Where a partition begins.
+    pub fn begin(&self, partition: i32, next: i64) {
+        self.state().positions.insert(partition, next);
+    }
+
+    /// A batch was committed.
+    pub fn committed(&self, committed: &Committed) {
+        let mut state = self.state();
+        state.batches += 1;
+        state.waiting_for.clear();
+        for (&partition, to) in &committed.moves {
+            state.counts += to.counts;
+            state.positions.insert(partition, to.next);
+        }
+    }
+
+    /// A try will be repeated.
+    pub fn retry(&self, waiting_for: &str) {
+        let mut state = self.state();
+        state.retries += 1;
+        waiting_for.clone_into(&mut state.waiting_for);
+    }
+
+    /// A batch was dropped.
+    pub fn fenced(&self) {
+        self.state().fenced += 1;
+    }
+
+    fn state(&self) -> MutexGuard<'_, Snapshot> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

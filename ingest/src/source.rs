@@ -1,0 +1,344 @@
+//! The Kafka side of the worker: one thread that polls, and one bounded channel that carries records and rebalances in order.
+//!
+//! The channel is bounded in chunks, and a chunk in bytes, so memory does not follow the size of records. While it is full the
+//! partitions are paused and the thread goes on polling: the broker sees a living member, however long MongoDB is away.
+//!
+//! Rules of a rebalance (eager protocol): on assign the stored positions are set *before* librdkafka assigns, so nothing is ever
+//! sought; on revoke the lanes finish or drop their batches before it is acknowledged. Both waits have a deadline.
+
+mod chunk;
+mod context;
+mod fence;
+
+pub use chunk::{Chunk, Record};
+pub use context::Watermarks;
+pub use fence::Fence;
+
+use crate::config::Config;
+use crate::error::IngestError;
+use chunk::ChunkBuilder;
+use context::RebalanceContext;
+use rdkafka::ClientConfig;
+use rdkafka::Message;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc::{self, error::TrySendError};
+
+/// Chunks on their way; with [`chunk::MAX_BYTES`] each, what the channel holds at most.
+const CHANNEL_CHUNKS: usize = 16;
+/// How long a full channel is waited for before the partitions are paused. A pause throws away what librdkafka has fetched, so
+/// it is for outages, not for lanes that are a little behind.
+const PATIENCE: Duration = Duration::from_secs(5);
+const IDLE_POLL: Duration = Duration::from_millis(50);
+/// While a chunk is open the next record is waited for only so long.
+const OPEN_POLL: Duration = Duration::from_millis(2);
+const GROUP_COMMIT_INTERVAL: Duration = Duration::from_secs(1);
+
+/// What the poll thread tells the worker, in order.
+#[derive(Debug)]
+pub enum SourceEvent {
+    /// Partitions were assigned; the reply is the offset at which to start each.
+    Assigned {
+        /// The partitions with the range of offsets that the broker has.
+        partitions: Vec<Watermarks>,
+        /// Generation of this assignment.
+        generation: u64,
+        /// `(partition, next)` for each; dropped where the worker cannot say.
+        reply: std::sync::mpsc::Sender<Vec<(i32, i64)>>,
+    },
+    /// Records of one partition.
+    Records(Chunk),
+    /// A partition has no more records for now; `next` is where the consumer stands.
+    ReachedEnd {
+        /// Partition.
+        partition: i32,
+        /// Offset of the next record.
+        next: i64,
+        /// Generation of the assignment.
+        generation: u64,
+    },
+    /// All partitions are taken away; the drop of `done` acknowledges.
+    Revoked {
+        /// Dropped once no lane works on them.
+        done: std::sync::mpsc::Sender<()>,
+    },
+    /// The consumer cannot go on.
+    Failed(IngestError),
+}
+
+/// Positions to commit to the group, for tools that show lag.
+pub type GroupPositions = Arc<Mutex<BTreeMap<i32, i64>>>;
+
+/// A running poll thread; dropping the handle without [`Source::stop`] leaves it to end by itself.
+#[derive(Debug)]
+pub struct Source {
+    stop: Arc<AtomicBool>,
+    thread: std::thread::JoinHandle<()>,
+    /// What the worker has committed.
+    pub positions: GroupPositions,
+    /// Set by whoever finds that the assignment is not what the group thinks.
+    pub rejoin: Arc<AtomicBool>,
+}
+
+impl Source {
+    /// Subscribes and starts to poll.
+    ///
+    /// # Errors
+    /// [`IngestError::Usage`] where librdkafka refuses an option, [`IngestError::Outside`] where no thread can be started.
+    pub fn start(config: &Config, fence: Arc<Fence>) -> Result<(Self, mpsc::Receiver<SourceEvent>), IngestError> {
+        let (sender, receiver) = mpsc::channel(CHANNEL_CHUNKS);
+        let context = RebalanceContext::new(sender.clone(), Arc::clone(&fence), config);
+        let topic = config.settings.topic.clone();
+        let consumer: BaseConsumer<RebalanceContext> =
+            client_config(config).create_with_context(context).map_err(|error| {
+                IngestError::Usage(format!(
+                    "the Kafka consumer cannot be made: {error}; look at [kafka] in the configuration"
+                ))
+            })?;
+        consumer
+            .subscribe(&[&topic])
+            .map_err(|error| IngestError::Outside(format!("cannot subscribe to {topic}: {error}")))?;
+        let stop = Arc::new(AtomicBool::new(false));
+        let positions = GroupPositions::default();
+        let rejoin = Arc::new(AtomicBool::new(false));
+        let mut poller = Poller {
+            consumer,
+            sender,
+            fence,
+            topic,
+            stop: Arc::clone(&stop),
+            rejoin: Arc::clone(&rejoin),
+            positions: Arc::clone(&positions),
+            group_committed: BTreeMap::new(),
+            last_group_commit: Instant::now(),
+            backlog: VecDeque::new(),
+        };
+        let thread = std::thread::Builder::new()
+            .name("kafka-poll".into())
+            .spawn(move || poller.run())
+            .map_err(|error| IngestError::Outside(format!("cannot start a thread: {error}")))?;
+        Ok((Self { stop, thread, positions, rejoin }, receiver))
+    }
+
+    /// Leaves the group and ends the thread; the partitions are revoked on the way, so the receiver must still be read.
+    pub async fn stop(self) {
+        self.stop.store(true, Ordering::Relaxed);
+        // A panic of the thread has been printed; there is nothing left to save here.
+        let _ = tokio::task::spawn_blocking(move || self.thread.join()).await;
+    }
+}
+
+/// The options of every client of this program: the user's, and the brokers.
+pub fn base_client_config(config: &Config) -> ClientConfig {
+    let mut client = ClientConfig::new();
+    client.set("client.id", "rushes-ingest");
+    for (name, value) in &config.settings.kafka {
+        client.set(name, value);
+    }
+    client.set("bootstrap.servers", &config.settings.brokers);
+    client
+}
+
+fn client_config(config: &Config) -> ClientConfig {
+    let mut client = ClientConfig::new();
+    // Defaults that the user may override.
+    client
+        .set("session.timeout.ms", "45000")
+        .set("queued.min.messages", "20000")
+        .set("queued.max.messages.kbytes", "8192")
+        // By default a fetcher whose queue is full looks again after a second, and the lanes run dry meanwhile.
+        .set("fetch.queue.backoff.ms", "5")
+        .set("fetch.wait.max.ms", "50")
+        .set("fetch.message.max.bytes", "262144")
+        .set("topic.metadata.refresh.interval.ms", "30000");
+    for (name, value) in base_client_config(config).config_map() {
+        client.set(name, value);
+    }
+    // What exactly-once rests on: positions live in MongoDB, nothing is skipped silently, assignments replace each other.
+    client
+        .set("group.id", &config.settings.group)
+        .set("enable.auto.commit", "false")
+        .set("enable.auto.offset.store", "false")
+        .set("enable.partition.eof", "true")
+        .set("auto.offset.reset", "error")
+        .set("isolation.level", "read_committed")
+        .set("partition.assignment.strategy", "range")
+        .set("max.poll.interval.ms", config.max_poll_interval.as_millis().to_string());
+    client
+}
+
+struct Poller {
+    consumer: BaseConsumer<RebalanceContext>,
+    sender: mpsc::Sender<SourceEvent>,
+    fence: Arc<Fence>,
+    topic: String,
+    stop: Arc<AtomicBool>,
+    rejoin: Arc<AtomicBool>,
+    positions: GroupPositions,
+    group_committed: BTreeMap<i32, i64>,
+    last_group_commit: Instant,
+    /// What could not be sent yet, oldest first.
+    backlog: VecDeque<SourceEvent>,
+}
+
+impl Poller {
+    fn run(&mut self) {
+        let mut open = ChunkBuilder::default();
+        while !self.stop.load(Ordering::Relaxed) && !self.sender.is_closed() {
+            let wait = if open.is_empty() { IDLE_POLL } else { OPEN_POLL };
+            match self.consumer.poll(wait) {
+                None => self.close_chunk(&mut open),
+                Some(Ok(message)) => {
+                    let generation = self.fence.generation();
+                    if !open.fits(message.partition(), generation) {
+                        let full = std::mem::take(&mut open).finish();
+                        self.backlog.extend(full.map(SourceEvent::Records));
+                    }
+                    open.push(&message, generation);
+                }
+                Some(Err(KafkaError::PartitionEOF(partition))) => {
+                    self.close_chunk(&mut open);
+                    self.reached_end(partition);
+                }
+                Some(Err(error)) => {
+                    self.close_chunk(&mut open);
+                    self.error(&error);
+                }
+            }
+            self.send_backlog();
+            self.commit_group(false);
+            if self.rejoin.swap(false, Ordering::Relaxed) {
+                self.join_again();
+            }
+        }
+        self.commit_group(true);
+        // Leaves the group: the rebalance callback revokes what is assigned.
+        self.consumer.unsubscribe();
+        let _ = self.consumer.unassign();
+    }
+
+    /// Leaves the group, which revokes what is assigned, and joins it again, which reads the stored positions.
+    fn join_again(&mut self) {
+        self.consumer.unsubscribe();
+        if let Err(error) = self.consumer.subscribe(&[&self.topic]) {
+            let text = format!("cannot subscribe to {} again: {error}", self.topic);
+            self.backlog.push_back(SourceEvent::Failed(IngestError::Outside(text)));
+        }
+    }
+
+    fn close_chunk(&mut self, open: &mut ChunkBuilder) {
+        let closed = std::mem::take(open).finish();
+        self.backlog.extend(closed.map(SourceEvent::Records));
+    }
+
+    /// Tells where the consumer stands at a partition's end: past control records, which are never delivered.
+    fn reached_end(&mut self, partition: i32) {
+        let generation = self.fence.generation();
+        let stands = self.consumer.position().ok().and_then(|list| {
+            match list.find_partition(&self.topic, partition)?.offset() {
+                Offset::Offset(next) => Some(next),
+                _ => None,
+            }
+        });
+        if let Some(next) = stands {
+            self.backlog.push_back(SourceEvent::ReachedEnd { partition, next, generation });
+        }
+    }
+
+    fn error(&mut self, error: &KafkaError) {
+        match error.rdkafka_error_code() {
+            Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => {
+                let text = format!("the topic {} is not there any more; `ingest produce` makes it", self.topic);
+                self.backlog.push_back(SourceEvent::Failed(IngestError::Outside(text)));
+            }
+            Some(RDKafkaErrorCode::OffsetOutOfRange | RDKafkaErrorCode::AutoOffsetReset) => {
+                let text = format!(
+                    "{}: the broker no longer has the records after the stored position ({error}); they were removed by retention, or the topic was made again",
+                    self.topic
+                );
+                self.backlog.push_back(SourceEvent::Failed(IngestError::LostOffsets(text)));
+            }
+            Some(
+                RDKafkaErrorCode::TopicAuthorizationFailed
+                | RDKafkaErrorCode::GroupAuthorizationFailed
+                | RDKafkaErrorCode::SaslAuthenticationFailed
+                | RDKafkaErrorCode::Fatal,
+            ) => self.backlog.push_back(SourceEvent::Failed(IngestError::Outside(format!("Kafka: {error}")))),
+            // librdkafka reconnects by itself; the worker waits.
+            _ => tracing::warn!(%error, "Kafka is not answering; waiting"),
+        }
+    }
+
+    /// Sends what waits; where the channel stays full, pauses the partitions and keeps polling until there is room.
+    fn send_backlog(&mut self) {
+        let since = Instant::now();
+        let mut paused = None;
+        while let Some(event) = self.backlog.pop_front() {
+            match self.sender.try_send(event) {
+                Ok(()) => {}
+                Err(TrySendError::Closed(_)) => return,
+                Err(TrySendError::Full(event)) => {
+                    self.backlog.push_front(event);
+                    if self.stop.load(Ordering::Relaxed) {
+                        break;
+                    }
+                    if since.elapsed() < PATIENCE {
+                        std::thread::sleep(Duration::from_millis(1));
+                    } else {
+                        paused = paused.or_else(|| self.pause());
+                        self.poll_while_paused();
+                    }
+                }
+            }
+        }
+        if let Some(partitions) = paused {
+            tracing::debug!("the lanes caught up; fetching again");
+            // An assignment that changed meanwhile has nothing paused.
+            let _ = self.consumer.resume(&partitions);
+        }
+    }
+
+    fn pause(&self) -> Option<TopicPartitionList> {
+        let partitions = self.consumer.assignment().ok()?;
+        self.consumer.pause(&partitions).ok()?;
+        tracing::debug!("the lanes are behind; fetching is paused");
+        Some(partitions)
+    }
+
+    /// Serves rebalances and keeps the membership; a paused partition delivers nothing, but what comes is never dropped.
+    fn poll_while_paused(&mut self) {
+        let generation = self.fence.generation();
+        let mut open = ChunkBuilder::default();
+        if let Some(Ok(message)) = self.consumer.poll(Duration::from_millis(20)) {
+            open.push(&message, generation);
+        }
+        self.close_chunk(&mut open);
+    }
+
+    /// Commits to the group, only so that tools that show lag have something to show: never awaited, never read back.
+    fn commit_group(&mut self, last: bool) {
+        if !last && self.last_group_commit.elapsed() < GROUP_COMMIT_INTERVAL {
+            return;
+        }
+        self.last_group_commit = Instant::now();
+        let positions = self.positions.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if positions == self.group_committed || positions.is_empty() {
+            return;
+        }
+        let mut list = TopicPartitionList::new();
+        for (&partition, &next) in &positions {
+            // The only error is an offset below zero, which no position is.
+            let _ = list.add_partition_offset(&self.topic, partition, Offset::Offset(next));
+        }
+        let mode = if last { CommitMode::Sync } else { CommitMode::Async };
+        if let Err(error) = self.consumer.commit(&list, mode) {
+            tracing::debug!(%error, "the group's offsets were not committed; lag tools show old ones");
+        }
+        self.group_committed = positions;
+    }
+}

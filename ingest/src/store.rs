@@ -1,0 +1,260 @@
+//! The MongoDB side of the worker: connecting, what must exist before the first batch, and positions.
+
+use crate::config::Config;
+use crate::error::{IngestError, explain_mongodb};
+use bson::{Bson, DateTime, Document, doc};
+use futures_util::TryStreamExt;
+use model::clock::EventClock;
+use model::layout::{DEAD_LETTERS, EVENTS, OFFSETS, ROLLUP_CATALOG, ROLLUP_STATES, column, position_id};
+use model::rollup::Rollup;
+use model::schema::Schema;
+use mongodb::options::{Acknowledgment, ClientOptions, IndexOptions, WriteConcern};
+use mongodb::{Client, Collection, Database, IndexModel};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// What a partition's records became; every record is in exactly one of stored, duplicate, filtered and dead (invariant I4).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Counts {
+    /// Records read.
+    pub read: i64,
+    /// Became an event.
+    pub stored: i64,
+    /// Had the id of a stored event.
+    pub duplicate: i64,
+    /// Left out by the schema's filter.
+    pub filtered: i64,
+    /// Could not be used.
+    pub dead: i64,
+    /// Stored after a window of theirs had closed; these are among the stored.
+    pub late: i64,
+}
+
+impl std::ops::AddAssign for Counts {
+    fn add_assign(&mut self, other: Self) {
+        self.read += other.read;
+        self.stored += other.stored;
+        self.duplicate += other.duplicate;
+        self.filtered += other.filtered;
+        self.dead += other.dead;
+        self.late += other.late;
+    }
+}
+
+impl Counts {
+    /// Whether every record is in exactly one count.
+    pub fn add_up(&self) -> bool {
+        self.read == self.stored + self.duplicate + self.filtered + self.dead
+    }
+}
+
+/// How far a partition is, as stored in `offsets`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Position {
+    /// Partition.
+    pub partition: i32,
+    /// Offset of the next record to read.
+    pub next: i64,
+    /// Largest event time stored from this partition.
+    pub clock: EventClock,
+    /// What its records became.
+    pub counts: Counts,
+    /// The state tables that hold this partition's events up to `next`.
+    pub tables: Vec<String>,
+    /// The worker that last moved it.
+    pub worker: String,
+    /// When it last moved.
+    pub updated_at: Option<DateTime>,
+}
+
+/// A connected store.
+#[derive(Debug, Clone)]
+pub struct Store {
+    client: Client,
+    database: Database,
+    uri: String,
+    group: String,
+    topic: String,
+}
+
+impl Store {
+    /// Connects and asks whether transactions are possible.
+    ///
+    /// # Errors
+    /// [`IngestError::Outside`] where the server cannot be reached, refuses the user, or is not a replica set.
+    pub async fn connect(config: &Config) -> Result<Self, IngestError> {
+        let settings = &config.settings;
+        let outside =
+            |error: mongodb::error::Error| IngestError::Outside(explain_mongodb(&settings.mongodb_uri, &error));
+        let mut options = ClientOptions::parse(&settings.mongodb_uri).await.map_err(outside)?;
+        options.app_name.get_or_insert_with(|| "rushes-ingest".to_owned());
+        options.server_selection_timeout.get_or_insert(Duration::from_secs(10));
+        options.write_concern = Some(WriteConcern::builder().w(Acknowledgment::Majority).journal(true).build());
+        let client = Client::with_options(options).map_err(outside)?;
+        let database = client.database(&settings.database);
+        let hello = database.run_command(doc! { "hello": 1 }).await.map_err(outside)?;
+        if !hello.contains_key("setName") && hello.get_str("msg").ok() != Some("isdbgrid") {
+            return Err(IngestError::Outside(format!(
+                "MongoDB at {} is a single server without a replica set, so it has no transactions. Start mongod with \
+                 `--replSet rs0` and run `rs.initiate()` once in mongosh, or let `stack up` start one",
+                crate::config::mask_uri(&settings.mongodb_uri)
+            )));
+        }
+        Ok(Self {
+            client,
+            database,
+            uri: settings.mongodb_uri.clone(),
+            group: settings.group.clone(),
+            topic: settings.topic.clone(),
+        })
+    }
+
+    /// The driver's client, for sessions.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// The database.
+    pub fn database(&self) -> &Database {
+        &self.database
+    }
+
+    /// A collection of the database.
+    pub fn collection<T: Send + Sync>(&self, name: &str) -> Collection<T> {
+        self.database.collection(name)
+    }
+
+    /// The `_id` of a partition's position.
+    pub fn position_id(&self, partition: i32) -> String {
+        position_id(&self.group, &self.topic, partition)
+    }
+
+    /// The Kafka topic whose positions these are.
+    pub fn topic(&self) -> &str {
+        &self.topic
+    }
+
+    /// An error of the driver as this store explains it.
+    pub fn outside(&self, error: &mongodb::error::Error) -> IngestError {
+        IngestError::Outside(explain_mongodb(&self.uri, error))
+    }
+
+    /// Creates what is missing: collections, because a transaction that creates one may conflict with another, and the indexes
+    /// of the rollups' tables; writes the catalog.
+    ///
+    /// # Errors
+    /// [`IngestError::Outside`] where MongoDB refuses.
+    pub async fn prepare(&self, schema: &Schema) -> Result<(), IngestError> {
+        let existing = self.database.list_collection_names().await.map_err(|error| self.outside(&error))?;
+        let rollups = schema.rollups().rollups();
+        let ours = [EVENTS, OFFSETS, ROLLUP_STATES, DEAD_LETTERS, ROLLUP_CATALOG].into_iter();
+        for name in ours.chain(rollups.iter().map(Rollup::name)) {
+            if !existing.iter().any(|other| other == name) {
+                self.create(name).await.map_err(|error| self.outside(&error))?;
+            }
+        }
+        for rollup in rollups {
+            self.index(rollup).await.map_err(|error| self.outside(&error))?;
+            self.describe(schema, rollup).await.map_err(|error| self.outside(&error))?;
+        }
+        Ok(())
+    }
+
+    async fn create(&self, name: &str) -> mongodb::error::Result<()> {
+        const NAMESPACE_EXISTS: i32 = 48;
+        match self.database.create_collection(name).await {
+            // Another worker that starts now was quicker.
+            Err(error) if error_code(&error) == Some(NAMESPACE_EXISTS) => Ok(()),
+            other => other,
+        }
+    }
+
+    async fn index(&self, rollup: &Rollup) -> mongodb::error::Result<()> {
+        let index = |field: &str| {
+            let options = IndexOptions::builder().name(field.to_owned()).build();
+            IndexModel::builder().keys(doc! { field: 1 }).options(options).build()
+        };
+        // Of the other columns only the window is asked for often; `_id` begins with it.
+        let indexes = [index(column::REVISION)];
+        self.collection::<Document>(rollup.name()).create_indexes(indexes).await.map(drop)
+    }
+
+    async fn describe(&self, schema: &Schema, rollup: &Rollup) -> mongodb::error::Result<()> {
+        let table = &schema.rollups().tables()[rollup.table()];
+        let columns = bson::serialize_to_bson(&rollup.columns()).map_err(mongodb::error::Error::custom)?;
+        let description = doc! {
+            "stream": schema.stream(),
+            "window": table.window().kind().to_string(),
+            "time_zone": table.window().zone().and_then(|zone| zone.iana_name()).unwrap_or("UTC"),
+            "definition_hash": table.id(),
+            "columns": columns,
+        };
+        let first = doc! { "revision": 0_i64, "published_revision": 0_i64, "published": {} };
+        self.collection::<Document>(ROLLUP_CATALOG)
+            .update_one(doc! { "_id": rollup.name() }, doc! { "$set": description, "$setOnInsert": first })
+            .upsert(true)
+            .await
+            .map(drop)
+    }
+
+    /// The stored positions of the topic, by partition.
+    ///
+    /// # Errors
+    /// The driver's error; the caller decides whether to retry.
+    pub async fn positions(&self) -> mongodb::error::Result<BTreeMap<i32, Position>> {
+        let filter = doc! { "group": &self.group, "topic": &self.topic };
+        let cursor = self.collection::<Document>(OFFSETS).find(filter).await?;
+        let documents: Vec<Document> = cursor.try_collect().await?;
+        Ok(documents.iter().filter_map(read_position).map(|position| (position.partition, position)).collect())
+    }
+
+    /// Stores the first position of a partition, unless there is one.
+    ///
+    /// # Errors
+    /// The driver's error; the caller decides whether to retry.
+    pub async fn begin(&self, partition: i32, next: i64, tables: &[String]) -> mongodb::error::Result<()> {
+        let first = doc! {
+            "group": &self.group, "topic": &self.topic, "partition": partition, "next": next, "tables": tables,
+            "counts": { "read": 0_i64, "stored": 0_i64, "duplicate": 0_i64, "filtered": 0_i64, "dead": 0_i64, "late": 0_i64 },
+            "updated_at": DateTime::now(),
+        };
+        self.collection::<Document>(OFFSETS)
+            .update_one(doc! { "_id": self.position_id(partition) }, doc! { "$setOnInsert": first })
+            .upsert(true)
+            .await
+            .map(drop)
+    }
+}
+
+fn read_position(document: &Document) -> Option<Position> {
+    let counts = document.get_document("counts").ok();
+    let count = |name: &str| counts.and_then(|counts| counts.get_i64(name).ok()).unwrap_or_default();
+    let tables = document.get_array("tables").ok()?;
+    Some(Position {
+        partition: document.get_i32("partition").ok()?,
+        next: document.get_i64("next").ok()?,
+        clock: EventClock::restored(document.get_datetime("clock").ok().map(|clock| clock.timestamp_millis())),
+        counts: Counts {
+            read: count("read"),
+            stored: count("stored"),
+            duplicate: count("duplicate"),
+            filtered: count("filtered"),
+            dead: count("dead"),
+            late: count("late"),
+        },
+        tables: tables.iter().filter_map(Bson::as_str).map(str::to_owned).collect(),
+        worker: document.get_str("worker").unwrap_or_default().to_owned(),
+        updated_at: document.get_datetime("updated_at").ok().copied(),
+    })
+}
+
+/// The server's error code, where the error came from the server.
+pub fn error_code(error: &mongodb::error::Error) -> Option<i32> {
+    use mongodb::error::{ErrorKind, WriteFailure};
+    match error.kind.as_ref() {
+        ErrorKind::Command(error) => Some(error.code),
+        ErrorKind::Write(WriteFailure::WriteError(error)) => Some(error.code),
+        ErrorKind::InsertMany(error) => error.write_errors.as_ref()?.first().map(|error| error.code),
+        _ => None,
+    }
+}

@@ -1,0 +1,94 @@
+//! What the broker says of a topic, without joining its group.
+
+use crate::config::Config;
+use crate::error::IngestError;
+use crate::source::{Watermarks, base_client_config};
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use std::sync::Arc;
+use std::time::Duration;
+
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Asks for a topic's partitions and offsets.
+#[derive(Clone)]
+pub struct TopicInspector {
+    consumer: Arc<BaseConsumer>,
+    brokers: String,
+    topic: String,
+}
+
+impl TopicInspector {
+    /// A client of its own; connects at the first question.
+    ///
+    /// # Errors
+    /// [`IngestError::Usage`] where librdkafka refuses an option.
+    pub fn new(config: &Config) -> Result<Self, IngestError> {
+        let mut client = base_client_config(config);
+        client.set("group.id", format!("{}-inspect", config.settings.group));
+        let consumer = client.create().map_err(|error| {
+            IngestError::Usage(format!(
+                "the Kafka client cannot be made: {error}; look at [kafka] in the configuration"
+            ))
+        })?;
+        Ok(Self {
+            consumer: Arc::new(consumer),
+            brokers: config.settings.brokers.clone(),
+            topic: config.settings.topic.clone(),
+        })
+    }
+
+    /// The partitions with the offsets that the broker has of each.
+    ///
+    /// # Errors
+    /// [`IngestError::Outside`] where no broker answers or the topic is not there.
+    pub async fn watermarks(&self) -> Result<Vec<Watermarks>, IngestError> {
+        let this = self.clone();
+        tokio::task::spawn_blocking(move || this.ask())
+            .await
+            .map_err(|error| IngestError::Bug(format!("asking the broker: {error}")))?
+    }
+
+    fn ask(&self) -> Result<Vec<Watermarks>, IngestError> {
+        let partitions = self.partitions()?;
+        partitions
+            .into_iter()
+            .map(|partition| {
+                let (low, high) = self.consumer.fetch_watermarks(&self.topic, partition, TIMEOUT).map_err(|error| {
+                    IngestError::Outside(format!(
+                        "{}/{partition}: the broker does not tell its offsets: {error}",
+                        self.topic
+                    ))
+                })?;
+                Ok(Watermarks { partition, low, high })
+            })
+            .collect()
+    }
+
+    fn partitions(&self) -> Result<Vec<i32>, IngestError> {
+        let metadata =
+            self.consumer.fetch_metadata(Some(&self.topic), TIMEOUT).map_err(|error| self.unreachable(&error))?;
+        let topic = metadata.topics().iter().find(|topic| topic.name() == self.topic);
+        let partitions: Vec<i32> =
+            topic.map_or_else(Vec::new, |topic| topic.partitions().iter().map(|partition| partition.id()).collect());
+        if partitions.is_empty() {
+            return Err(IngestError::Outside(format!(
+                "the topic {} is not there on {}; `ingest produce --topic {} FILE…` makes it",
+                self.topic, self.brokers, self.topic
+            )));
+        }
+        Ok(partitions)
+    }
+
+    fn unreachable(&self, error: &KafkaError) -> IngestError {
+        let advice = match error.rdkafka_error_code() {
+            Some(
+                RDKafkaErrorCode::BrokerTransportFailure
+                | RDKafkaErrorCode::OperationTimedOut
+                | RDKafkaErrorCode::AllBrokersDown,
+            ) => "; is it running? `stack up` starts one",
+            _ => "",
+        };
+        IngestError::Outside(format!("no Kafka broker answers at {}: {error}{advice}", self.brokers))
+    }
+}

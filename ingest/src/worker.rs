@@ -1,0 +1,323 @@
+//! The worker: source → lanes → MongoDB, with the publisher beside them.
+//!
+//! The worker itself only routes: it answers assignments with stored positions, hands chunks to lanes, drains the lanes at a revoke
+//! and at the end, and stops the run at the first failure. Its rule for ending is invariant I9: open batches are finished or
+//! dropped within the drain timeout.
+
+use crate::breaker::BreakerLimits;
+use crate::commit::Committer;
+use crate::config::Config;
+use crate::error::IngestError;
+use crate::lane::{self, BatchLimits, LaneCommand, LaneContext};
+use crate::progress::Progress;
+use crate::publish::{self, PublishContext, RunningPublishers, Touched};
+use crate::source::{Fence, Source, SourceEvent, Watermarks};
+use crate::store::{Counts, Position, Store};
+use crate::topic::TopicInspector;
+use model::decode::Decoder;
+use model::schema::Schema;
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::{mpsc, oneshot};
+
+const TICK: Duration = Duration::from_millis(50);
+const OTHERS_INTERVAL: Duration = Duration::from_millis(500);
+const POSITIONS_PAUSE: Duration = Duration::from_millis(500);
+
+/// When a run ends by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Until {
+    /// It does not: it follows the topic.
+    Stopped,
+    /// When everything that was in the topic at the start is in the store.
+    End,
+}
+
+/// Runs a worker until it has reached its end, `shutdown` resolves, or it cannot go on; returns what its records became.
+///
+/// # Errors
+/// [`IngestError`] says who must act. What was committed stays committed; everything else is read again by the next run.
+pub async fn run(
+    config: Config,
+    schema: Schema,
+    until: Until,
+    progress: Arc<Progress>,
+    shutdown: impl Future<Output = ()>,
+) -> Result<Counts, IngestError> {
+    let inspector = TopicInspector::new(&config)?;
+    let (store, ends) = tokio::try_join!(Store::connect(&config), inspector.watermarks())?;
+    store.prepare(&schema).await?;
+    let mut worker = Worker::start(config, Arc::new(schema), store, inspector, progress)?;
+    if until == Until::End {
+        worker.ends = Some(ends);
+    }
+    let outcome = worker.route(shutdown).await;
+    worker.finish(outcome).await
+}
+
+struct Worker {
+    config: Config,
+    schema: Arc<Schema>,
+    store: Store,
+    fence: Arc<Fence>,
+    progress: Arc<Progress>,
+    touched: Arc<Touched>,
+    source: Source,
+    events: mpsc::Receiver<SourceEvent>,
+    failures: mpsc::UnboundedReceiver<IngestError>,
+    lanes: Vec<(mpsc::Sender<LaneCommand>, tokio::task::JoinHandle<()>)>,
+    publishers: RunningPublishers,
+    /// The end of the topic at the start, where the run stops there.
+    ends: Option<Vec<Watermarks>>,
+    others_asked: Instant,
+}
+
+impl Worker {
+    fn start(
+        config: Config,
+        schema: Arc<Schema>,
+        store: Store,
+        inspector: TopicInspector,
+        progress: Arc<Progress>,
+    ) -> Result<Self, IngestError> {
+        let settings = &config.settings;
+        let fence = Arc::new(Fence::default());
+        let touched = Arc::new(Touched::new(schema.rollups()));
+        let name = worker_name();
+        let decoder = Decoder::new(&schema).map_err(|error| IngestError::Usage(error.to_string()))?;
+        let (source, events) = Source::start(&config, Arc::clone(&fence))?;
+        let (failures, failed) = mpsc::unbounded_channel();
+        let context = Arc::new(LaneContext {
+            decoder,
+            committer: Committer::new(store.clone(), Arc::clone(&schema), name.clone(), config.commit_timeout),
+            fence: Arc::clone(&fence),
+            progress: Arc::clone(&progress),
+            touched: Arc::clone(&touched),
+            positions: Arc::clone(&source.positions),
+            rejoin: Arc::clone(&source.rejoin),
+            limits: BatchLimits { records: settings.batch_records, bytes: settings.batch_bytes, age: config.batch_age },
+            breaker: BreakerLimits { in_a_row: settings.dead_in_a_row, ratio: settings.dead_ratio },
+            failures,
+        });
+        let lanes = (0..settings.lanes).map(|_| lane::start(Arc::clone(&context))).collect();
+        let publishers = publish::start(&PublishContext {
+            store: store.clone(),
+            schema: Arc::clone(&schema),
+            touched: Arc::clone(&touched),
+            inspector,
+            worker: name,
+            interval: config.publish_interval,
+        });
+        Ok(Self {
+            config,
+            schema,
+            store,
+            fence,
+            progress,
+            touched,
+            source,
+            events,
+            failures: failed,
+            lanes,
+            publishers,
+            ends: None,
+            others_asked: Instant::now(),
+        })
+    }
+
+    async fn route(&mut self, shutdown: impl Future<Output = ()>) -> Result<(), IngestError> {
+        tokio::pin!(shutdown);
+        let mut tick = tokio::time::interval(TICK);
+        loop {
+            tokio::select! {
+                biased;
+                () = &mut shutdown => return Ok(()),
+                Some(failure) = self.failures.recv() => return Err(failure),
+                event = self.events.recv() => match event {
+                    Some(event) => self.handle(event).await?,
+                    None => return Err(IngestError::Bug("the poll thread ended by itself".into())),
+                },
+                _ = tick.tick() => if self.has_reached_end().await { return Ok(()) },
+            }
+        }
+    }
+
+    async fn handle(&mut self, event: SourceEvent) -> Result<(), IngestError> {
+        match event {
+            SourceEvent::Assigned { partitions, generation, reply } => {
+                let starts = self.begin(&partitions, generation).await?;
+                // The poll thread may have given up waiting; then it reports that itself.
+                let _ = reply.send(starts);
+            }
+            SourceEvent::Records(chunk) => {
+                if chunk.generation == self.fence.generation() {
+                    self.tell(chunk.partition, LaneCommand::Records(chunk)).await?;
+                }
+            }
+            SourceEvent::ReachedEnd { partition, next, generation } => {
+                self.tell(partition, LaneCommand::ReachedEnd { partition, next, generation }).await?;
+            }
+            SourceEvent::Revoked { done } => {
+                tracing::info!("the partitions are taken away; finishing open batches");
+                self.drain().await;
+                drop(done);
+            }
+            SourceEvent::Failed(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    /// Reads where each partition begins, and hands the partitions to their lanes.
+    async fn begin(&mut self, partitions: &[Watermarks], generation: u64) -> Result<Vec<(i32, i64)>, IngestError> {
+        let tables: Vec<String> = self.schema.rollups().tables().iter().map(|table| table.id().to_owned()).collect();
+        let mut starts = Vec::with_capacity(partitions.len());
+        let ids: Vec<i32> = partitions.iter().map(|marks| marks.partition).collect();
+        tracing::info!(partitions = ?ids, "assigned");
+        let stored = self.positions(partitions, &tables).await?;
+        for marks in partitions {
+            let position = stored.get(&marks.partition).ok_or_else(|| {
+                IngestError::Bug(format!("partition {} has no position after it was made", marks.partition))
+            })?;
+            self.check(*marks, position, &tables)?;
+            self.progress.begin(marks.partition, position.next);
+            let (partition, next, clock) = (marks.partition, position.next, position.clock);
+            self.tell(partition, LaneCommand::Begin { partition, generation, next, clock }).await?;
+            starts.push((partition, next));
+        }
+        Ok(starts)
+    }
+
+    /// The stored positions, made where a partition is new; waits for MongoDB as long as Kafka waits for this worker.
+    async fn positions(
+        &self,
+        partitions: &[Watermarks],
+        tables: &[String],
+    ) -> Result<BTreeMap<i32, Position>, IngestError> {
+        let deadline = Instant::now() + self.config.max_poll_interval / 2;
+        loop {
+            match self.read_positions(partitions, tables).await {
+                Ok(positions) => return Ok(positions),
+                Err(error) if Instant::now() < deadline => {
+                    tracing::warn!(%error, "the positions cannot be read; trying again");
+                    self.progress.retry(&format!("MongoDB: {error}"));
+                    tokio::time::sleep(POSITIONS_PAUSE).await;
+                }
+                Err(error) => return Err(self.store.outside(&error)),
+            }
+        }
+    }
+
+    async fn read_positions(
+        &self,
+        partitions: &[Watermarks],
+        tables: &[String],
+    ) -> Result<BTreeMap<i32, Position>, mongodb::error::Error> {
+        let mut stored = self.store.positions().await?;
+        if partitions.iter().any(|marks| !stored.contains_key(&marks.partition)) {
+            for marks in partitions.iter().filter(|marks| !stored.contains_key(&marks.partition)) {
+                self.store.begin(marks.partition, marks.low, tables).await?;
+            }
+            stored = self.store.positions().await?;
+        }
+        for marks in partitions {
+            if let Some(position) = stored.get(&marks.partition) {
+                publish::recover(&self.store, &self.schema, &self.touched, position.partition, position.next).await?;
+            }
+        }
+        Ok(stored)
+    }
+
+    /// The position must lie in what the broker has, and the states must be those of this schema.
+    fn check(&self, marks: Watermarks, position: &Position, tables: &[String]) -> Result<(), IngestError> {
+        let Watermarks { partition, low, high } = marks;
+        let (topic, next) = (self.store.topic(), position.next);
+        if next < low {
+            return Err(IngestError::LostOffsets(format!(
+                "{topic}/{partition}: the stored position is {next}, but the broker's first record is {low}: {} records were removed by \
+                 retention before they were read. Nothing was skipped; restore them, or begin anew with another group",
+                low - next
+            )));
+        }
+        if next > high {
+            return Err(IngestError::LostOffsets(format!(
+                "{topic}/{partition}: the stored position is {next}, but the broker ends at {high}: the topic was made again. \
+                 Use another group (`--group`) and database for the new topic"
+            )));
+        }
+        match tables.iter().find(|table| !position.tables.contains(table)) {
+            Some(table) => Err(IngestError::Usage(format!(
+                "{topic}/{partition}: the schema asks for states \"{table}\", which the {next} records before this were not counted \
+                 into (stored: {}). Use the schema that was used before, or another database for the new rollups",
+                position.tables.join(", ")
+            ))),
+            None => Ok(()),
+        }
+    }
+
+    async fn tell(&self, partition: i32, command: LaneCommand) -> Result<(), IngestError> {
+        let lane = usize::try_from(partition).unwrap_or_default() % self.lanes.len();
+        self.lanes[lane].0.send(command).await.map_err(|_| IngestError::Bug("a lane ended by itself".into()))
+    }
+
+    /// Lets every lane finish its open batch and forget its partitions.
+    async fn drain(&self) {
+        let mut waits = Vec::new();
+        for (lane, _) in &self.lanes {
+            let (done, wait) = oneshot::channel();
+            if lane.send(LaneCommand::Drain(done)).await.is_ok() {
+                waits.push(wait);
+            }
+        }
+        for wait in waits {
+            // A lane that ended has nothing open.
+            let _ = wait.await;
+        }
+    }
+
+    /// Whether everything that was there at the start is stored, by whichever worker.
+    async fn has_reached_end(&mut self) -> bool {
+        let Some(ends) = &self.ends else { return false };
+        let mine = self.progress.snapshot().positions;
+        let open: Vec<&Watermarks> =
+            ends.iter().filter(|end| mine.get(&end.partition).is_none_or(|&next| next < end.high)).collect();
+        if open.is_empty() {
+            return true;
+        }
+        if self.others_asked.elapsed() < OTHERS_INTERVAL {
+            return false;
+        }
+        self.others_asked = Instant::now();
+        let stored = self.store.positions().await.unwrap_or_default();
+        open.iter().all(|end| {
+            end.low == end.high || stored.get(&end.partition).is_some_and(|position| position.next >= end.high)
+        })
+    }
+
+    /// Ends the run within the drain timeout, whatever ended it.
+    async fn finish(mut self, outcome: Result<(), IngestError>) -> Result<Counts, IngestError> {
+        let patience = self.config.drain_timeout;
+        // No try to commit begins later than this, so that the last one is over in time.
+        self.fence.begin_revoke(std::time::Instant::now() + patience - self.config.commit_timeout);
+        if tokio::time::timeout(patience, self.drain()).await.is_err() {
+            tracing::warn!("open batches were dropped at the end; the next run reads their records again");
+        }
+        self.events.close();
+        self.source.stop().await;
+        // A run to the end is asked for its tables; any other leaves what is left to the next worker.
+        let patience = if self.ends.is_some() && outcome.is_ok() { None } else { Some(patience) };
+        self.publishers.finish(patience).await;
+        for (lane, task) in self.lanes {
+            drop(lane);
+            task.abort();
+        }
+        outcome.map(|()| self.progress.snapshot().counts)
+    }
+}
+
+/// `host-pid-random`: tells workers apart in positions and leases.
+fn worker_name() -> String {
+    let host = std::env::var("HOSTNAME").unwrap_or_else(|_| "worker".into());
+    format!("{host}-{}-{:04x}", std::process::id(), rand::random::<u16>())
+}

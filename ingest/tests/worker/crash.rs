@@ -1,0 +1,83 @@
+//! A worker that is killed at any moment loses nothing and counts nothing twice (invariants I1, I2, I4, I6).
+
+use crate::support::{Pipeline, wait_until};
+use bson::doc;
+use nix::sys::signal::Signal;
+
+const KILLS: i64 = 10;
+/// Small batches, so that there are many moments to be killed in; a fixed member name, so that the group does not wait for
+/// the session of the killed one to run out.
+const OPTIONS: [&str; 4] = ["--set", "batch_records=100", "--set", "kafka.group.instance.id=one"];
+
+#[test]
+fn ten_kills_lose_nothing() {
+    let pipeline = Pipeline::new("kill");
+    let data = pipeline.reviews(40_000, 21);
+    let truth: serde_json::Value = serde_json::from_slice(&std::fs::read(data.join("truth.json")).unwrap()).unwrap();
+    pipeline.produce(&data);
+    for kill in 1..=KILLS {
+        let before = pipeline.stored_counts().read;
+        let worker = pipeline.worker(&OPTIONS);
+        // Some records further, the worker is in the middle of its work; where exactly is up to chance.
+        pipeline.wait_until_read(before + 500 + i64::from(rand::random::<u16>() % 1_500));
+        worker.crash();
+        assert!(pipeline.stored_counts().add_up(), "after kill {kill}");
+    }
+    let between = pipeline.stored_counts();
+    let last = pipeline.drain(&OPTIONS);
+    let all = pipeline.stored_counts();
+    assert!(last.read > 0, "the kills came while there was work: {between:?}");
+    assert_eq!(
+        serde_json::json!([all.stored, all.duplicate, all.dead]),
+        serde_json::json!([truth["rows"], truth["duplicates"], truth["bad"]])
+    );
+    assert_eq!(pipeline.count("events", doc! {}), u64::try_from(all.stored).unwrap());
+    pipeline.assert_audit();
+}
+
+#[test]
+fn rows_that_a_killed_worker_did_not_publish_are_published_by_the_next() {
+    let pipeline = Pipeline::new("unpublished");
+    pipeline.produce(&pipeline.reviews(2_000, 22));
+    pipeline.drain(&OPTIONS);
+    // What a kill between commit and publishing leaves behind: states that are ahead of the catalog, and old rows.
+    pipeline.update("rollup_catalog", doc! {}, doc! { "$set": { "published": {} } });
+    pipeline.update("reviews_by_month", doc! {}, doc! { "$set": { "reviews": 0_i64 } });
+    pipeline.update("top_movies_by_month", doc! {}, doc! { "$set": { "movie": "?" } });
+    pipeline.fail(1, &["audit"]);
+    assert_eq!(pipeline.drain(&OPTIONS).read, 0);
+    pipeline.assert_audit();
+}
+
+#[test]
+fn a_signal_finishes_the_open_batch_and_ends() {
+    let pipeline = Pipeline::new("signal");
+    pipeline.produce(&pipeline.reviews(5_000, 23));
+    let worker = pipeline.worker(&OPTIONS);
+    pipeline.wait_until_read(200);
+    worker.signal(Signal::SIGTERM);
+    let counts = worker.finish();
+    assert_eq!(pipeline.stored_counts(), counts, "what the worker says is what the store has");
+    pipeline.assert_audit();
+}
+
+#[test]
+fn a_worker_follows_the_topic_until_it_is_stopped() {
+    let pipeline = Pipeline::new("follow");
+    let data = pipeline.reviews(500, 24);
+    pipeline.produce(&data);
+    let mut worker = pipeline.worker(&[]);
+    pipeline.wait_until_read(500);
+    let more = pipeline.write(
+        "more.jsonl",
+        "{\"review_id\": \"late-comer\", \"movie\": \"Up (2009)\", \"review_date\": \"1 May 2009\"}\n",
+    );
+    pipeline.produce(&more);
+    wait_until("the new review is in its row", || {
+        pipeline.count("movies_by_month", doc! { "movie": "Up (2009)", "reviews": 1_i64 }) == 1
+    });
+    assert!(worker.is_running());
+    worker.signal(Signal::SIGINT);
+    worker.finish();
+    pipeline.assert_audit();
+}

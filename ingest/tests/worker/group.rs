@@ -1,0 +1,61 @@
+//! Workers that share a topic: partitions move between them while they work (invariants I3 and I7).
+
+use crate::support::{Pipeline, wait_until};
+use bson::doc;
+use nix::sys::signal::Signal;
+use std::collections::BTreeSet;
+
+/// Small batches and one lane make the work last long enough to be shared.
+const SLOW: [&str; 6] = ["--set", "batch_records=50", "--set", "lanes=1", "--set", "kafka.session.timeout.ms=6000"];
+
+fn workers(pipeline: &Pipeline) -> BTreeSet<String> {
+    let positions = pipeline.documents("offsets", doc! {});
+    positions.iter().filter_map(|position| position.get_str("worker").ok().map(str::to_owned)).collect()
+}
+
+#[test]
+fn one_joins_and_one_leaves_half_way() {
+    let pipeline = Pipeline::new("group");
+    pipeline.produce(&pipeline.reviews(40_000, 31));
+    let first = pipeline.worker(&SLOW);
+    pipeline.wait_until_read(1_000);
+    let second = pipeline.worker(&["--until-end"].into_iter().chain(SLOW).collect::<Vec<_>>());
+    wait_until("both work", || workers(&pipeline).len() == 2);
+    first.signal(Signal::SIGTERM);
+    let left = first.finish();
+    let between = pipeline.stored_counts();
+    let stayed = second.finish();
+    let all = pipeline.stored_counts();
+    assert!(between.read < all.read, "the first left before the end");
+    assert!(left.read > 0 && stayed.read > 0);
+    let mut both = left;
+    both += stayed;
+    assert_eq!(both, all, "every record was counted by one of the two");
+    assert_eq!((all.stored, all.duplicate, all.dead), (40_000, 80, 40));
+    assert_eq!(pipeline.count("events", doc! {}), 40_000);
+    pipeline.assert_audit();
+}
+
+#[test]
+fn a_position_moved_by_another_drops_the_batch_and_is_read_again() {
+    let pipeline = Pipeline::new("fenced");
+    pipeline.produce(&pipeline.reviews(20_000, 32));
+    let worker = pipeline.worker(&["--until-end"].into_iter().chain(SLOW).collect::<Vec<_>>());
+    pipeline.wait_until_read(500);
+    // Another group name of the same store would not disturb it; a second owner of its positions does: move them back and forth.
+    let moved = pipeline
+        .documents("offsets", doc! {})
+        .first()
+        .and_then(|position| position.get_str("_id").ok().map(str::to_owned))
+        .unwrap();
+    pipeline.update(
+        "offsets",
+        doc! { "_id": moved },
+        doc! { "$inc": { "next": 25_i64, "counts.read": 25_i64, "counts.filtered": 25_i64 } },
+    );
+    let counts = worker.finish();
+    let all = pipeline.stored_counts();
+    assert_eq!(counts.read + 25, all.read, "the records that the other claimed were not read again");
+    assert!(all.add_up());
+    pipeline.assert_audit();
+}

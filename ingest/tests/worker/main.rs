@@ -1,0 +1,13 @@
+//! The worker as a user runs it: the program itself, against a real Kafka and a real mongod.
+//!
+//! Every test has its own topic, group and database, and ends what it starts. Where the real sample of reviews lies beside the
+//! repository it is used as well; a clone has none, and then the same test runs on generated reviews alone, and says so.
+
+mod background;
+mod crash;
+mod group;
+mod other_stream;
+mod repeat;
+mod support;
+mod truth;
+mod wrong_input;

@@ -1,0 +1,221 @@
+//! One pipeline: topic, group, database, and the program to work on them.
+
+use bson::{Document, doc};
+use futures_util::TryStreamExt;
+use ingest::generate::{self, GenerateOptions};
+use ingest::store::Counts;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// Far more than anything here takes: reached only where something hangs.
+pub const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A topic, a group and a database of one test.
+pub struct Pipeline {
+    pub name: String,
+    pub folder: TempDir,
+    pub schema: Option<PathBuf>,
+    runtime: tokio::runtime::Runtime,
+    database: mongodb::Database,
+}
+
+impl Pipeline {
+    pub fn new(test: &str) -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let name = format!("{test}-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let uri = &stack::testing::shared().mongodb_uri;
+        let client = runtime.block_on(mongodb::Client::with_uri_str(uri)).unwrap();
+        Self { database: client.database(&name), name, folder: tempfile::tempdir().unwrap(), schema: None, runtime }
+    }
+
+    /// A pipeline with a schema of its own.
+    pub fn with_schema(test: &str, toml: &str) -> Self {
+        let mut pipeline = Self::new(test);
+        pipeline.schema = Some(pipeline.write("schema.toml", toml));
+        pipeline
+    }
+
+    /// A file in the pipeline's folder.
+    pub fn write(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    }
+
+    /// Generated reviews in a folder of the pipeline's.
+    pub fn reviews(&self, rows: u64, seed: u64) -> PathBuf {
+        let dir = self.folder.path().join("reviews");
+        generate::generate(&GenerateOptions::new(dir.clone(), rows, seed)).unwrap();
+        dir
+    }
+
+    /// The program with this pipeline's settings in its environment.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ingest"));
+        let endpoints = stack::testing::shared();
+        command
+            .args(arguments)
+            .current_dir(self.folder.path())
+            .env("KAFKA_BROKERS", &endpoints.kafka_brokers)
+            .env("MONGODB_URI", &endpoints.mongodb_uri)
+            .env("RUSHES_TOPIC", &self.name)
+            .env("RUSHES_GROUP", &self.name)
+            .env("RUSHES_DATABASE", &self.name)
+            .env("RUSHES_STATE_DIR", self.folder.path().join("state"))
+            .env_remove("RUST_LOG")
+            .stdin(Stdio::null());
+        if let Some(schema) = &self.schema {
+            command.env("RUSHES_SCHEMA", schema);
+        }
+        command
+    }
+
+    /// Runs the program to its end.
+    pub fn output(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    /// Runs the program, which must succeed; returns what it printed.
+    pub fn succeed(&self, arguments: &[&str]) -> String {
+        let output = self.output(arguments);
+        assert!(output.status.success(), "ingest {arguments:?}: {}\n{}", text(&output.stdout), text(&output.stderr));
+        text(&output.stdout)
+    }
+
+    /// Runs the program, which must end with `code`; returns what it says.
+    pub fn fail(&self, code: i32, arguments: &[&str]) -> String {
+        let output = self.output(arguments);
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "ingest {arguments:?}: {}\n{said}", text(&output.stdout));
+        said
+    }
+
+    pub fn produce(&self, path: &Path) {
+        self.succeed(&["produce", path.to_str().unwrap()]);
+    }
+
+    /// Drains the topic and returns the run's counts.
+    pub fn drain(&self, options: &[&str]) -> Counts {
+        let arguments: Vec<&str> = ["run", "--until-end"].into_iter().chain(options.iter().copied()).collect();
+        counts(&self.succeed(&arguments))
+    }
+
+    /// Starts a worker in the foreground of its own.
+    pub fn worker(&self, options: &[&str]) -> Worker {
+        let arguments: Vec<&str> = std::iter::once("run").chain(options.iter().copied()).collect();
+        let child = self.command(&arguments).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        Worker(Some(child))
+    }
+
+    /// Every rollup equals its events.
+    pub fn assert_audit(&self) {
+        self.succeed(&["audit"]);
+    }
+
+    /// What all positions of the store say together.
+    pub fn stored_counts(&self) -> Counts {
+        let offsets = self.documents("offsets", doc! {});
+        let mut sum = Counts::default();
+        for position in &offsets {
+            sum += bson::deserialize_from_document::<Counts>(position.get_document("counts").unwrap().clone()).unwrap();
+        }
+        sum
+    }
+
+    /// Waits until the store has read so many records.
+    pub fn wait_until_read(&self, records: i64) {
+        wait_until(&format!("{records} records are read"), || self.stored_counts().read >= records);
+    }
+
+    pub fn documents(&self, collection: &str, filter: Document) -> Vec<Document> {
+        let found = async {
+            let cursor = self.database.collection::<Document>(collection).find(filter).sort(doc! { "_id": 1 }).await?;
+            cursor.try_collect().await
+        };
+        let documents: mongodb::error::Result<Vec<Document>> = self.runtime.block_on(found);
+        documents.unwrap()
+    }
+
+    pub fn count(&self, collection: &str, filter: Document) -> u64 {
+        self.runtime
+            .block_on(self.database.collection::<Document>(collection).count_documents(filter).into_future())
+            .unwrap()
+    }
+
+    pub fn update(&self, collection: &str, filter: Document, update: Document) {
+        let collection = self.database.collection::<Document>(collection);
+        let updated = self.runtime.block_on(collection.update_many(filter, update).into_future()).unwrap();
+        assert!(updated.modified_count > 0);
+    }
+}
+
+impl Drop for Pipeline {
+    fn drop(&mut self) {
+        let _ = self.runtime.block_on(self.database.drop().into_future());
+    }
+}
+
+/// A worker's process; killed when dropped.
+pub struct Worker(Option<Child>);
+
+impl Worker {
+    pub fn signal(&self, signal: Signal) {
+        let child = self.0.as_ref().expect("a worker is signalled before it is waited for");
+        kill(Pid::from_raw(i32::try_from(child.id()).unwrap()), signal).unwrap();
+    }
+
+    /// Ends it at once, as a crash does.
+    pub fn crash(mut self) {
+        if let Some(child) = &mut self.0 {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+    }
+
+    /// Waits for its end, which must be a success; returns its counts.
+    pub fn finish(mut self) -> Counts {
+        let mut child = self.0.take().expect("a worker is waited for once");
+        let mut printed = String::new();
+        child.stdout.take().unwrap().read_to_string(&mut printed).unwrap();
+        assert!(child.wait().unwrap().success(), "{printed}");
+        counts(&printed)
+    }
+
+    pub fn is_running(&mut self) -> bool {
+        self.0.as_mut().is_some_and(|child| child.try_wait().unwrap().is_none())
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.0 {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+pub fn counts(printed: &str) -> Counts {
+    let counts: Counts = serde_json::from_str(printed.trim()).unwrap_or_else(|error| panic!("{error}: {printed}"));
+    assert!(counts.add_up(), "{counts:?}");
+    counts
+}
+
+pub fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !holds() {
+        assert!(Instant::now() < deadline, "waited in vain until {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+pub fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}

@@ -1,0 +1,154 @@
+//! Wrong input gets a clear error and loses nothing.
+
+use crate::support::Pipeline;
+use bson::doc;
+
+fn assert_says(said: &str, words: &[&str]) {
+    for word in words {
+        assert!(said.contains(word), "\"{word}\" is missing in: {said}");
+    }
+    assert!(!said.contains("panicked"), "{said}");
+}
+
+/// A port on which nothing listens.
+fn closed_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+#[test]
+fn no_broker() {
+    let pipeline = Pipeline::new("no-broker");
+    let brokers = format!("127.0.0.1:{}", closed_port());
+    let said = pipeline.fail(1, &["run", "--until-end", "--brokers", &brokers]);
+    assert_says(&said, &["no Kafka broker answers", &brokers, "stack up"]);
+}
+
+#[test]
+fn no_mongodb() {
+    let pipeline = Pipeline::new("no-mongodb");
+    pipeline.produce(&pipeline.reviews(10, 1));
+    let uri = format!("mongodb://someone:hush@127.0.0.1:{}/?serverSelectionTimeoutMS=500", closed_port());
+    let said = pipeline.fail(1, &["run", "--until-end", "--mongodb-uri", &uri]);
+    assert_says(&said, &["cannot reach MongoDB", "stack up", "***"]);
+    assert!(!said.contains("hush"), "{said}");
+}
+
+#[test]
+fn a_mongod_without_replica_set() {
+    let pipeline = Pipeline::new("standalone");
+    pipeline.produce(&pipeline.reviews(10, 1));
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let options = stack::StackOptions {
+        kafka: false,
+        replica_set: false,
+        reuse_environment: false,
+        ..stack::StackOptions::default()
+    };
+    let alone = runtime.block_on(stack::Stack::start(options)).unwrap();
+    let uri = alone.mongodb_uri().unwrap();
+    for command in ["run", "check"] {
+        let output = pipeline.output(&[command, "--mongodb-uri", uri]);
+        assert_eq!(output.status.code(), Some(1));
+        let said = format!("{}{}", crate::support::text(&output.stdout), crate::support::text(&output.stderr));
+        assert_says(&said, &["without a replica set", "--replSet rs0", "rs.initiate()"]);
+    }
+    runtime.block_on(alone.stop()).unwrap();
+}
+
+#[test]
+fn no_topic() {
+    let pipeline = Pipeline::new("no-topic");
+    assert_says(&pipeline.fail(1, &["run"]), &["is not there", &pipeline.name, "ingest produce"]);
+    let findings = String::from_utf8(pipeline.output(&["check"]).stdout).unwrap();
+    assert_says(&findings, &["FAIL topic", "ok   mongodb", "ok   transactions"]);
+}
+
+#[test]
+fn a_schema_that_cannot_be() {
+    let pipeline = Pipeline::new("bad-schema");
+    for (toml, words) in [
+        ("stream = \"x\"", &["id"][..]),
+        (
+            "stream = \"x\"\nid = [\"a\"]\nevent_time = \"t\"\n[fields]\na = { type = \"text\" }\nt = { type = \"date\" }",
+            &["fields.a", "text", "string", "timestamp"],
+        ),
+        (
+            "stream = \"x\"\nid = [\"b\"]\nevent_time = \"t\"\n[fields]\na = { type = \"int\" }\nt = { type = \"date\" }",
+            &["id", "no field \"b\"", "a, t"],
+        ),
+        (
+            "stream = \"x\"\nid = [\"a\"]\nevent_time = \"t\"\n[fields]\na = { type = \"int\", formatt = \"y\" }\nt = { type = \"date\" }",
+            &["fields.a", "formatt"],
+        ),
+        (
+            "stream = \"x\"\nid = [\"a\"]\nevent_time = \"t\"\n[fields]\na = { type = \"int\" }\nt = { type = \"date\" }\n[[rollups]]\nname = \"r\"\nwindow = \"decade\"",
+            &["rollups.r", "decade", "ten_day"],
+        ),
+    ] {
+        let path = pipeline.write("bad.toml", toml);
+        let said = pipeline.fail(2, &["run", "--schema", path.to_str().unwrap()]);
+        assert_says(&said, words);
+        assert_says(&said, &["bad.toml"]);
+    }
+    assert_says(&pipeline.fail(2, &["run", "--schema", "nowhere.toml"]), &["nowhere.toml", "imdb-review"]);
+    assert_says(&pipeline.fail(2, &["run", "--set", "lanes=none"]), &["lanes"]);
+}
+
+#[test]
+fn what_cannot_be_used_is_kept_whole() {
+    let pipeline = Pipeline::new("dead");
+    let lines = "{\"review_id\": \"a\", \"movie\": \"Up (2009)\", \"rating\": 11, \"review_date\": \"1 May 2009\"}\n[1]\n\"x\"\n";
+    pipeline.produce(&pipeline.write("bad.jsonl", lines));
+    let counts = pipeline.drain(&[]);
+    assert_eq!((counts.read, counts.dead), (3, 3));
+    let letters = pipeline.documents("dead_letters", doc! { "reason": "out_of_range" });
+    assert_eq!(letters.len(), 1);
+    let letter = &letters[0];
+    assert_eq!(letter.get_str("message").unwrap(), "rating is 11, outside the range 1 to 10");
+    assert_eq!(letter.get_binary_generic("payload").unwrap(), lines.lines().next().unwrap().as_bytes());
+    assert_eq!(letter.get_binary_generic("key").unwrap(), b"Up (2009)");
+    assert_eq!(letter.get_str("topic").unwrap(), pipeline.name);
+    assert_eq!(pipeline.count("dead_letters", doc! { "reason": "not_object" }), 2);
+}
+
+#[test]
+fn a_topic_that_does_not_fit_the_schema_stops_the_run() {
+    let pipeline = Pipeline::new("breaker");
+    let line = "{\"id\": 1, \"text\": \"not a review\"}\n";
+    let lines = pipeline.write("other.jsonl", &line.repeat(5_000));
+    pipeline.succeed(&["produce", "--partitions", "1", lines.to_str().unwrap()]);
+    let said = pipeline.fail(1, &["run", "--until-end"]);
+    assert_says(&said, &["1000 records in a row cannot be used", "review_id has no value", "schema"]);
+    let before = pipeline.stored_counts();
+    assert!(before.dead < 1_000, "not the whole topic went to the dead letters: {before:?}");
+    let counts = pipeline.drain(&["--set", "dead_in_a_row=0", "--set", "dead_ratio=1"]);
+    assert_eq!(before.dead + counts.dead, 5_000, "nothing was lost");
+}
+
+#[test]
+fn a_rollup_added_later_is_refused_until_it_can_be_right() {
+    let pipeline = Pipeline::new("redefined");
+    pipeline.produce(&pipeline.reviews(50, 1));
+    pipeline.drain(&[]);
+    let more = format!("{}\n[[rollups]]\nname = \"by_week\"\nwindow = \"week\"\n", model::schema::IMDB_REVIEW);
+    let path = pipeline.write("more.toml", &more);
+    assert_says(&pipeline.fail(2, &["run", "--schema", path.to_str().unwrap()]), &["week//", "another database"]);
+}
+
+#[test]
+fn a_position_that_the_topic_does_not_have() {
+    let pipeline = Pipeline::new("lost");
+    pipeline.produce(&pipeline.reviews(50, 1));
+    pipeline.drain(&[]);
+    pipeline.update("offsets", doc! {}, doc! { "$inc": { "next": 1_000_i64 } });
+    assert_says(&pipeline.fail(1, &["run", "--until-end"]), &["stored position", "made again"]);
+}
+
+#[test]
+fn configuration_shows_where_values_come_from() {
+    let pipeline = Pipeline::new("config");
+    pipeline.write("rushes.toml", "lanes = 2\n[kafka]\n\"sasl.password\" = \"hush\"\n");
+    let shown = pipeline.succeed(&["config", "--mongodb-uri", "mongodb://me:p@ss@host/"]);
+    assert_says(&shown, &["rushes.toml", "RUSHES_TOPIC", "KAFKA_BROKERS", "flag", "default", "mongodb://***@host/"]);
+    assert!(!shown.contains("hush") && !shown.contains("p@ss"), "{shown}");
+}
