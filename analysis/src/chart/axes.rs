@@ -1,0 +1,186 @@
+//! The frame of a plot: margins for labels, grid lines, ticks. Axes are drawn before the data, so that data lies on the grid.
+
+use super::{
+    data::Domain,
+    font,
+    page::Page,
+    palette,
+    scale::{Scale, Ticks},
+    scene::{Anchor, Point, Rect},
+    time_ticks::TimeAxis,
+};
+
+/// Where the data goes.
+pub(crate) struct Plot {
+    pub area: Rect,
+    pub x: Scale,
+    pub y: Scale,
+}
+
+/// What is to be laid out.
+pub(crate) struct Frame<'a> {
+    pub domain: &'a Domain,
+    /// Places at the left and right edge.
+    pub places: (f64, f64),
+    /// Least distance of neighbouring places.
+    pub finest: f64,
+    /// Where the tick of a place stands: at the place itself, or in the middle of its bar.
+    pub tick_at: &'a dyn Fn(f64) -> f64,
+    /// Pixels between the edges of the area and the first and last place.
+    pub inset: f32,
+    /// Words at the right end of the x axis; empty for dates, which say what they are.
+    pub x_name: &'a str,
+}
+
+/// A tick on the x axis: its middle in pixels, and up to two lines.
+struct XTick {
+    middle: f32,
+    lines: Vec<String>,
+}
+
+/// A plot with values upwards.
+pub(crate) fn upright(page: &mut Page, frame: &Frame<'_>, values: (f64, f64)) -> Plot {
+    let bottom = page.free.bottom - x_axis_height(page, frame);
+    let top = page.free.top + page.label.size * 0.6;
+    let most = ((bottom - top) / (page.label.size * 3.2)) as usize;
+    let ticks = Ticks::around(values.0, values.1, most.clamp(2, 8));
+    let labels = ticks.labels();
+    let labels_width = font::widest(labels.iter().map(String::as_str), page.label);
+    let area = Rect { left: page.free.left + labels_width + page.gap(), top, right: page.free.right, bottom }.snapped();
+    let y = Scale { values: ticks.range, pixels: (area.bottom, area.top) };
+    for (value, label) in ticks.values.iter().zip(labels) {
+        let at = y.at(*value).round();
+        rule(page, area, at);
+        let place = Point { x: area.left - page.gap(), y: at };
+        page.label(label, place, Anchor::End, palette::MUTED);
+    }
+    let x = x_axis(page, frame, area);
+    Plot { area, x, y }
+}
+
+/// A plot whose rows have names: one label per row, left of the area, ascending from the bottom.
+pub(crate) fn rows(page: &mut Page, frame: &Frame<'_>, names: &[String]) -> Plot {
+    let bottom = page.free.bottom - x_axis_height(page, frame);
+    let longest = page.free.width() * 0.35;
+    let labels_width = font::widest(names.iter().map(String::as_str), page.label).min(longest);
+    let area =
+        Rect { left: page.free.left + labels_width + page.gap(), top: page.free.top, right: page.free.right, bottom }
+            .snapped();
+    let y = Scale { values: (0.0, names.len() as f64), pixels: (area.bottom, area.top) };
+    let row_height = area.height() / names.len().max(1) as f32;
+    let every = (page.line_height() * 0.85 / row_height).ceil().max(1.0) as usize;
+    for (row, name) in names.iter().enumerate().step_by(every) {
+        let place = Point { x: area.left - page.gap(), y: y.at(row as f64 + 0.5) };
+        page.label(font::shortened(name, page.label, longest), place, Anchor::End, palette::MUTED);
+    }
+    let x = x_axis(page, frame, area);
+    Plot { area, x, y }
+}
+
+/// The line that bars stand on, over the grid.
+pub(crate) fn baseline(page: &mut Page, plot: &Plot) {
+    let at = plot.y.at(0.0).round();
+    let line = Rect { left: plot.area.left, top: at, right: plot.area.right, bottom: at + 1.0 };
+    page.scene.rect(line, palette::BASELINE);
+}
+
+fn rule(page: &mut Page, area: Rect, at: f32) {
+    page.scene.rect(Rect { left: area.left, top: at, right: area.right, bottom: at + 1.0 }, palette::GRID);
+}
+
+fn x_axis_height(page: &Page, frame: &Frame<'_>) -> f32 {
+    let two_lines = match frame.domain {
+        // Years need no second line. The labels of the y axis take little of the width, so it may stand for that of the area.
+        Domain::Time { .. } => {
+            let width = Scale { values: frame.places, pixels: (page.free.left, page.free.right) };
+            time_ticks(page, frame, &width).iter().any(|tick| tick.lines.len() > 1)
+        }
+        _ => !frame.x_name.is_empty(),
+    };
+    page.gap() + if two_lines { 2.0 } else { 1.0 } * page.line_height()
+}
+
+fn x_axis(page: &mut Page, frame: &Frame<'_>, area: Rect) -> Scale {
+    let scale = Scale { values: frame.places, pixels: (area.left + frame.inset, area.right - frame.inset) };
+    let ticks = match frame.domain {
+        Domain::Time { .. } => time_ticks(page, frame, &scale),
+        Domain::Number => number_ticks(page, frame, &scale),
+        Domain::Category(names) => category_ticks(page, frame, &scale, names),
+    };
+    let first_line = area.bottom + page.gap() + page.line_height() / 2.0;
+    for tick in ticks {
+        tick_mark(page, tick.middle, area.bottom);
+        for (line, text) in tick.lines.into_iter().enumerate() {
+            let y = first_line + line as f32 * page.line_height();
+            // A label at the end of the axis stays on the page, even if it is not quite below its tick.
+            let half = page.width(&text) / 2.0;
+            let x = tick.middle.min(page.scene.width as f32 - 2.0 - half).max(2.0 + half);
+            page.label(text, Point { x, y }, Anchor::Middle, palette::MUTED);
+        }
+    }
+    if !frame.x_name.is_empty() && !matches!(frame.domain, Domain::Time { .. }) {
+        let place = Point { x: area.right, y: first_line + page.line_height() };
+        page.label(frame.x_name.to_owned(), place, Anchor::End, palette::MUTED);
+    }
+    scale
+}
+
+fn tick_mark(page: &mut Page, x: f32, top: f32) {
+    let left = x.round();
+    page.scene.rect(Rect { left, top, right: left + 1.0, bottom: top + 4.0 }, palette::BASELINE);
+}
+
+fn time_ticks(page: &Page, frame: &Frame<'_>, scale: &Scale) -> Vec<XTick> {
+    let axis = TimeAxis {
+        range: (frame.places.0 as i64, frame.places.1 as i64),
+        length: scale.pixels.1 - scale.pixels.0,
+        finest: frame.finest as i64,
+        width: &|text| page.width(text),
+        gap: page.label.size,
+    };
+    let ticks = axis.ticks().into_iter();
+    // A bar that would start at the right edge is not there.
+    let placed = ticks.map(|tick| ((frame.tick_at)(tick.at as f64), tick));
+    placed
+        .filter(|(place, _)| *place <= frame.places.1)
+        .map(|(place, tick)| XTick {
+            middle: scale.at(place),
+            lines: std::iter::once(tick.label).chain(tick.period).collect(),
+        })
+        .collect()
+}
+
+fn number_ticks(page: &Page, frame: &Frame<'_>, scale: &Scale) -> Vec<XTick> {
+    let (low, high) = frame.places;
+    let length = scale.pixels.1 - scale.pixels.0;
+    let inside = |most: usize| {
+        let ticks = Ticks::around(low, high, most);
+        let labels = ticks.labels();
+        let all = ticks.values.into_iter().zip(labels);
+        let shifted = all.map(|(value, label)| ((frame.tick_at)(value), label));
+        shifted.filter(|(value, _)| (low..=high).contains(value)).collect::<Vec<_>>()
+    };
+    let fits = |ticks: &[(f64, String)]| {
+        let widest = font::widest(ticks.iter().map(|(_, label)| label.as_str()), page.label);
+        let dense = ticks.windows(2).any(|pair| scale.at(pair[1].0) - scale.at(pair[0].0) < widest + page.gap());
+        let finer = ticks.windows(2).any(|pair| pair[1].0 - pair[0].0 < frame.finest * 0.999);
+        !dense && !finer
+    };
+    let most = (length / (page.label.size * 2.0)) as usize;
+    let ticks = (1..=most.clamp(1, 40)).rev().map(inside).find(|ticks| fits(ticks)).unwrap_or_default();
+    ticks.into_iter().map(|(value, label)| XTick { middle: scale.at(value), lines: vec![label] }).collect()
+}
+
+/// Every name, shortened, where they have room for a few letters each; otherwise every so many.
+fn category_ticks(page: &Page, frame: &Frame<'_>, scale: &Scale, names: &[String]) -> Vec<XTick> {
+    let band = (scale.at(1.0) - scale.at(0.0)).max(1.0);
+    let readable = page.label.size * 5.0;
+    let widest = font::widest(names.iter().map(String::as_str), page.label);
+    let every = (widest.min(readable) / (band - page.gap()).max(1.0)).ceil().max(1.0) as usize;
+    let room = band * every as f32 - page.gap();
+    let tick = |(place, name): (usize, &String)| XTick {
+        middle: scale.at((frame.tick_at)(place as f64)),
+        lines: vec![font::shortened(name, page.label, room)],
+    };
+    names.iter().enumerate().step_by(every).map(tick).collect()
+}

@@ -1,0 +1,285 @@
+//! Upright bars over time or numbers, plain or stacked.
+//!
+//! A bar takes the slot from its place to the next one: a month's bar is a month wide, and a missing month is a gap. Names have no
+//! order of their own and need room: they become rows, see [`super::category_bar`].
+
+use super::{
+    axes::{self, Frame, Plot},
+    data::Domain,
+    legend::{self, Entry, Swatch},
+    page::Page,
+    palette,
+    scene::{Anchor, Point, Rect},
+    series::{Series, SeriesSet, distinct},
+    time_ticks::{first_of_month, month_starting_at},
+};
+
+/// Bars narrower than this, in pixels, stand without gaps: a silhouette instead of stripes.
+const LEAST_SLOT: f32 = 5.0;
+/// Part of a slot that its bar takes.
+const FILLED: f32 = 0.8;
+
+/// Draws all series, each on top of the one before.
+pub(crate) fn draw(page: &mut Page, set: &SeriesSet, x_name: &str) {
+    let mut layers = set.series.clone();
+    layers.extend(set.others_summed());
+    legend_of(page, &layers);
+
+    let slots = Slots::new(&set.places(), &set.domain);
+    let frame = Frame {
+        domain: &set.domain,
+        places: slots.range(),
+        finest: slots.typical,
+        tick_at: &|place| slots.middle(place),
+        inset: 0.0,
+        x_name,
+    };
+    let stacks = Stacks::new(&layers);
+    let plot = axes::upright(page, &frame, stacks.range());
+    let narrowest =
+        slots.ends.iter().map(|(start, end)| plot.x.at(*end) - plot.x.at(*start)).fold(f32::INFINITY, f32::min);
+    for (layer, series) in layers.iter().enumerate() {
+        for (stack, piece) in stacks.pieces(layer) {
+            let (left, right) = slots.pixels(stack.place, &plot, narrowest);
+            let area = Rect { left, right, top: plot.y.at(piece.1), bottom: plot.y.at(piece.0) };
+            draw_piece(page, area, series);
+        }
+    }
+    axes::baseline(page, &plot);
+    if layers.len() == 1 {
+        values_above(page, &plot, &stacks, &slots, narrowest);
+    }
+}
+
+/// Colours of a stack, the topmost last.
+pub(crate) fn legend_of(page: &mut Page, layers: &[Series]) {
+    let named = layers.iter().filter(|series| !series.name.is_empty());
+    let entries: Vec<Entry> = named.map(|series| Entry { name: series.name.clone(), color: series.color }).collect();
+    legend::entries(page, &entries, Swatch::Square);
+}
+
+fn draw_piece(page: &mut Page, area: Rect, series: &Series) {
+    let area = Rect { top: area.top.min(area.bottom), bottom: area.top.max(area.bottom), ..area }.snapped();
+    if area.height() >= 1.0 {
+        page.scene.rect(area, series.color);
+    }
+}
+
+/// Values over the bars, if all of them have room.
+fn values_above(page: &mut Page, plot: &Plot, stacks: &Stacks, slots: &Slots, slot: f32) {
+    let values: Vec<f64> = stacks.stacks.iter().map(Stack::top).collect();
+    let labels = value_labels(&values);
+    let fits = labels.iter().all(|label| page.width(label) + page.gap() / 2.0 <= slot);
+    if !fits {
+        return;
+    }
+    for (stack, label) in stacks.stacks.iter().zip(labels) {
+        let (left, right) = slots.pixels(stack.place, plot, slot);
+        let above = if stack.top() < 0.0 { -1.0 } else { 1.0 };
+        let middle = Point { x: (left + right) / 2.0, y: plot.y.at(stack.top()) - above * page.label.size * 0.75 };
+        clear_behind(page, &label, middle);
+        page.label(label, middle, Anchor::Middle, palette::INK);
+    }
+}
+
+/// Paper behind a label, so that no grid line runs through it.
+fn clear_behind(page: &mut Page, label: &str, middle: Point) {
+    let (half_width, half_height) = (page.width(label) / 2.0 + 1.0, page.label.size * 0.5);
+    let area = Rect {
+        left: middle.x - half_width,
+        right: middle.x + half_width,
+        top: middle.y - half_height,
+        bottom: middle.y + half_height,
+    };
+    page.scene.rect(area.snapped(), palette::PAPER);
+}
+
+/// Values with as few decimals as tell them apart.
+pub(crate) fn value_labels(values: &[f64]) -> Vec<String> {
+    let whole = values.iter().all(|value| value.fract() == 0.0);
+    let decimals = match values.iter().map(|value| value.abs()).fold(0.0, f64::max) {
+        _ if whole => 0,
+        largest if largest < 1.0 => 3,
+        largest if largest < 100.0 => 2,
+        _ => 1,
+    };
+    values.iter().map(|value| crate::format::decimal(*value, decimals)).collect()
+}
+
+/// All values of one place.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Stack {
+    pub place: f64,
+    /// From and to, one per layer.
+    pub pieces: Vec<(f64, f64)>,
+}
+
+impl Stack {
+    /// Where the last piece ends.
+    pub fn top(&self) -> f64 {
+        self.pieces.last().map_or(0.0, |piece| piece.1)
+    }
+}
+
+/// Values added up per place, ascending.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Stacks {
+    pub stacks: Vec<Stack>,
+}
+
+impl Stacks {
+    /// Adds each layer to those before it.
+    pub fn new(layers: &[Series]) -> Self {
+        let places = distinct(layers.iter().flat_map(|layer| &layer.points).map(|(place, _)| *place));
+        let mut stacks: Vec<Stack> = places.iter().map(|&place| Stack { place, pieces: Vec::new() }).collect();
+        for layer in layers {
+            let mut points = layer.points.iter().peekable();
+            for stack in &mut stacks {
+                let value = points.next_if(|(place, _)| *place == stack.place).and_then(|(_, value)| *value);
+                let from = stack.top();
+                stack.pieces.push((from, from + value.unwrap_or(0.0)));
+            }
+        }
+        Self { stacks }
+    }
+
+    /// From zero, always, to the farthest end.
+    pub fn range(&self) -> (f64, f64) {
+        let ends = self.stacks.iter().map(Stack::top);
+        ends.fold((0.0, 0.0), |(low, high), end| (f64::min(low, end), f64::max(high, end)))
+    }
+
+    /// The pieces of one layer that have a height.
+    pub fn pieces(&self, layer: usize) -> impl Iterator<Item = (&Stack, (f64, f64))> {
+        self.stacks.iter().map(move |stack| (stack, stack.pieces[layer])).filter(|(_, piece)| piece.0 != piece.1)
+    }
+}
+
+/// From where to where a place reaches.
+pub(crate) struct Slots {
+    pub ends: Vec<(f64, f64)>,
+    /// The least length.
+    pub typical: f64,
+}
+
+impl Slots {
+    /// Months where every place is the first of one (a quarter or a year where none is closer), otherwise the least distance.
+    pub fn new(places: &[f64], domain: &Domain) -> Self {
+        let months = match domain {
+            Domain::Time { .. } => {
+                places.iter().map(|place| month_starting_at(*place as i64)).collect::<Option<Vec<_>>>()
+            }
+            _ => None,
+        };
+        let ends: Vec<(f64, f64)> = match months {
+            Some(months) => {
+                let step = months.windows(2).map(|pair| pair[1] - pair[0]).fold(0, greatest_common_divisor).max(1);
+                let end = |month: i64| first_of_month(month + step).map(|end| end as f64);
+                places.iter().zip(months).map(|(&place, month)| (place, end(month).unwrap_or(place))).collect()
+            }
+            None => {
+                let length = match domain {
+                    Domain::Time { days: true } if places.len() < 2 => 86_400_000.0,
+                    Domain::Time { days: false } if places.len() < 2 => 3_600_000.0,
+                    _ => finest(places),
+                };
+                places.iter().map(|&place| (place, place + length)).collect()
+            }
+        };
+        let typical = ends.iter().map(|(start, end)| end - start).fold(f64::INFINITY, f64::min);
+        Self { ends, typical }
+    }
+
+    /// From the first start to the last end.
+    pub fn range(&self) -> (f64, f64) {
+        let first = self.ends.first().map_or(0.0, |slot| slot.0);
+        (first, self.ends.last().map_or(1.0, |slot| slot.1))
+    }
+
+    /// Edges of a bar on whole pixels; all bars are equally wide where there are gaps.
+    fn pixels(&self, place: f64, plot: &Plot, narrowest: f32) -> (f32, f32) {
+        let (left, right) = self.edges(place, plot);
+        if narrowest < LEAST_SLOT {
+            return (left, right.max(left + 1.0));
+        }
+        let width = (narrowest * FILLED).floor();
+        let left = ((left + right - width) / 2.0).round();
+        (left, left + width)
+    }
+
+    /// Edges of the whole slot on whole pixels.
+    pub fn edges(&self, place: f64, plot: &Plot) -> (f32, f32) {
+        let (start, end) = self.slot(place);
+        (plot.x.at(start).round(), plot.x.at(end).round())
+    }
+
+    /// The middle of the slot that starts at `place`, whether there is a bar in it or not.
+    pub fn middle(&self, place: f64) -> f64 {
+        let (start, end) = self.slot(place);
+        f64::midpoint(start, end)
+    }
+
+    fn slot(&self, place: f64) -> (f64, f64) {
+        let found = self.ends.binary_search_by(|slot| slot.0.total_cmp(&place));
+        found.map_or((place, place + self.typical), |at| self.ends[at])
+    }
+}
+
+/// The least distance of neighbours, 1 where there are none.
+pub(crate) fn finest(places: &[f64]) -> f64 {
+    let least = places.windows(2).map(|pair| pair[1] - pair[0]).fold(f64::INFINITY, f64::min);
+    if least.is_finite() { least } else { 1.0 }
+}
+
+fn greatest_common_divisor(a: i64, b: i64) -> i64 {
+    if b == 0 { a } else { greatest_common_divisor(b, a % b) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn millis(date: &str) -> f64 {
+        date.parse::<crate::load::Moment>().expect("a date").millis() as f64
+    }
+
+    fn series(points: &[(f64, Option<f64>)]) -> Series {
+        Series { name: String::new(), color: palette::INK, points: points.to_vec() }
+    }
+
+    #[test]
+    fn a_months_slot_ends_where_the_next_month_starts() {
+        let time = Domain::Time { days: true };
+        let slots = Slots::new(&[millis("2020-01"), millis("2020-02"), millis("2020-05")], &time);
+        assert_eq!(slots.ends[1], (millis("2020-02"), millis("2020-03")));
+        assert_eq!(slots.range(), (millis("2020-01"), millis("2020-06")));
+        let quarters = Slots::new(&[millis("2019-01"), millis("2019-07")], &time);
+        assert_eq!(quarters.ends[0].1, millis("2019-07"));
+    }
+
+    #[test]
+    fn other_slots_are_as_long_as_the_least_distance() {
+        let ten_days = Slots::new(
+            &[millis("2020-02-01"), millis("2020-02-11"), millis("2020-02-21"), millis("2020-03-01")],
+            &Domain::Time { days: true },
+        );
+        assert_eq!(ten_days.typical, 9.0 * 86_400_000.0);
+        assert_eq!(Slots::new(&[3.0], &Domain::Number).ends, [(3.0, 4.0)]);
+    }
+
+    #[test]
+    fn layers_stand_on_one_another_and_gaps_have_no_height() {
+        let layers = [series(&[(1.0, Some(2.0)), (2.0, Some(3.0))]), series(&[(2.0, Some(4.0)), (3.0, None)])];
+        let stacks = Stacks::new(&layers);
+        assert_eq!(stacks.stacks[1].pieces, [(0.0, 3.0), (3.0, 7.0)]);
+        assert_eq!(stacks.range(), (0.0, 7.0));
+        assert_eq!(stacks.pieces(1).count(), 1);
+    }
+
+    #[test]
+    fn values_have_only_the_decimals_that_help() {
+        assert_eq!(value_labels(&[1.0, 2_000.0]), ["1", "2,000"]);
+        assert_eq!(value_labels(&[7.251, 8.0]), ["7.25", "8.00"]);
+        assert_eq!(value_labels(&[0.5]), ["0.500"]);
+    }
+}

@@ -1,0 +1,164 @@
+//! Columns of a frame as numbers on an axis, or the reason why they cannot be.
+//!
+//! Dates and instants become milliseconds since 1970-01-01T00:00:00Z, texts the place of their first appearance. NaN and infinite
+//! values are treated as missing: there is no place for them.
+
+use std::collections::HashMap;
+
+use polars::prelude::{Column, DataFrame, DataType, TimeUnit};
+
+use super::ChartError;
+use crate::format;
+
+const MILLIS_PER_DAY: i64 = 86_400_000;
+
+/// What the numbers of an axis are.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Domain {
+    /// Milliseconds since 1970-01-01T00:00:00Z; whether all are at midnight.
+    Time {
+        days: bool,
+    },
+    Number,
+    /// Places in this list.
+    Category(Vec<String>),
+}
+
+impl Domain {
+    /// A value as people read it.
+    pub fn describe(&self, value: f64) -> String {
+        match self {
+            Self::Time { days: true } => format::date((value as i64).div_euclid(MILLIS_PER_DAY) as i32),
+            Self::Time { days: false } => format::short_timestamp(value as i64),
+            Self::Number => value.to_string(),
+            Self::Category(names) => names.get(value as usize).cloned().unwrap_or_default(),
+        }
+    }
+}
+
+/// One number per row; `None` where there is nothing to place.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Places {
+    pub domain: Domain,
+    pub of_row: Vec<Option<f64>>,
+}
+
+/// A column that exists.
+pub(crate) fn column<'a>(frame: &'a DataFrame, name: &str) -> Result<&'a Column, ChartError> {
+    frame.column(name).map_err(|_| ChartError::NoColumn {
+        column: name.to_owned(),
+        known: frame.get_column_names().iter().map(ToString::to_string).collect(),
+    })
+}
+
+/// A column of numbers.
+pub(crate) fn numbers(frame: &DataFrame, name: &str, role: &'static str) -> Result<Vec<Option<f64>>, ChartError> {
+    let column = column(frame, name)?;
+    let values = if column.dtype().is_primitive_numeric() { as_numbers(column) } else { None };
+    let values = values.ok_or_else(|| wrong_type(column, role, "numbers"))?;
+    if values.iter().all(Option::is_none) {
+        return Err(ChartError::NoValues { column: name.to_owned() });
+    }
+    Ok(values)
+}
+
+/// A column that can be laid out along an axis.
+pub(crate) fn places(frame: &DataFrame, name: &str, role: &'static str) -> Result<Places, ChartError> {
+    let column = column(frame, name)?;
+    let places = match column.dtype() {
+        DataType::Date => days(column),
+        DataType::Datetime(unit, _) => instants(column, *unit),
+        DataType::String => categories(column),
+        kind if kind.is_primitive_numeric() => {
+            as_numbers(column).map(|of_row| Places { domain: Domain::Number, of_row })
+        }
+        _ => None,
+    };
+    let places = places.ok_or_else(|| wrong_type(column, role, "dates, instants, numbers or texts"))?;
+    if places.of_row.iter().all(Option::is_none) {
+        return Err(ChartError::NoValues { column: name.to_owned() });
+    }
+    Ok(places)
+}
+
+fn wrong_type(column: &Column, role: &'static str, expected: &'static str) -> ChartError {
+    ChartError::Type { column: column.name().to_string(), found: column.dtype().to_string(), role, expected }
+}
+
+fn as_numbers(column: &Column) -> Option<Vec<Option<f64>>> {
+    let numbers = column.cast(&DataType::Float64).ok()?;
+    Some(numbers.f64().ok()?.iter().map(|value| value.filter(|value| value.is_finite())).collect())
+}
+
+fn days(column: &Column) -> Option<Places> {
+    let days = column.cast(&DataType::Int32).ok()?;
+    let millis = |day: i32| (i64::from(day) * MILLIS_PER_DAY) as f64;
+    let of_row = days.i32().ok()?.iter().map(|day| day.map(millis)).collect();
+    Some(Places { domain: Domain::Time { days: true }, of_row })
+}
+
+fn instants(column: &Column, unit: TimeUnit) -> Option<Places> {
+    let per_milli = match unit {
+        TimeUnit::Milliseconds => 1,
+        TimeUnit::Microseconds => 1_000,
+        TimeUnit::Nanoseconds => 1_000_000,
+    };
+    let instants = column.cast(&DataType::Int64).ok()?;
+    let millis: Vec<Option<i64>> =
+        instants.i64().ok()?.iter().map(|instant| instant.map(|instant| instant.div_euclid(per_milli))).collect();
+    let days = millis.iter().flatten().all(|millis| millis.rem_euclid(MILLIS_PER_DAY) == 0);
+    let of_row = millis.into_iter().map(|millis| millis.map(|millis| millis as f64)).collect();
+    Some(Places { domain: Domain::Time { days }, of_row })
+}
+
+fn categories(column: &Column) -> Option<Places> {
+    let mut names = Vec::new();
+    let mut places: HashMap<&str, usize> = HashMap::new();
+    let mut place = |name: &'_ str| -> usize {
+        names.push(format::one_line(name));
+        names.len() - 1
+    };
+    let texts = column.str().ok()?;
+    let of_row =
+        texts.iter().map(|text| text.map(|text| *places.entry(text).or_insert_with(|| place(text)) as f64)).collect();
+    Some(Places { domain: Domain::Category(names), of_row })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use polars::prelude::df;
+
+    #[test]
+    fn texts_take_places_in_order_of_appearance() {
+        let frame = df!("movie" => [Some("B"), None, Some("A\n"), Some("B")]).expect("a frame");
+        let places = places(&frame, "movie", "x").expect("places");
+        assert_eq!(places.of_row, [Some(0.0), None, Some(1.0), Some(0.0)]);
+        assert_eq!(places.domain, Domain::Category(vec!["B".into(), "A ".into()]));
+    }
+
+    #[test]
+    fn dates_become_milliseconds_and_read_as_dates() {
+        let frame = df!("day" => [-1_i32, 0]).expect("a frame");
+        let day = frame.column("day").expect("a column").cast(&DataType::Date).expect("dates");
+        let frame = DataFrame::new(2, vec![day]).expect("a frame");
+        let places = places(&frame, "day", "x").expect("places");
+        assert_eq!(places.of_row, [Some(-86_400_000.0), Some(0.0)]);
+        assert_eq!(places.domain.describe(-86_400_000.0), "1969-12-31");
+    }
+
+    #[test]
+    fn what_has_no_place_is_missing() {
+        let frame = df!("y" => [f64::NAN, f64::INFINITY, 1.0]).expect("a frame");
+        assert_eq!(numbers(&frame, "y", "y").expect("numbers"), [None, None, Some(1.0)]);
+    }
+
+    #[test]
+    fn wrong_columns_are_refused_with_a_reason() {
+        let frame = df!("movie" => ["A"], "empty" => [None::<f64>]).expect("a frame");
+        let reason = |result: Result<Vec<Option<f64>>, ChartError>| result.expect_err("refused").to_string();
+        assert_eq!(reason(numbers(&frame, "film", "y")), "the frame has no column \"film\"; it has movie, empty");
+        assert_eq!(reason(numbers(&frame, "movie", "y")), "column \"movie\" is str; y needs numbers");
+        assert_eq!(reason(numbers(&frame, "empty", "y")), "column \"empty\" has no values, only nulls");
+    }
+}

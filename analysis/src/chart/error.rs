@@ -1,0 +1,88 @@
+//! Why a figure cannot be drawn, and what to change.
+
+use std::path::PathBuf;
+
+/// Why a figure cannot be drawn.
+#[derive(Debug, thiserror::Error)]
+pub enum ChartError {
+    /// The frame is empty.
+    #[error("there is nothing to draw: the frame has no rows; widen the time range or the conditions")]
+    NoRows,
+    /// The frame has no such column.
+    #[error("the frame has no column {column:?}; it has {}", known.join(", "))]
+    NoColumn {
+        /// What was asked for.
+        column: String,
+        /// What there is.
+        known: Vec<String>,
+    },
+    /// A column that the kind of chart needs was not named.
+    #[error("a {kind} needs a column for {role}; name it with `{role}`")]
+    Unset {
+        /// The kind of chart.
+        kind: &'static str,
+        /// What the column is for: `y`, `by`, `color`.
+        role: &'static str,
+    },
+    /// Every value is null.
+    #[error("column {column:?} has no values, only nulls")]
+    NoValues {
+        /// The column.
+        column: String,
+    },
+    /// The column's type does not fit its role.
+    #[error("column {column:?} is {found}; {role} needs {expected}")]
+    Type {
+        /// The column.
+        column: String,
+        /// Its type in polars.
+        found: String,
+        /// What it was to be used for.
+        role: &'static str,
+        /// Types that fit.
+        expected: &'static str,
+    },
+    /// Two rows claim the same place.
+    #[error("several rows have {place}; add up the rows first, choose one key, or tell them apart with `by`")]
+    Repeated {
+        /// The place, by its columns and values.
+        place: String,
+    },
+    /// Stacked values below zero would hide one another.
+    #[error("column {column:?} has values below zero, which cannot be stacked; draw lines instead")]
+    Negative {
+        /// The column.
+        column: String,
+    },
+    /// A bar chart of one series was given several.
+    #[error("a bar chart shows one series; use a stacked bar or a line to show {by:?}")]
+    OneSeries {
+        /// The column that tells series apart.
+        by: String,
+    },
+    /// The picture is too small to read or too large to draw.
+    #[error("{width} × {height} pixels cannot be drawn; use 200 × 150 to 6000 × 6000")]
+    Size {
+        /// Width in pixels.
+        width: u32,
+        /// Height in pixels.
+        height: u32,
+    },
+    /// A file name that says neither SVG nor PNG.
+    #[error("{} is neither .svg nor .png", path.display())]
+    Extension {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file could not be written.
+    #[error("cannot write {}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The drawing backend failed.
+    #[error("drawing failed: {0}")]
+    Draw(String),
+}

@@ -1,0 +1,245 @@
+//! `analysis chart`: from a table and a few columns to a frame that a figure can show.
+//!
+//! What is asked for seldom has one row per place already: a chart of `movies_by_month` without a movie shows all movies
+//! together, `--every year` shows years. Rows are then added up by what their columns mean.
+
+use std::path::PathBuf;
+
+use analysis::{
+    chart::{Figure, Kind},
+    load::{Store, TableInfo},
+    polars::prelude::{DataFrame, DataType},
+    reshape::{ColumnRange, Every, keep_largest, regroup, unpivot},
+};
+use anyhow::{Context, bail, ensure};
+use clap::Args;
+use model::layout::{Column, column::WINDOW_START};
+
+use super::rows::Rows;
+
+/// Draws a chart of a rollup.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Chart {
+    /// The rollup, one of `analysis tables`
+    table: String,
+    /// line, bar, stacked-bar or heat-map
+    #[arg(long, default_value_t = Kind::Line)]
+    kind: Kind,
+    /// Column along the horizontal axis
+    #[arg(long, value_name = "COLUMN", default_value = WINDOW_START)]
+    x: String,
+    /// Column of values, the number of records unless given; or the columns of a histogram, FIRST..LAST.
+    /// For a heat map the column of rows
+    #[arg(long, value_name = "COLUMN")]
+    y: Option<String>,
+    /// Column that tells lines or parts of bars apart
+    #[arg(long, value_name = "COLUMN")]
+    by: Option<String>,
+    /// Column that shades a heat map, the number of records unless given
+    #[arg(long, value_name = "COLUMN")]
+    color: Option<String>,
+    #[command(flatten)]
+    rows: Rows,
+    /// Add the rows up to longer windows: day, week, month, quarter or year
+    #[arg(long, value_name = "WINDOW")]
+    every: Option<Every>,
+    /// Only the N largest of the texts that tell lines, parts or rows apart
+    #[arg(long, value_name = "N")]
+    top: Option<usize>,
+    /// Heading; the table's name unless given
+    #[arg(long)]
+    title: Option<String>,
+    /// Line under the heading; the columns' names unless given
+    #[arg(long)]
+    subtitle: Option<String>,
+    /// Width in pixels
+    #[arg(long, value_name = "PIXELS", default_value_t = 800)]
+    width: u32,
+    /// Height in pixels
+    #[arg(long, value_name = "PIXELS", default_value_t = 450)]
+    height: u32,
+    /// File to write, .svg or .png; may be repeated
+    #[arg(short, long, value_name = "FILE", required = true)]
+    output: Vec<PathBuf>,
+}
+
+const EXAMPLES: &str = "Examples:
+  analysis chart reviews_by_month --y rating_mean --title \"Mean rating\" -o rating.svg -o rating.png
+  analysis chart reviews_by_month --kind stacked-bar --y rating_1..rating_10 --every year -o ratings.svg
+  analysis chart reviews_by_month --kind heat-map --y rating_1..rating_10 --every year -o ratings.png
+  analysis chart movies_by_month --kind bar --x movie --top 20 --from 2019 -o movies.svg
+  analysis chart movies_by_month --by movie --top 5 --every year -o movies.svg";
+
+/// Columns of a figure by their role.
+#[derive(Debug, Clone, PartialEq)]
+struct Roles {
+    x: String,
+    y: String,
+    by: Option<String>,
+    color: Option<String>,
+}
+
+impl Chart {
+    pub fn run(&self, store: &Store) -> anyhow::Result<()> {
+        let table = store.table(&self.table)?;
+        let frame = self.rows.of(store.rollup(&self.table)).collect()?;
+        let (frame, roles) = self.shaped(&frame, &table)?;
+        let figure = self.figure(&frame, &table, roles);
+        for path in &self.output {
+            figure.save(path)?;
+            super::print(&format!("{}\n", path.display()))?;
+        }
+        Ok(())
+    }
+
+    /// One row per place of the figure.
+    fn shaped(&self, frame: &DataFrame, table: &TableInfo) -> anyhow::Result<(DataFrame, Roles)> {
+        let (frame, roles) = match self.histogram()? {
+            Some(range) => self.histogram_rows(frame, table, &range)?,
+            None => self.plain_rows(frame, table)?,
+        };
+        let frame = match (self.top, self.top_column(&frame, &roles)) {
+            (None, _) => frame,
+            (Some(top), Some(column)) => keep_largest(&frame, column, roles.value(), top)?,
+            (Some(_), None) => bail!("--top needs a column of texts: name it with --by, --x, or --y of a heat map"),
+        };
+        let frame = match self.ranked_column(&frame, &roles) {
+            Some(column) => keep_largest(&frame, column, roles.value(), usize::MAX)?,
+            None => frame,
+        };
+        Ok((frame, roles))
+    }
+
+    fn histogram(&self) -> anyhow::Result<Option<ColumnRange>> {
+        let range = self.y.as_deref().filter(|y| y.contains(".."));
+        Ok(range.map(str::parse).transpose()?)
+    }
+
+    /// The columns of a histogram as rows: levels and counts.
+    fn histogram_rows(
+        &self,
+        frame: &DataFrame,
+        table: &TableInfo,
+        range: &ColumnRange,
+    ) -> anyhow::Result<(DataFrame, Roles)> {
+        let heat_map = self.kind == Kind::HeatMap;
+        ensure!(
+            heat_map || (self.kind != Kind::Bar && self.by.is_none()),
+            "{range} has a value per row and column: use --kind stacked-bar, line or heat-map, without --by"
+        );
+        let level = range.name().unwrap_or(&self.x).to_owned();
+        let count = count_column(table)?;
+        let frame = self.grouped(frame, &table.columns, &[&self.x])?;
+        let frame = unpivot(&frame, range, &[&self.x], &count)?;
+        let roles = if heat_map {
+            Roles { x: self.x.clone(), y: level, by: None, color: Some(count) }
+        } else {
+            Roles { x: self.x.clone(), y: count, by: Some(level), color: None }
+        };
+        Ok((frame, roles))
+    }
+
+    fn plain_rows(&self, frame: &DataFrame, table: &TableInfo) -> anyhow::Result<(DataFrame, Roles)> {
+        let count = || count_column(table);
+        let roles = if self.kind == Kind::HeatMap {
+            let y = self.y.clone().context("a heat map needs --y: a column, or FIRST..LAST of a histogram")?;
+            Roles { x: self.x.clone(), y, by: None, color: Some(self.color.clone().map_or_else(count, Ok)?) }
+        } else {
+            let y = self.y.clone().map_or_else(count, Ok)?;
+            Roles { x: self.x.clone(), y, by: self.by.clone(), color: None }
+        };
+        let keys = roles.keys();
+        let frame = self.grouped(frame, &table.columns, &keys)?;
+        Ok((frame, roles))
+    }
+
+    /// `frame` with one row per value of `keys`; as it is where that already holds.
+    fn grouped(&self, frame: &DataFrame, columns: &[Column], keys: &[&str]) -> anyhow::Result<DataFrame> {
+        let known = keys.iter().all(|key| frame.column(key).is_ok());
+        let repeated = known && frame.select(keys.iter().copied())?.is_duplicated()?.any();
+        if self.every.is_none() && !repeated {
+            return Ok(frame.clone());
+        }
+        let grouped = regroup(frame, columns, keys, self.every)?;
+        let value = self.color.as_ref().or(self.y.as_ref().filter(|_| self.kind != Kind::HeatMap));
+        let lost = |value: &&String| frame.column(value).is_ok() && grouped.column(value).is_err();
+        if let Some(value) = value.filter(lost) {
+            bail!(
+                "{value} of several rows cannot be put together; choose a count, sum, mean, minimum or maximum, or one row per place"
+            );
+        }
+        Ok(grouped)
+    }
+
+    /// The column whose largest values --top keeps.
+    fn top_column<'a>(&self, frame: &DataFrame, roles: &'a Roles) -> Option<&'a str> {
+        let heat_map_rows = (self.kind == Kind::HeatMap).then_some(roles.y.as_str());
+        let columns = [roles.by.as_deref(), heat_map_rows, Some(roles.x.as_str())];
+        columns.into_iter().flatten().find(|column| is_text(frame, column))
+    }
+
+    /// The column of names that become rows, which read best with the largest first.
+    fn ranked_column<'a>(&self, frame: &DataFrame, roles: &'a Roles) -> Option<&'a str> {
+        let column = match self.kind {
+            Kind::HeatMap => &roles.y,
+            Kind::Bar | Kind::StackedBar => &roles.x,
+            _ => return None,
+        };
+        Some(column.as_str()).filter(|column| is_text(frame, column))
+    }
+
+    fn figure(&self, frame: &DataFrame, table: &TableInfo, roles: Roles) -> Figure {
+        let title = self.title.clone().unwrap_or_else(|| self.heading(table));
+        let figure = Figure::new(self.kind, frame).x(roles.x).y(roles.y).title(title).size(self.width, self.height);
+        let figure = roles.by.into_iter().fold(figure, Figure::by);
+        let figure = roles.color.into_iter().fold(figure, Figure::color);
+        self.subtitle.iter().cloned().fold(figure, Figure::subtitle)
+    }
+
+    /// What is shown, as far as the axes do not tell: `Movies by year: movie = Up (2009)`.
+    fn heading(&self, table: &TableInfo) -> String {
+        let suffix = format!("_by_{}", table.window);
+        let over_time = self.x == WINDOW_START;
+        let name = match (table.name.strip_suffix(&suffix), self.every) {
+            (Some(stem), Some(every)) if over_time => format!("{stem}_by_{}", every.name()),
+            (Some(stem), _) if !over_time => stem.to_owned(),
+            _ => table.name.clone(),
+        };
+        let range = self.rows.range_in_words().filter(|_| !over_time);
+        let details: Vec<String> = self.rows.conditions_in_words().into_iter().chain(range).collect();
+        let separator = if details.is_empty() { "" } else { ": " };
+        format!("{}{separator}{}", capitalized(&name.replace('_', " ")), details.join(", "))
+    }
+}
+
+impl Roles {
+    /// Columns that together tell a place.
+    fn keys(&self) -> Vec<&str> {
+        let row = self.color.is_some().then_some(self.y.as_str());
+        let mut keys = vec![self.x.as_str()];
+        keys.extend(row.into_iter().chain(self.by.as_deref()).filter(|key| *key != self.x));
+        keys
+    }
+
+    /// The column of values.
+    fn value(&self) -> &str {
+        self.color.as_deref().unwrap_or(&self.y)
+    }
+}
+
+/// The column that counts records.
+pub fn count_column(table: &TableInfo) -> anyhow::Result<String> {
+    let count =
+        table.count_column().with_context(|| format!("{} counts nothing; name a column of values", table.name))?;
+    Ok(count.to_owned())
+}
+
+fn is_text(frame: &DataFrame, column: &str) -> bool {
+    frame.column(column).is_ok_and(|column| column.dtype() == &DataType::String)
+}
+
+fn capitalized(words: &str) -> String {
+    let mut letters = words.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}

@@ -1,0 +1,98 @@
+//! Arguments of the command, and what each command does with them.
+
+mod chart;
+mod export;
+mod rows;
+mod show;
+mod tables;
+
+use std::io::{self, Write};
+
+use analysis::load::Store;
+use clap::{Args, Parser, Subcommand};
+
+/// Tables, rows, charts and files of the rollups in MongoDB.
+#[derive(Debug, Parser)]
+#[command(name = "analysis", version, max_term_width = 110, after_help = EXAMPLES)]
+pub struct Arguments {
+    #[command(flatten)]
+    connection: Connection,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "Examples:
+  analysis tables
+  analysis show movies_by_month --from 2019 --top 20 --by reviews
+  analysis chart reviews_by_month --y rating_mean -o rating.svg -o rating.png
+  analysis export tableau/";
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Connection")]
+struct Connection {
+    /// Address of MongoDB
+    #[arg(
+        long,
+        global = true,
+        value_name = "URI",
+        env = "MONGODB_URI",
+        hide_env_values = true,
+        default_value = "mongodb://127.0.0.1:27017"
+    )]
+    mongodb_uri: String,
+    /// Database with the rollups
+    #[arg(long, global = true, value_name = "NAME", env = "RUSHES_DATABASE", default_value = "rushes")]
+    database: String,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// The rollups: windows, keys, rows, newest revision
+    Tables(tables::Tables),
+    /// Rows of a rollup as a table
+    Show(show::Show),
+    /// A chart of a rollup as SVG or PNG
+    Chart(chart::Chart),
+    /// Rollups as CSV files, only those that have changed
+    Export(export::Export),
+}
+
+/// Connects and runs one command.
+pub fn run(arguments: Arguments) -> anyhow::Result<()> {
+    let Connection { mongodb_uri, database } = arguments.connection;
+    let store = Store::connect(&mongodb_uri, &database)?;
+    match arguments.command {
+        Command::Tables(tables) => tables.run(&store),
+        Command::Show(show) => show.run(&store),
+        Command::Chart(chart) => chart.run(&store),
+        Command::Export(export) => export.run(&store),
+    }
+}
+
+/// Writes a result; unlike `println!`, a closed pipe is an error and no panic.
+fn print(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()
+}
+
+/// Writes a result as JSON, indented, and a line end.
+fn print_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
+    let text = serde_json::to_string_pretty(value)?;
+    Ok(print(&format!("{text}\n"))?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_arguments_are_consistent_and_every_command_has_an_example() {
+        Arguments::command().debug_assert();
+        for command in Arguments::command().get_subcommands() {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(help.contains(&format!("analysis {}", command.get_name())), "{}: {help}", command.get_name());
+        }
+    }
+}

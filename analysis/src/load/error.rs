@@ -1,0 +1,152 @@
+//! Why a table could not be read, and what to do about it.
+
+use model::layout::ColumnType;
+use mongodb::error::{Error, ErrorKind};
+
+use super::{DecodeError, MomentError};
+
+/// Why a table could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The address cannot be read.
+    #[error("the MongoDB address cannot be used ({reason}); it looks like mongodb://HOST:PORT")]
+    Address {
+        /// What is wrong with it, without the address, which may hold a password.
+        reason: String,
+    },
+    /// No server answered in time.
+    #[error("cannot reach MongoDB at {hosts}: {reason}; is it running? `stack up` starts one")]
+    Unreachable {
+        /// `host:port` of each server in the address.
+        hosts: String,
+        /// What the last attempt ended with.
+        reason: String,
+    },
+    /// The server does not know the user.
+    #[error("MongoDB at {hosts} refuses the user: {reason}; check the user and password in the address")]
+    Refused {
+        /// `host:port` of each server in the address.
+        hosts: String,
+        /// What the server said.
+        reason: String,
+    },
+    /// The catalog has no such table.
+    #[error("no table {name:?} in database {database:?}; {}", known_tables(known))]
+    NoTable {
+        /// What was asked for.
+        name: String,
+        /// Where it was looked for.
+        database: String,
+        /// What there is.
+        known: Vec<String>,
+    },
+    /// The table has no such column.
+    #[error("{table} has no column {column:?}; it has {}", known.join(", "))]
+    NoColumn {
+        /// The table.
+        table: String,
+        /// What was asked for.
+        column: String,
+        /// What there is.
+        known: Vec<String>,
+    },
+    /// A condition compares a column with a value of another type.
+    #[error("{table}.{column} holds {}; {value:?} is none", plural(*kind))]
+    Value {
+        /// The table.
+        table: String,
+        /// The column.
+        column: String,
+        /// Its type.
+        kind: ColumnType,
+        /// The value as it was given.
+        value: String,
+    },
+    /// A bound of the time range is no date.
+    #[error(transparent)]
+    Moment(#[from] MomentError),
+    /// A row contradicts the catalog.
+    #[error("{table} cannot be read; `ingest rebuild {table}` writes it again")]
+    Decode {
+        /// The table.
+        table: String,
+        /// Row and column.
+        source: DecodeError,
+    },
+    /// A document of the catalog has another shape than this version reads.
+    #[error("the catalog of database {database:?} cannot be read; is it of another version of ingest?")]
+    Catalog {
+        /// The database.
+        database: String,
+        /// What is wrong with it.
+        source: Box<Error>,
+    },
+    /// MongoDB refused or broke off a query.
+    #[error("reading {what} from MongoDB failed")]
+    Query {
+        /// Table or catalog.
+        what: String,
+        /// MongoDB's own words.
+        source: Box<Error>,
+    },
+    /// No thread could be started for the connection.
+    #[error("cannot start a thread for the connection to MongoDB")]
+    Thread(#[source] std::io::Error),
+}
+
+impl StoreError {
+    /// Sorts a driver error by who must act.
+    pub(crate) fn from_driver(error: Error, hosts: &str, what: &str) -> Self {
+        match *error.kind {
+            ErrorKind::ServerSelection { ref message, .. } => {
+                Self::Unreachable { hosts: hosts.to_owned(), reason: last_attempt(message) }
+            }
+            ErrorKind::Authentication { ref message, .. } => {
+                Self::Refused { hosts: hosts.to_owned(), reason: message.clone() }
+            }
+            _ => Self::Query { what: what.to_owned(), source: Box::new(error) },
+        }
+    }
+}
+
+/// The driver describes its whole topology; what helps is the error of a server in it, if there is one.
+fn last_attempt(message: &str) -> String {
+    let error = message.split("Error: ").nth(1).and_then(|rest| rest.split(", labels").next());
+    match error {
+        Some(error) => error.trim_start_matches("Kind: ").to_owned(),
+        None => "no server answered in time".to_owned(),
+    }
+}
+
+fn known_tables(known: &[String]) -> String {
+    if known.is_empty() {
+        "the database has none yet: `ingest run` writes them".to_owned()
+    } else {
+        format!("there are {}", known.join(", "))
+    }
+}
+
+fn plural(kind: ColumnType) -> &'static str {
+    match kind {
+        ColumnType::String => "texts",
+        ColumnType::Int => "integers",
+        ColumnType::Float => "numbers",
+        ColumnType::Bool => "true or false",
+        ColumnType::Date => "dates",
+        ColumnType::Timestamp => "instants",
+        ColumnType::StringList => "lists of texts",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keeps_the_one_sentence_that_helps() {
+        let message = "Server selection timeout: No available servers. Topology: { Type: Unknown, Servers: [ { Address: \
+                       127.0.0.1:1, Type: Unknown, Error: Kind: I/O error: Connection refused (os error 111), labels: {} } ] }";
+        assert_eq!(last_attempt(message), "I/O error: Connection refused (os error 111)");
+        assert_eq!(last_attempt("Server selection timeout"), "no server answered in time");
+    }
+}

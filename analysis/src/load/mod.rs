@@ -1,0 +1,28 @@
+//! Rollups from MongoDB as typed frames.
+//!
+//! A [`Store`] knows the tables from the catalog that the publisher writes. A [`Rollup`] is a query under construction: time
+//! range, [`Condition`]s, columns, order and limit become one MongoDB `find`, so that only what is asked for travels. The
+//! batches of the answer are decoded from raw BSON straight into typed columns: `int` is Int64, `float` Float64, `string`
+//! String, `bool` Boolean, `date` Date, `timestamp` Datetime in milliseconds without a zone (always UTC). Nulls stay null.
+
+mod catalog;
+mod condition;
+mod decode;
+mod error;
+mod moment;
+mod query;
+mod rollup;
+mod store;
+
+pub use catalog::TableInfo;
+pub use condition::{Comparison, Condition, ConditionError};
+pub use decode::DecodeError;
+pub use error::StoreError;
+pub use moment::{Moment, MomentError};
+pub use rollup::Rollup;
+pub use store::Store;
+
+pub use model::layout::{Column, ColumnRole, ColumnType};
+
+#[cfg(test)]
+pub(crate) use query::tests;

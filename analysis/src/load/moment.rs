@@ -1,0 +1,128 @@
+//! Bounds of a time range as people write them.
+//!
+//! Everything is UTC. A bound without a time of day is its first instant: `2004` is 2004-01-01T00:00:00Z.
+
+use std::{convert::Infallible, fmt, str::FromStr};
+
+use jiff::{Timestamp, civil, tz::TimeZone};
+
+const MILLIS_PER_DAY: i64 = 86_400_000;
+
+/// An instant in milliseconds since 1970-01-01T00:00:00Z, made from a date, a timestamp or a text.
+///
+/// ```
+/// use analysis::load::Moment;
+///
+/// let month: Moment = "2004-05".parse()?;
+/// assert_eq!(month.to_string(), "2004-05-01");
+/// assert_eq!(month, "2004-05-01".parse()?);
+/// # Ok::<(), analysis::load::MomentError>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Moment(i64);
+
+/// A text that is no moment.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not a date; write 2004, 2004-05, 2004-05-31 or 2004-05-31T18:00:00Z")]
+pub struct MomentError(pub(crate) String);
+
+impl Moment {
+    /// Milliseconds since 1970-01-01T00:00:00Z.
+    pub fn millis(self) -> i64 {
+        self.0
+    }
+
+    fn from_date(date: civil::Date) -> Option<Self> {
+        let midnight = date.to_zoned(TimeZone::UTC).ok()?;
+        Some(Self(midnight.timestamp().as_millisecond()))
+    }
+}
+
+impl From<Timestamp> for Moment {
+    fn from(instant: Timestamp) -> Self {
+        Self(instant.as_millisecond())
+    }
+}
+
+impl TryFrom<civil::Date> for Moment {
+    type Error = MomentError;
+
+    fn try_from(date: civil::Date) -> Result<Self, MomentError> {
+        Self::from_date(date).ok_or_else(|| MomentError(date.to_string()))
+    }
+}
+
+impl TryFrom<&str> for Moment {
+    type Error = MomentError;
+
+    fn try_from(text: &str) -> Result<Self, MomentError> {
+        text.parse()
+    }
+}
+
+impl From<Infallible> for MomentError {
+    fn from(never: Infallible) -> Self {
+        match never {}
+    }
+}
+
+impl FromStr for Moment {
+    type Err = MomentError;
+
+    fn from_str(text: &str) -> Result<Self, MomentError> {
+        let text = text.trim();
+        let first_day = match text.len() {
+            4 => format!("{text}-01-01"),
+            7 => format!("{text}-01"),
+            _ => text.to_owned(),
+        };
+        let date = || first_day.parse::<civil::Date>().ok().filter(|_| first_day.len() == 10);
+        date()
+            .and_then(Self::from_date)
+            .or_else(|| text.parse::<Timestamp>().ok().map(Self::from))
+            .ok_or_else(|| MomentError(text.to_owned()))
+    }
+}
+
+impl fmt::Display for Moment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (days, time_of_day) = (self.0.div_euclid(MILLIS_PER_DAY), self.0.rem_euclid(MILLIS_PER_DAY));
+        match crate::format::civil_date(days).filter(|_| time_of_day == 0) {
+            Some(date) => write!(f, "{date}"),
+            None => f.write_str(&crate::format::timestamp(self.0)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_years_months_days_and_instants() {
+        for (text, millis) in [
+            ("1970", 0),
+            ("1970-02", 31 * 86_400_000),
+            ("1969-12-31", -86_400_000),
+            ("1970-01-01T00:00:01Z", 1_000),
+            ("1970-01-01T01:00:00+01:00", 0),
+        ] {
+            assert_eq!(text.parse::<Moment>().map(Moment::millis), Ok(millis), "{text}");
+        }
+    }
+
+    #[test]
+    fn is_written_as_a_date_where_it_is_one() {
+        for text in ["1969-12-31", "2004-05-31T18:00:00Z", "1970-01-01"] {
+            assert_eq!(text.parse::<Moment>().map(|moment| moment.to_string()), Ok(text.to_owned()));
+        }
+    }
+
+    #[test]
+    fn refuses_what_is_not_a_date_and_says_how_to_write_one() {
+        for text in ["", "yesterday", "2004-13", "2004-02-30", "04-05-31", "2004-05-31T18:00"] {
+            let error = text.parse::<Moment>().expect_err(text).to_string();
+            assert!(error.contains("write 2004, 2004-05"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! Rollup rows added up to fewer keys or longer windows.
+//!
+//! What a column means decides how: counts, sums and histograms are added, the smallest minimum and the largest maximum stay, a
+//! mean is the sum over the count again (never a mean of means). Standard deviations, quantiles and distinct counts cannot be had
+//! from published rows and are left out.
+
+use std::str::FromStr;
+
+use model::layout::{Column, ColumnRole};
+use polars::prelude::{DataFrame, DataType, Expr, IntoLazy, NULL, SortMultipleOptions, col, lit, when};
+
+use super::ReshapeError;
+
+/// A calendar window to which dates are cut, in UTC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Every {
+    /// A day.
+    Day,
+    /// A week from Monday.
+    Week,
+    /// A month.
+    Month,
+    /// Three months from January, April, July or October.
+    Quarter,
+    /// A year.
+    Year,
+}
+
+impl Every {
+    const ALL: [Self; 5] = [Self::Day, Self::Week, Self::Month, Self::Quarter, Self::Year];
+
+    /// The name on the command line: `year`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Day => "day",
+            Self::Week => "week",
+            Self::Month => "month",
+            Self::Quarter => "quarter",
+            Self::Year => "year",
+        }
+    }
+
+    /// In the notation of polars.
+    fn duration(self) -> &'static str {
+        match self {
+            Self::Day => "1d",
+            Self::Week => "1w",
+            Self::Month => "1mo",
+            Self::Quarter => "1q",
+            Self::Year => "1y",
+        }
+    }
+}
+
+impl FromStr for Every {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        let known = || Self::ALL.map(Self::name).join(", ");
+        let found = Self::ALL.into_iter().find(|every| every.name() == name);
+        found.ok_or_else(|| format!("no window {name:?}; there are {}", known()))
+    }
+}
+
+/// One row per value of `keys`, ordered by them in their order of importance; `columns` tell what the frame's columns mean.
+///
+/// With `every`, a date or instant among the keys is first cut to the start of its window.
+///
+/// # Errors
+/// When a key is not in the frame, or polars cannot cut it.
+pub fn regroup(
+    frame: &DataFrame,
+    columns: &[Column],
+    keys: &[&str],
+    every: Option<Every>,
+) -> Result<DataFrame, ReshapeError> {
+    let mut lazy = frame.clone().lazy();
+    for key in keys {
+        let column = frame.column(key).map_err(|_| ReshapeError::no_column(frame, key))?;
+        if let (Some(every), DataType::Date | DataType::Datetime(..)) = (every, column.dtype()) {
+            lazy = lazy.with_column(col(*key).dt().truncate(lit(every.duration())));
+        }
+    }
+    let in_frame = |column: &&Column| frame.column(&column.name).is_ok() && !keys.contains(&column.name.as_str());
+    let columns: Vec<&Column> = columns.iter().filter(in_frame).collect();
+    let sums: Vec<Expr> = columns.iter().filter_map(|column| combined(column)).collect();
+    let means = columns.iter().filter_map(|column| mean(column, &columns));
+    let kept = columns.iter().filter(|column| combined(column).is_some() || mean(column, &columns).is_some());
+    let order: Vec<Expr> = keys.iter().copied().chain(kept.map(|column| column.name.as_str())).map(col).collect();
+    let by: Vec<Expr> = keys.iter().copied().map(col).collect();
+    let ascending = SortMultipleOptions::default().with_maintain_order(true);
+    let grouped = lazy.group_by_stable(by.clone()).agg(sums).with_columns(means.collect::<Vec<_>>());
+    Ok(grouped.select(order).sort_by_exprs(by, ascending).collect()?)
+}
+
+/// How rows of a column are put together, where that is possible from the column alone.
+fn combined(column: &Column) -> Option<Expr> {
+    let values = col(column.name.as_str());
+    match column.role {
+        ColumnRole::Count | ColumnRole::Sum | ColumnRole::Histogram | ColumnRole::Late => Some(values.sum()),
+        ColumnRole::Min => Some(values.min()),
+        ColumnRole::Max => Some(values.max()),
+        ColumnRole::IsFinal => Some(values.all(true)),
+        _ => None,
+    }
+}
+
+/// Sum over count of the same measure; null where nothing was counted.
+fn mean(column: &Column, columns: &[&Column]) -> Option<Expr> {
+    if column.role != ColumnRole::Mean {
+        return None;
+    }
+    let of_measure = |role: ColumnRole| {
+        columns
+            .iter()
+            .find(|other| other.role == role && other.measure == column.measure)
+            .map(|other| col(other.name.as_str()))
+    };
+    let (sum, count) = (of_measure(ColumnRole::Sum)?, of_measure(ColumnRole::Count)?);
+    let quotient = sum.cast(DataType::Float64) / count.clone().cast(DataType::Float64);
+    Some(when(count.gt(lit(0))).then(quotient).otherwise(lit(NULL)).alias(column.name.as_str()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::layout::ColumnType;
+    use polars::prelude::df;
+
+    fn column(name: &str, role: ColumnRole, measure: Option<&str>) -> Column {
+        Column { name: name.into(), kind: ColumnType::Int, role, measure: measure.map(Into::into) }
+    }
+
+    fn columns() -> Vec<Column> {
+        vec![
+            column("window_start", ColumnRole::WindowStart, None),
+            column("movie", ColumnRole::Key, None),
+            column("reviews", ColumnRole::Count, None),
+            column("rated", ColumnRole::Count, Some("rating")),
+            column("rating_sum", ColumnRole::Sum, Some("rating")),
+            column("rating_mean", ColumnRole::Mean, Some("rating")),
+            column("rating_min", ColumnRole::Min, Some("rating")),
+            column("rating_p50", ColumnRole::Quantile, Some("rating")),
+            column("is_final", ColumnRole::IsFinal, None),
+        ]
+    }
+
+    fn frame() -> DataFrame {
+        let frame = df!(
+            // 2019-12-31, 2020-01-01, 2020-12-01, 2020-12-01
+            "window_start" => [18_261_i32, 18_262, 18_597, 18_597],
+            "movie" => ["A", "A", "A", "B"],
+            "reviews" => [1_i64, 2, 3, 4],
+            "rated" => [0_i64, 1, 3, 1],
+            "rating_sum" => [0_i64, 10, 6, 1],
+            "rating_mean" => [None, Some(10.0), Some(2.0), Some(1.0)],
+            "rating_min" => [None, Some(10_i64), Some(1), Some(1)],
+            "rating_p50" => [None, Some(10.0), Some(2.0), Some(1.0)],
+            "is_final" => [true, true, false, true],
+        );
+        let dates = col("window_start").cast(DataType::Date);
+        frame.expect("a frame").lazy().with_column(dates).collect().expect("dates")
+    }
+
+    #[test]
+    fn years_add_counts_and_divide_sums_again() {
+        let years = regroup(&frame(), &columns(), &["window_start"], Some(Every::Year)).expect("years");
+        let expected = df!(
+            "window_start" => [17_897_i32, 18_262],
+            "reviews" => [1_i64, 9],
+            "rated" => [0_i64, 5],
+            "rating_sum" => [0_i64, 17],
+            "rating_mean" => [None, Some(3.4)],
+            "rating_min" => [None, Some(1_i64)],
+            "is_final" => [true, false],
+        );
+        let dates = col("window_start").cast(DataType::Date);
+        let expected = expected.expect("a frame").lazy().with_column(dates).collect().expect("dates");
+        assert_eq!(
+            years,
+            expected
+                .select(["window_start", "reviews", "rated", "rating_sum", "rating_mean", "rating_min", "is_final"])
+                .expect("columns")
+        );
+    }
+
+    #[test]
+    fn other_keys_are_kept_apart_and_sorted() {
+        let movies = regroup(&frame(), &columns(), &["movie"], None).expect("movies");
+        let reviews = movies.select(["movie", "reviews"]).expect("columns");
+        assert_eq!(reviews, df!("movie" => ["A", "B"], "reviews" => [6_i64, 4]).expect("a frame"));
+    }
+
+    #[test]
+    fn a_key_that_is_not_there_is_named() {
+        let error = regroup(&frame(), &columns(), &["film"], None).expect_err("no film").to_string();
+        assert!(error.starts_with("the frame has no column \"film\""), "{error}");
+    }
+}

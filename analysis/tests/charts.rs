@@ -1,0 +1,133 @@
+//! Charts as bytes: every kind against a picture that was looked at, and what is hard to draw.
+
+#[path = "support/reviews.rs"]
+#[allow(dead_code, reason = "shared with the gallery, which draws more")]
+mod reviews;
+
+use analysis::{
+    chart::{ChartError, Figure, Kind},
+    polars::{df, prelude::DataFrame},
+    reshape::unpivot,
+};
+
+/// A few months, so that the documents stay small enough to be read.
+fn few_months() -> DataFrame {
+    reviews::reviews_by_month().tail(Some(4))
+}
+
+fn few_ratings() -> DataFrame {
+    let range = "rating_8..rating_10".parse().expect("a range");
+    unpivot(&few_months(), &range, &["window_start"], "reviews").expect("rows")
+}
+
+fn small(figure: Figure) -> Figure {
+    figure.size(320, 200)
+}
+
+fn text_of(svg: &str) -> Vec<&str> {
+    let inside = svg.split("<text").skip(1).filter_map(|rest| rest.split_once(">\n"));
+    inside.filter_map(|(_, rest)| rest.split_once('\n')).map(|(text, _)| text).collect()
+}
+
+#[test]
+fn every_kind_is_drawn_as_it_was_when_it_was_looked_at() {
+    let (months, ratings) = (few_months(), few_ratings());
+    let movies = reviews::top_movies().head(Some(4));
+    let figures = [
+        ("line", Figure::line(&months).y("rating_mean").title("Mean rating")),
+        ("bar", Figure::bar(&months).y("reviews").title("Reviews per month")),
+        ("bar_of_names", Figure::bar(&movies).x("movie").y("reviews")),
+        ("stacked_bar", Figure::stacked_bar(&ratings).y("reviews").by("rating")),
+        ("heat_map", Figure::heat_map(&ratings).y("rating").color("reviews")),
+    ];
+    for (name, figure) in figures {
+        insta::assert_snapshot!(name, small(figure).svg().expect(name));
+    }
+}
+
+#[test]
+fn drawing_twice_gives_the_same_bytes_in_both_formats() {
+    let frame = reviews::movies_by_month(12);
+    let figure = |kind| Figure::new(kind, &frame).y("reviews").by("movie").title("Twice");
+    for kind in [Kind::Line, Kind::StackedBar] {
+        assert_eq!(figure(kind).svg().expect("SVG"), figure(kind).svg().expect("SVG"));
+        assert_eq!(figure(kind).png().expect("PNG"), figure(kind).png().expect("PNG"));
+    }
+}
+
+#[test]
+fn a_png_has_the_size_that_was_asked_for() {
+    let png = Figure::line(&few_months()).y("reviews").size(400, 250).png().expect("PNG");
+    let header = png::Decoder::new(png.as_slice()).read_info().expect("a PNG");
+    assert_eq!((header.info().width, header.info().height), (400, 250));
+}
+
+#[test]
+fn titles_with_markup_emoji_and_line_breaks_are_text() {
+    let figure = small(Figure::line(&few_months()).y("reviews").title("<b>기생충</b> & 🤖\n\u{1}"));
+    let svg = figure.svg().expect("SVG");
+    assert!(svg.contains("<title>&lt;b&gt;기생충&lt;/b&gt; &amp; 🤖") && !svg.contains('\u{1}'), "{svg}");
+    assert!(figure.png().is_ok());
+}
+
+#[test]
+fn names_are_shortened_and_those_without_a_row_are_counted() {
+    let svg = small(Figure::bar(&reviews::top_movies()).x("movie").y("reviews")).svg().expect("SVG");
+    let texts = text_of(&svg);
+    assert!(texts.iter().any(|text| text.ends_with('…')), "{texts:?}");
+    assert!(texts.contains(&"10 more not shown"), "{texts:?}");
+}
+
+#[test]
+fn one_point_and_points_between_gaps_are_marked() {
+    let frame = df!("x" => [1, 2, 3, 4], "y" => [None, Some(5.0), None, None]).expect("a frame");
+    let svg = small(Figure::line(&frame).x("x").y("y")).svg().expect("SVG");
+    assert_eq!((svg.matches("<circle").count(), svg.matches("<polyline").count()), (1, 0), "{svg}");
+}
+
+#[test]
+fn two_hundred_and_sixty_four_bars_fit_in_three_hundred_pixels() {
+    let svg = Figure::bar(&reviews::reviews_by_month()).y("reviews").size(300, 200).svg().expect("SVG");
+    let bars = svg.matches("fill=\"#0072B2\"").count();
+    assert!(bars > 230, "{bars}");
+}
+
+#[test]
+fn what_cannot_be_drawn_says_why() {
+    let months = few_months();
+    let none = months.head(Some(0));
+    let movies = reviews::movies_by_month(2);
+    let negative = df!("x" => [1, 2], "y" => [-1, 1], "b" => ["a", "b"]).expect("a frame");
+    let nulls = df!("x" => [1, 2], "y" => [None::<i64>, None]).expect("a frame");
+    let cases = [
+        (Figure::line(&none).y("reviews"), "the frame has no rows"),
+        (Figure::line(&months).y("review"), "no column \"review\"; it has window_start, reviews"),
+        (Figure::line(&months), "a line needs a column for y"),
+        (Figure::line(&nulls).x("x").y("y"), "column \"y\" has no values"),
+        (Figure::line(&movies).y("reviews"), "several rows have window_start = 2018-01-01"),
+        (Figure::bar(&movies).y("reviews").by("movie"), "a bar chart shows one series"),
+        (Figure::stacked_bar(&negative).x("x").y("y").by("b"), "cannot be stacked"),
+        (Figure::heat_map(&months).y("reviews"), "a heat-map needs a column for color"),
+        (Figure::line(&movies).x("reviews").y("movie"), "column \"movie\" is str; y needs numbers"),
+        (Figure::line(&months).y("reviews").size(10, 10), "10 × 10 pixels cannot be drawn"),
+    ];
+    for (figure, reason) in cases {
+        let error = figure.svg().expect_err(reason).to_string();
+        assert!(error.contains(reason), "{error}");
+    }
+}
+
+#[test]
+fn a_file_has_the_format_of_its_name() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let figure = small(Figure::line(&few_months()).y("reviews"));
+    for (name, start) in [("a.svg", b"<svg".as_slice()), ("a.PNG", b"\x89PNG")] {
+        let path = folder.path().join(name);
+        figure.save(&path).expect(name);
+        assert!(std::fs::read(&path).expect(name).starts_with(start), "{name}");
+    }
+    let error = figure.save(folder.path().join("a.gif")).expect_err("no GIF");
+    assert!(matches!(error, ChartError::Extension { .. }), "{error}");
+    let error = figure.save(folder.path().join("none/a.svg")).expect_err("no folder");
+    assert!(matches!(error, ChartError::Write { .. }), "{error}");
+}

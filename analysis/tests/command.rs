@@ -1,0 +1,225 @@
+//! The command as scripts use it: output, files, exit codes.
+
+mod support;
+
+use std::{
+    fs,
+    process::{Command, Output, Stdio},
+};
+
+use support::{TestDatabase, movies_by_day, ratings_by_month};
+
+fn published() -> TestDatabase {
+    let database = TestDatabase::new();
+    for (entry, rows) in [movies_by_day(400), ratings_by_month()] {
+        database.publish(&entry, &rows);
+    }
+    database
+}
+
+fn command(database: &str, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_analysis"));
+    command.args(arguments).env("MONGODB_URI", support::uri()).env("RUSHES_DATABASE", database).env_remove("RUST_LOG");
+    command
+}
+
+fn run(database: &TestDatabase, arguments: &[&str]) -> Output {
+    command(database.name(), arguments).output().expect("the command runs")
+}
+
+fn stdout(database: &TestDatabase, arguments: &[&str]) -> String {
+    let output = run(database, arguments);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && error.is_empty(), "{arguments:?}: {error}");
+    String::from_utf8(output.stdout).expect("UTF-8")
+}
+
+fn failure(database: &TestDatabase, arguments: &[&str], code: i32) -> String {
+    let output = run(database, arguments);
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}");
+    assert!(output.stdout.is_empty(), "{arguments:?}");
+    String::from_utf8(output.stderr).expect("UTF-8")
+}
+
+#[test]
+fn tables_are_listed_for_people_and_for_scripts() {
+    let database = published();
+    assert_eq!(
+        stdout(&database, &["tables"]),
+        "\
+table             window  keys   rows  revision
+────────────────  ──────  ─────  ────  ────────
+movies_by_day     day     movie   800         3
+ratings_by_month  month             2         3
+2 rows
+"
+    );
+    let json: serde_json::Value = serde_json::from_str(&stdout(&database, &["tables", "--json"])).expect("JSON");
+    assert_eq!(json[1]["name"], "ratings_by_month");
+    assert_eq!(
+        json[1]["columns"][2],
+        serde_json::json!({"name": "rating_1", "type": "int", "role": "histogram", "measure": "rating"})
+    );
+}
+
+#[test]
+fn rows_are_shown_as_a_table_or_as_json() {
+    let database = published();
+    let table = stdout(
+        &database,
+        &[
+            "show",
+            "movies_by_day",
+            "--where",
+            "movie = Up (2009)",
+            "--to",
+            "2019",
+            "--columns",
+            "window_start,movie,reviews,rating_mean",
+        ],
+    );
+    assert_eq!(
+        table,
+        "\
+window_start  movie      reviews  rating_mean
+────────────  ─────────  ───────  ───────────
+2018-12-30    Up (2009)        2            –
+2018-12-31    Up (2009)        4            8
+2 rows
+"
+    );
+    let top = stdout(&database, &["show", "ratings_by_month", "--top", "1", "--json"]);
+    let json: serde_json::Value = serde_json::from_str(&top).expect("JSON");
+    assert_eq!(
+        json,
+        serde_json::json!([{"window_start": "2019-02-01", "reviews": 15, "rating_1": 4, "rating_2": 5, "rating_3": 6}])
+    );
+}
+
+#[test]
+fn one_call_draws_svg_and_png() {
+    let database = published();
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
+    let (svg, png) = (path("a.svg"), path("a.png"));
+    let out = stdout(
+        &database,
+        &["chart", "movies_by_day", "--every", "month", "-o", &svg, "-o", &png, "--width", "500", "--height", "300"],
+    );
+    assert_eq!(out, format!("{svg}\n{png}\n"));
+    let svg = fs::read_to_string(svg).expect("a file");
+    assert!(
+        svg.contains("width=\"500\" height=\"300\"") && svg.contains("<title>Movies by month. reviews</title>"),
+        "{svg}"
+    );
+    assert!(fs::read(png).expect("a file").starts_with(b"\x89PNG"));
+}
+
+#[test]
+fn charts_need_no_preparation_of_rows() {
+    let database = published();
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = folder.path().join("chart.svg").to_string_lossy().into_owned();
+    let cases: [(&[&str], &str); 6] = [
+        (&["movies_by_day", "--y", "rating_mean"], "rating mean"),
+        (&["movies_by_day", "--by", "movie", "--y", "rating_mean", "--every", "year"], "rating mean by movie"),
+        (&["movies_by_day", "--kind", "bar", "--x", "movie", "--top", "1"], "1,998"),
+        (&["ratings_by_month", "--kind", "stacked-bar", "--y", "rating_1..rating_3"], "reviews by rating"),
+        (
+            &["ratings_by_month", "--kind", "heat-map", "--y", "rating_1..rating_3", "--every", "year"],
+            "reviews by rating",
+        ),
+        (&["movies_by_day", "--kind", "heat-map", "--y", "movie", "--every", "quarter"], "reviews by movie"),
+    ];
+    for (arguments, text) in cases {
+        let arguments = [&["chart"], arguments, &["-o", &out]].concat();
+        stdout(&database, &arguments);
+        let svg = fs::read_to_string(&out).expect("a file");
+        assert!(svg.contains(text), "{arguments:?}: {svg}");
+    }
+}
+
+#[test]
+fn names_are_ranked_by_their_values() {
+    let database = published();
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = folder.path().join("chart.svg").to_string_lossy().into_owned();
+    for arguments in
+        [&["--kind", "bar", "--x", "movie"] as &[&str], &["--kind", "heat-map", "--y", "movie", "--every", "year"]]
+    {
+        stdout(&database, &[&["chart", "movies_by_day"], arguments, &["-o", &out]].concat());
+        let svg = fs::read_to_string(&out).expect("a file");
+        let height = |name: &str| -> u32 {
+            let before = svg.split(name).next().and_then(|before| before.rsplit(" y=\"").next()).expect(name);
+            before.split('"').next().and_then(|y| y.parse().ok()).expect("a number")
+        };
+        assert!(height("기생충") < height("Up (2009)"), "{svg}");
+    }
+}
+
+#[test]
+fn a_chart_says_what_its_axes_do_not() {
+    let database = published();
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = folder.path().join("chart.svg").to_string_lossy().into_owned();
+    let cases: [(&[&str], &str); 3] = [
+        (
+            &["--where", "movie = Up (2009)", "--from", "2019"],
+            "<title>Movies by day: movie = Up (2009). reviews</title>",
+        ),
+        (&["--kind", "bar", "--x", "movie", "--to", "2019-02"], "<title>Movies: before 2019-02-01. reviews</title>"),
+        (&["--title", "Films", "--subtitle", "a day"], "<title>Films. a day</title>"),
+    ];
+    for (arguments, title) in cases {
+        stdout(&database, &[&["chart", "movies_by_day"], arguments, &["-o", &out]].concat());
+        let svg = fs::read_to_string(&out).expect("a file");
+        assert!(svg.contains(title), "{arguments:?}: {svg}");
+    }
+}
+
+#[test]
+fn failures_are_one_line_with_a_remedy() {
+    let database = published();
+    let cases: [(&[&str], &str); 6] = [
+        (&["show", "films"], "no table \"films\""),
+        (
+            &["show", "movies_by_day", "--where", "reviews = many"],
+            "movies_by_day.reviews holds integers; \"many\" is none",
+        ),
+        (&["chart", "movies_by_day", "--y", "film", "-o", "x.svg"], "no column \"film\"; it has"),
+        (&["chart", "movies_by_day", "--from", "2040", "-o", "x.svg"], "widen the time range"),
+        (&["chart", "movies_by_day", "-o", "x.gif"], "x.gif is neither .svg nor .png"),
+        (&["chart", "movies_by_day", "--kind", "heat-map", "-o", "x.svg"], "a heat map needs --y"),
+    ];
+    for (arguments, reason) in cases {
+        let error = failure(&database, arguments, 1);
+        assert!(error.starts_with("error: ") && error.contains(reason) && error.lines().count() == 1, "{error}");
+    }
+}
+
+#[test]
+fn wrong_use_is_told_apart_from_failure() {
+    let database = published();
+    for arguments in [
+        &["chart", "movies_by_day"] as &[&str],
+        &["chart", "movies_by_day", "--kind", "pie", "-o", "x.svg"],
+        &["show", "movies_by_day", "--from", "soon"],
+        &["show", "movies_by_day", "--where", "movie"],
+        &["draw"],
+    ] {
+        failure(&database, arguments, 2);
+    }
+}
+
+#[test]
+fn a_reader_that_has_had_enough_is_no_error() {
+    let database = published();
+    let mut child = command(database.name(), &["show", "movies_by_day", "--json"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the command runs");
+    drop(child.stdout.take());
+    let output = child.wait_with_output().expect("it ends");
+    assert!(output.status.success() && output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+}
