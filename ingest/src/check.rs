@@ -47,6 +47,7 @@ pub async fn check(config: &Config) -> Vec<Finding> {
             if let Ok(schema) = &schema {
                 findings.push(Finding::new("positions", positions(&store, schema).await));
             }
+            store.close().await;
         }
         Err(error) => findings.push(Finding::new("mongodb", Err(error))),
     }

@@ -109,6 +109,17 @@ impl Store {
         })
     }
 
+    /// Ends the driver's background work. Left to the end of the runtime, that work may meet connections that are gone already,
+    /// and panic.
+    pub async fn close(self) {
+        const PATIENCE: Duration = Duration::from_secs(5);
+        let Self { client, database, .. } = self;
+        drop(database);
+        if tokio::time::timeout(PATIENCE, client.shutdown().immediate(true)).await.is_err() {
+            tracing::debug!("the driver did not end its work in time");
+        }
+    }
+
     /// The driver's client, for sessions.
     pub fn client(&self) -> &Client {
         &self.client

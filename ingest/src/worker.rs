@@ -312,6 +312,7 @@ impl Worker {
             drop(lane);
             task.abort();
         }
+        self.store.close().await;
         outcome.map(|()| self.progress.snapshot().counts)
     }
 }

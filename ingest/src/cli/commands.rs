@@ -147,11 +147,9 @@ pub(super) fn audit(args: &Audit) -> anyhow::Result<ExitCode> {
     let rollups = chosen(&schema, &args.rollups)?;
     let reports = runtime()?.block_on(async {
         let store = Store::connect(&config).await?;
-        let mut reports = Vec::new();
-        for rollup in rollups {
-            reports.push(audit::audit(&store, &schema, rollup).await?);
-        }
-        Ok::<_, IngestError>(reports)
+        let reports = audit_all(&store, &schema, &rollups).await;
+        store.close().await;
+        reports
     })?;
     if args.shown.json {
         println!("{}", serde_json::to_string_pretty(&reports)?);
@@ -159,6 +157,14 @@ pub(super) fn audit(args: &Audit) -> anyhow::Result<ExitCode> {
         reports.iter().for_each(|report| println!("{}", sentence(report)));
     }
     Ok(if reports.iter().all(|report| report.differences == 0) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn audit_all(store: &Store, schema: &Schema, rollups: &[&Rollup]) -> Result<Vec<AuditReport>, IngestError> {
+    let mut reports = Vec::new();
+    for rollup in rollups {
+        reports.push(audit::audit(store, schema, rollup).await?);
+    }
+    Ok(reports)
 }
 
 fn chosen<'a>(schema: &'a Schema, names: &[String]) -> Result<Vec<&'a Rollup>, IngestError> {

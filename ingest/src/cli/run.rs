@@ -90,7 +90,9 @@ fn stopped() -> Result<impl Future<Output = ()>, IngestError> {
 async fn total(config: &Config) -> Option<u64> {
     let marks = TopicInspector::new(config).ok()?.watermarks().await.ok()?;
     let store = crate::store::Store::connect(config).await.ok()?;
-    let positions = store.positions().await.ok()?;
+    let positions = store.positions().await;
+    store.close().await;
+    let positions = positions.ok()?;
     let open = marks
         .iter()
         .map(|marks| marks.high - positions.get(&marks.partition).map_or(marks.low, |position| position.next));
