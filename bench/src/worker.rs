@@ -14,7 +14,8 @@ const LOOK: Duration = Duration::from_millis(5);
 /// Measures a run with the preset, or with another schema.
 pub fn measure(bench: &Bench, schema: Option<&Path>) -> Result<Figures> {
     let name = format!("{}-{}", bench.topic, schema.map_or("preset", |_| "calendar"));
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    // A thread of its own: the driver's monitors must go on while this one sleeps.
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let client = runtime.block_on(Client::with_uri_str(&bench.uri))?;
     let database = client.database(&name);
     let began = Instant::now();
