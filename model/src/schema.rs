@@ -81,11 +81,6 @@ impl Schema {
         self.fields.iter().find(|field| field.name == name)
     }
 
-    /// The fields that make the id.
-    pub fn id_fields(&self) -> impl Iterator<Item = &Field> {
-        self.id.iter().map(|&place| &self.fields[place])
-    }
-
     /// The field that holds the event time.
     pub fn event_time(&self) -> &Field {
         &self.fields[self.event_time]

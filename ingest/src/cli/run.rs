@@ -35,7 +35,8 @@ async fn work(args: &Run, config: Config) -> Result<Counts, IngestError> {
         Some(folder) => Some(status_writer(folder, &config, &progress)?),
         None => None,
     };
-    let total = if args.until_end { total(&config).await } else { None };
+    // Only a bar shows it: without one, nothing is asked before the worker starts.
+    let total = if args.until_end && std::io::stderr().is_terminal() { total(&config).await } else { None };
     let worker = worker::run(config, schema, until, Arc::clone(&progress), stopped()?);
     let outcome = tokio::select! {
         outcome = worker => outcome,
