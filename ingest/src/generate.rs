@@ -1,7 +1,7 @@
 //! Synthetic reviews in the form of the Kaggle IMDb files, for demos, tests and benchmarks.
 //!
 //! The files have what makes the real ones hard: one JSON array on one line, ratings and votes as strings, missing ratings,
-//! dates in words and in no order, titles of films, series and episodes, emoji, Korean, accents, HTML leftovers, control
+//! dates in words, near each other for a stretch but in no order beyond, titles of films, series and episodes, emoji, Korean, accents, HTML leftovers, control
 //! characters and cp1252 debris, mostly escaped to ASCII and sometimes not. Among the reviews stand repeats (exact copies,
 //! in the same or another file) and unusable records. All text is put together from this project's own phrases.
 //!

@@ -23,6 +23,11 @@ const YEARS: [u64; 23] =
 /// How many a month has: people watch films in winter and on holidays.
 const SEASON: [u64; 12] = [118, 98, 97, 90, 88, 92, 101, 99, 86, 95, 104, 132];
 
+/// 2^64 divided by the golden ratio.
+const GOLDEN_RATIO: u64 = 0x9e37_79b9_7f4a_7c15;
+/// Reviews that stand together are of some weeks: a 256th of all.
+const STRETCH_LENGTH: u64 = 1 << 56;
+
 /// Last year with reviews.
 pub(super) const LAST_YEAR: u16 = FIRST_YEAR + YEARS.len() as u16 - 1;
 
@@ -56,11 +61,16 @@ impl Calendar {
         }
     }
 
-    pub(super) fn day(&self, random: &mut Random) -> Day {
-        let month = self.months.choose(random);
-        let year = FIRST_YEAR + (month / 12) as u16;
-        let month = (month % 12) as u8 + 1;
-        let day = random.below(u64::from(length_of(year, month))) as u8 + 1;
+    /// A day shortly after the `stretch`-th point in time.
+    ///
+    /// The points are multiples of the golden ratio on the line of all reviews, so that any number of them lies evenly on it, and
+    /// neighbours do not lie together.
+    pub(super) fn day(&self, stretch: u64, random: &mut Random) -> Day {
+        let point = stretch.wrapping_mul(GOLDEN_RATIO);
+        let chosen = self.months.at(point.wrapping_add(random.below(STRETCH_LENGTH)));
+        let year = FIRST_YEAR + (chosen.index / 12) as u16;
+        let month = (chosen.index % 12) as u8 + 1;
+        let day = (u64::from(length_of(year, month)) * chosen.within / chosen.weight) as u8 + 1;
         Day { year, month, day }
     }
 }
@@ -84,12 +94,27 @@ mod tests {
         let calendar = Calendar::new();
         let mut random = Random::new(1, "test", 0);
         let mut per_year = [0_u32; YEARS.len()];
-        for _ in 0..50_000 {
-            let Day { year, month, day } = calendar.day(&mut random);
+        for number in 0..50_000 {
+            let Day { year, month, day } = calendar.day(number / 100, &mut random);
             assert!((year, month) >= (1998, 7) && year <= LAST_YEAR && day >= 1 && day <= length_of(year, month));
             per_year[usize::from(year - FIRST_YEAR)] += 1;
         }
         assert!(per_year[22] > 3 * per_year[2] && per_year[1] > 2 * per_year[0], "{per_year:?}");
+    }
+
+    #[test]
+    fn a_stretch_is_some_weeks_and_the_next_is_elsewhere() {
+        let calendar = Calendar::new();
+        let mut random = Random::new(1, "test", 0);
+        let months = |stretch, random: &mut Random| {
+            let days = (0..100).map(|_| calendar.day(stretch, random));
+            days.map(|day| usize::from(day.year) * 12 + usize::from(day.month)).collect::<Vec<_>>()
+        };
+        for stretch in 1..100 {
+            let (here, there) = (months(stretch, &mut random), months(stretch + 1, &mut random));
+            assert!(here.iter().max().unwrap() - here.iter().min().unwrap() <= 5 || here.contains(&(1998 * 12 + 7)));
+            assert!(here.iter().all(|month| !there.contains(month)));
+        }
     }
 
     #[test]

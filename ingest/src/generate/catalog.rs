@@ -9,7 +9,9 @@ use std::collections::HashSet;
 
 const MOVIES: usize = 1200;
 /// The larger, the less the most popular titles stand out.
-const EVENNESS: u64 = 50;
+const EVENNESS: u64 = 12;
+/// Most reviews are of the newest of so many titles.
+const CANDIDATES: usize = 4;
 
 /// One title and how it is received.
 #[derive(Debug)]
@@ -61,9 +63,13 @@ impl Catalog {
 
     /// A title that someone may have reviewed on `day`: popular ones more often, and new ones more often than old.
     pub(super) fn choose(&self, day: Day, random: &mut Random) -> &Movie {
-        let (one, other) = (self.released(day, random), self.released(day, random));
-        let newer = if one.year >= other.year { one } else { other };
-        if random.chance(600) { newer } else { one }
+        let one = self.released(day, random);
+        if random.chance(300) {
+            return one;
+        }
+        (0..CANDIDATES)
+            .map(|_| self.released(day, random))
+            .fold(one, |newest, other| if other.year > newest.year { other } else { newest })
     }
 
     fn released(&self, day: Day, random: &mut Random) -> &Movie {

@@ -85,9 +85,26 @@ impl Weighted {
 
     /// Index of an alternative, each as often as its weight says.
     pub(super) fn choose(&self, random: &mut Random) -> usize {
-        let chosen = random.below(self.sums.last().copied().unwrap_or(0));
-        self.sums.partition_point(|sum| *sum <= chosen)
+        self.at(random.next()).index
     }
+
+    /// The alternative at a place on the line from 0 to 2^64 along which all lie, each as long as its weight says.
+    pub(super) fn at(&self, place: u64) -> Chosen {
+        let all = self.sums.last().copied().unwrap_or(0);
+        let chosen = ((u128::from(place) * u128::from(all)) >> 64) as u64;
+        let index = self.sums.partition_point(|sum| *sum <= chosen);
+        let before = if index == 0 { 0 } else { self.sums[index - 1] };
+        Chosen { index, within: chosen - before, weight: self.sums.get(index).map_or(0, |sum| sum - before) }
+    }
+}
+
+/// An alternative, and where in it the chosen place lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Chosen {
+    pub(super) index: usize,
+    /// From 0 to below `weight`.
+    pub(super) within: u64,
+    pub(super) weight: u64,
 }
 
 #[cfg(test)]
@@ -118,6 +135,7 @@ mod tests {
         (0..4000).for_each(|_| seen[weighted.choose(&mut random)] += 1);
         assert_eq!(seen[1], 0);
         assert!((900..1100).contains(&seen[0]), "{seen:?}");
+        assert_eq!(weighted.at(1 << 63), Chosen { index: 2, within: 1, weight: 3 });
     }
 
     #[test]

@@ -10,6 +10,9 @@ use super::words::{NAMES, NICKNAMES, SURNAMES};
 /// Share of reviews without a rating, in thousandths, as in the real files.
 const UNRATED_PER_MILLE: u64 = 119;
 const SPOILER_PER_MILLE: u64 = 215;
+/// Reviews that stand together in a file are of nearly the same time, as in the real files, which were gathered by review id; such
+/// stretches follow each other in no order.
+const TOGETHER: u64 = 200;
 /// Number of the first review's id.
 const FIRST_ID: u64 = 1_000_000;
 
@@ -70,7 +73,7 @@ impl Reviews {
     /// Review `number`, from 0.
     pub(super) fn review(&self, number: u64) -> Review {
         let random = &mut Random::new(self.seed, "review", number);
-        let date = self.calendar.day(random);
+        let date = self.calendar.day(self.seed.wrapping_add(number / TOGETHER), random);
         let movie = self.catalog.choose(date, random);
         let rating = (!random.chance(UNRATED_PER_MILLE)).then(|| rating(movie, date, random));
         Review {
