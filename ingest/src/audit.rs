@@ -7,11 +7,12 @@ mod compare;
 mod pipeline;
 
 use crate::error::IngestError;
+use crate::publish;
 use crate::store::Store;
 use bson::{Bson, Document, doc};
 use compare::Expectation;
 use futures_util::TryStreamExt;
-use model::layout::{EVENTS, ROLLUP_CATALOG};
+use model::layout::{EVENTS, ROLLUP_STATES};
 use model::rollup::Rollup;
 use model::schema::Schema;
 use mongodb::Cursor;
@@ -33,8 +34,8 @@ pub struct AuditReport {
     pub differences: u64,
     /// The first differences, each a sentence.
     pub examples: Vec<String>,
-    /// Partitions whose newest events are stored, but not published yet; differences are expected then.
-    pub unpublished: Vec<i32>,
+    /// Documents of partial states that wait to be combined into rows; differences are expected then.
+    pub unpublished: u64,
 }
 
 impl AuditReport {
@@ -52,20 +53,14 @@ impl AuditReport {
 /// [`IngestError::Outside`] where MongoDB does not answer.
 pub async fn audit(store: &Store, schema: &Schema, rollup: &Rollup) -> Result<AuditReport, IngestError> {
     let mut report = AuditReport { rollup: rollup.name().to_owned(), ..AuditReport::default() };
-    report.unpublished = unpublished(store, rollup).await.map_err(|error| store.outside(&error))?;
+    report.unpublished = unpublished(store, schema, rollup).await.map_err(|error| store.outside(&error))?;
     compare(store, schema, rollup, &mut report).await.map_err(|error| store.outside(&error))?;
     Ok(report)
 }
 
-async fn unpublished(store: &Store, rollup: &Rollup) -> Result<Vec<i32>, Error> {
-    let entry =
-        store.collection::<Document>(ROLLUP_CATALOG).find_one(doc! { "_id": rollup.name() }).await?.unwrap_or_default();
-    let published = |partition: i32| entry.get_document("published").ok()?.get_i64(partition.to_string()).ok();
-    let positions = store.positions().await?;
-    let behind = positions
-        .values()
-        .filter(|position| position.counts.read > 0 && published(position.partition) < Some(position.next));
-    Ok(behind.map(|position| position.partition).collect())
+async fn unpublished(store: &Store, schema: &Schema, rollup: &Rollup) -> Result<u64, Error> {
+    let table = &schema.rollups().tables()[rollup.table()];
+    store.collection::<Document>(ROLLUP_STATES).count_documents(publish::waiting_for(table)).await
 }
 
 async fn compare(store: &Store, schema: &Schema, rollup: &Rollup, report: &mut AuditReport) -> Result<(), Error> {

@@ -168,7 +168,7 @@ impl Batch {
             }
             let facts = Facts::read(rollups, &event.document)?;
             let late_before = changes.late();
-            changes.add(rollups, event.partition, event.event_time, &facts, &mut partition.clock, lateness);
+            changes.add(rollups, event.event_time, &facts, &mut partition.clock, lateness);
             partition.counts.late += changes.late() - late_before;
             partition.counts.stored += 1;
             documents.push(&event.document);
@@ -313,8 +313,8 @@ mod tests {
         let plan = plan(&batch, &schema, &["c"]);
         assert_eq!(plan.counts(), Counts { read: 5, stored: 2, duplicate: 3, ..Counts::default() });
         assert_eq!(plan.documents.len(), 2);
-        let reviews: i64 =
-            plan.changes.states().filter(|(key, _)| key.table == 0).map(|(_, state)| state.count()).sum();
+        let (_, groups) = plan.changes.tables(schema.rollups()).next().unwrap();
+        let reviews: i64 = groups.values().map(|state| state.count()).sum();
         assert_eq!(reviews, 2, "a duplicate changes no rollup");
     }
 

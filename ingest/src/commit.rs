@@ -6,13 +6,14 @@
 
 use crate::batch::{Batch, CommitPlan, DeadLetter, Move};
 use crate::store::{Position, Store, error_code};
+use bson::oid::ObjectId;
 use bson::raw::{RawArrayBuf, RawBsonRef, RawDocumentBuf, cstr};
 use bson::spec::BinarySubtype;
 use bson::{Binary, Bson, DateTime, Document, doc};
 use futures_util::TryStreamExt;
 use model::clock::EventClock;
 use model::layout::{DEAD_LETTERS, EVENTS, OFFSETS, ROLLUP_STATES, dead_letter_id};
-use model::rollup::{RollupPlan, State, StateKey};
+use model::rollup::partial;
 use model::schema::Schema;
 use mongodb::ClientSession;
 use mongodb::error::{Error, ErrorKind, TRANSIENT_TRANSACTION_ERROR, UNKNOWN_TRANSACTION_COMMIT_RESULT};
@@ -22,6 +23,8 @@ use tokio::time::{Instant, timeout_at};
 
 /// The update command's document must stay below 16 MiB with its overhead.
 const COMMAND_BYTES: usize = 8 << 20;
+/// The driver holds a command's documents in memory twice.
+const EVENTS_PER_COMMAND: usize = 1_000;
 const COMMIT_PAUSE: Duration = Duration::from_millis(100);
 const DUPLICATE_KEY: i32 = 11000;
 const WRITE_CONFLICT: i32 = 112;
@@ -58,8 +61,6 @@ impl From<Stop> for Outcome {
 pub struct Committed {
     /// The moves of positions, by partition.
     pub moves: BTreeMap<i32, Move>,
-    /// The states that changed.
-    pub touched: Vec<StateKey>,
 }
 
 /// Writes batches of one schema into one store.
@@ -137,15 +138,16 @@ impl Committer {
         self.move_positions(&mut session, &plan.moves).await?;
         if !plan.documents.is_empty() {
             let events = self.store.collection::<RawDocumentBuf>(EVENTS);
-            events.insert_many(plan.documents.iter().copied()).session(&mut session).await?;
+            for some in plan.documents.chunks(EVENTS_PER_COMMAND) {
+                events.insert_many(some.iter().copied()).session(&mut session).await?;
+            }
         }
         self.add_states(&mut session, &plan).await?;
         if !batch.dead().is_empty() {
             let letters = batch.dead().iter().map(|letter| self.dead_letter(letter)).collect::<Result<Vec<_>, _>>()?;
             self.update_in_commands(&mut session, DEAD_LETTERS, &letters).await?;
         }
-        let touched = plan.changes.into_states().into_keys().collect();
-        Ok((session, Committed { moves: plan.moves, touched }))
+        Ok((session, Committed { moves: plan.moves }))
     }
 
     /// Which of the ids are in the store, as `{_id}` documents; the query is answered by the index alone.
@@ -188,57 +190,26 @@ impl Committer {
         if usize::try_from(matched) == Ok(moves.len()) { Ok(()) } else { Err(Stop::Fenced) }
     }
 
+    /// Stores what the batch adds to the rollups, for the publisher to combine.
     async fn add_states(&self, session: &mut ClientSession, plan: &CommitPlan<'_>) -> Result<(), Stop> {
-        let rollups = self.schema.rollups();
-        let (additive, merged): (Vec<_>, Vec<_>) =
-            plan.changes.states().partition(|(key, _)| rollups.tables()[key.table].is_additive());
-        let at = |key: &StateKey| plan.moves.get(&key.partition).map_or(0, |to| to.next);
-        let mut updates: Vec<RawDocumentBuf> = Vec::with_capacity(additive.len() + merged.len());
-        for (key, state) in additive {
-            let change = doc! { "$inc": state.increments(&rollups.tables()[key.table]), "$set": { "at": at(key) } };
-            updates.push(upsert(RawBsonRef::Document(&key.id(rollups)), &change)?);
+        let mut documents = Vec::new();
+        for (table, groups) in plan.changes.tables(self.schema.rollups()) {
+            for groups in partial::write(groups) {
+                let mut id = RawDocumentBuf::new();
+                id.append(cstr!("t"), table.id());
+                id.append(cstr!("i"), ObjectId::new());
+                let mut document = RawDocumentBuf::new();
+                document.append(cstr!("_id"), RawBsonRef::Document(&id));
+                document.append(cstr!("groups"), RawBsonRef::Array(&groups));
+                documents.push(document);
+            }
         }
-        let mut before = self.read_states(session, rollups, &merged).await?;
-        for (key, state) in merged {
-            let table = &rollups.tables()[key.table];
-            let mut sum = before.remove(key).unwrap_or_else(|| State::empty(table));
-            sum.combine(state);
-            let mut document = sum.to_document(table);
-            document.insert("at", at(key));
-            updates.push(upsert(RawBsonRef::Document(&key.id(rollups)), &doc! { "$set": document })?);
+        if documents.is_empty() {
+            return Ok(());
         }
-        self.update_in_commands(session, ROLLUP_STATES, &updates).await
-    }
-
-    /// The stored states that cannot be added to without being read.
-    async fn read_states<'k>(
-        &self,
-        session: &mut ClientSession,
-        rollups: &RollupPlan,
-        states: &[(&'k StateKey, &State)],
-    ) -> Result<HashMap<&'k StateKey, State>, Stop> {
-        let mut found = HashMap::new();
-        if states.is_empty() {
-            return Ok(found);
-        }
-        let keys: HashMap<Vec<u8>, &StateKey> =
-            states.iter().map(|(key, _)| (key.id(rollups).into_bytes(), *key)).collect();
-        let ids = states
-            .iter()
-            .map(|(key, _)| Document::try_from(key.id(rollups)).map_err(|error| Stop::Fatal(error.to_string())));
-        let filter = doc! { "_id": { "$in": ids.collect::<Result<Vec<_>, _>>()? } };
-        let mut cursor =
-            self.store.collection::<RawDocumentBuf>(ROLLUP_STATES).find(filter).session(&mut *session).await?;
-        let stored: Vec<RawDocumentBuf> = cursor.stream(session).try_collect().await?;
-        for document in stored {
-            let unreadable = |problem: String| Stop::Fatal(format!("{ROLLUP_STATES}: {problem}"));
-            let id = document.get_document("_id").map_err(|error| unreadable(error.to_string()))?;
-            let Some(&key) = keys.get(id.as_bytes()) else { continue };
-            let state =
-                State::read(&rollups.tables()[key.table], &document).map_err(|error| unreadable(error.to_string()))?;
-            found.insert(key, state);
-        }
-        Ok(found)
+        let states = self.store.collection::<RawDocumentBuf>(ROLLUP_STATES);
+        states.insert_many(documents).session(session).await?;
+        Ok(())
     }
 
     /// Sends updates in as few commands as their size allows.

@@ -9,7 +9,7 @@ use crate::breaker::{Breaker, BreakerLimits};
 use crate::commit::{Committed, Committer, Outcome};
 use crate::error::IngestError;
 use crate::progress::Progress;
-use crate::publish::Touched;
+use crate::publish::Waiting;
 use crate::source::{Chunk, Fence, GroupPositions};
 use model::clock::EventClock;
 use model::decode::Decoder;
@@ -65,8 +65,8 @@ pub struct LaneContext {
     pub fence: Arc<Fence>,
     /// What the run has done.
     pub progress: Arc<Progress>,
-    /// States that the publisher has to look at.
-    pub touched: Arc<Touched>,
+    /// Wakes the publishers.
+    pub waiting: Arc<Waiting>,
     /// Positions for the group.
     pub positions: GroupPositions,
     /// Set where the group must be joined again.
@@ -252,7 +252,7 @@ impl Lane {
         let mut positions = self.context.positions.lock().unwrap_or_else(PoisonError::into_inner);
         positions.extend(committed.moves.iter().map(|(&partition, to)| (partition, to.next)));
         drop(positions);
-        self.context.touched.add(&committed);
+        self.context.waiting.notice();
     }
 
     /// Asks until the store tells whether a commit without an answer landed.

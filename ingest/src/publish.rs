@@ -1,65 +1,94 @@
-//! The publisher: combines the states of touched windows over all partitions into the flat rows that people read.
+//! The publishers: one for each state table combines the partial states that batches have stored into the flat rows that people read.
 //!
-//! Rows are absolute values under a `revision` that only grows, so publishing twice, or by two workers, gives the same rows. One
-//! worker at a time publishes a rollup, by a lease in the catalog; a row is only ever replaced by one of a larger revision. What
-//! was touched but not published when a worker dies is found again: every state remembers the position that last changed it, and
-//! the catalog the position up to which each partition is published.
+//! Rows are absolute values under a `revision` that only grows. One worker at a time publishes a table, by a [lease](lease); what a
+//! worker leaves behind when it dies, any other finds and publishes.
 
-mod round;
-mod touched;
+mod combine;
+mod known;
+mod lease;
+mod ranks;
+mod rows;
 
-pub use touched::Touched;
+pub use combine::waiting_for;
 
 use crate::store::Store;
 use crate::topic::TopicInspector;
-use bson::{DateTime, doc};
+use bson::DateTime;
+use combine::Combined;
+use known::KnownRows;
+use lease::Lease;
 use model::clock::{PartitionClock, Watermark};
-use model::layout::ROLLUP_CATALOG;
-use model::rollup::Rollup;
+use model::rollup::RollupPlan;
 use model::schema::Schema;
 use mongodb::error::Error;
-use round::{KnownRows, Round};
+use rows::RowWriter;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
-use touched::Pending;
 
-/// Publishing one rollup takes at most this share of the time, so that a large table leaves the ingest its share; a small one
+/// Publishing one table takes at most this share of the time, so that a large table leaves the ingest its share; a small one
 /// is published at every interval.
 const SHARE: f64 = 0.1;
-const WATERMARK_INTERVAL: Duration = Duration::from_secs(5);
+/// How often a publisher looks at the stream, and for what other workers may have left behind.
+const LOOK_INTERVAL: Duration = Duration::from_secs(5);
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
+const BUSY_PAUSE: Duration = Duration::from_millis(50);
 
-/// What the publishers of all rollups share.
+/// Tells the publishers that partial states wait.
+#[derive(Debug)]
+pub struct Waiting(Vec<AtomicBool>);
+
+impl Waiting {
+    /// One for each table of the plan; at first something may wait that an earlier worker has left.
+    pub fn new(plan: &RollupPlan) -> Self {
+        Self(plan.tables().iter().map(|_| AtomicBool::new(true)).collect())
+    }
+
+    /// A batch was committed.
+    pub fn notice(&self) {
+        self.0.iter().for_each(|table| table.store(true, Ordering::Release));
+    }
+
+    fn notice_table(&self, table: usize) {
+        self.0[table].store(true, Ordering::Release);
+    }
+
+    fn take(&self, table: usize) -> bool {
+        self.0[table].swap(false, Ordering::AcqRel)
+    }
+}
+
+/// What the publishers of all tables share.
 #[derive(Clone)]
 pub struct PublishContext {
     /// Where states and rows are.
     pub store: Store,
     /// The schema with the rollups.
     pub schema: Arc<Schema>,
-    /// What the lanes have changed.
-    pub touched: Arc<Touched>,
+    /// Set by the lanes.
+    pub waiting: Arc<Waiting>,
     /// Tells where the topic ends, which decides whether a partition is idle.
     pub inspector: TopicInspector,
     /// This worker, as it stands in leases.
     pub worker: String,
-    /// Shortest interval between two publications of a rollup.
+    /// Shortest interval between two rounds of a table.
     pub interval: Duration,
 }
 
-/// The publishers that run beside the lanes, one for each rollup.
+/// The publishers that run beside the lanes, one for each state table.
 #[derive(Debug)]
 pub struct RunningPublishers {
     finish: watch::Sender<bool>,
     tasks: Vec<tokio::task::JoinHandle<()>>,
 }
 
-/// Starts a publisher for each rollup of the schema.
+/// Starts a publisher for each state table of the schema.
 pub fn start(context: &PublishContext) -> RunningPublishers {
     let (finish, finished) = watch::channel(false);
-    let rollups = 0..context.schema.rollups().rollups().len();
+    let tables = 0..context.schema.rollups().tables().len();
     let tasks =
-        rollups.map(|place| tokio::spawn(Publisher::new(context.clone(), place).run(finished.clone()))).collect();
+        tables.map(|place| tokio::spawn(Publisher::new(context.clone(), place).run(finished.clone()))).collect();
     RunningPublishers { finish, tasks }
 }
 
@@ -81,36 +110,51 @@ impl RunningPublishers {
     }
 }
 
-/// Publishes one rollup.
+/// Publishes one state table.
 struct Publisher {
     context: PublishContext,
-    /// Place of the rollup in the plan.
+    /// Place of the table in the plan.
     place: usize,
     known: KnownRows,
     watermark: Watermark,
-    watermark_read: Option<Instant>,
+    looked: Option<Instant>,
+}
+
+/// How a turn of a publisher ended.
+enum Turn {
+    /// Nothing waits.
+    Idle,
+    /// A round was published; more may wait.
+    Published,
+    /// Another worker publishes the table.
+    Busy,
 }
 
 impl Publisher {
     fn new(context: PublishContext, place: usize) -> Self {
-        Self { context, place, known: KnownRows::default(), watermark: Watermark::Unknown, watermark_read: None }
+        Self { context, place, known: KnownRows::default(), watermark: Watermark::Unknown, looked: None }
     }
 
     async fn run(mut self, mut finished: watch::Receiver<bool>) {
         loop {
-            // Whoever is told to finish publishes once more what came until then.
+            // Whoever is told to finish publishes everything that waits by then.
             let last = *finished.borrow();
+            if last {
+                self.context.waiting.notice_table(self.place);
+            }
             let begun = Instant::now();
-            let pause = match self.publish_pending().await {
-                Ok(()) if last => return,
-                Ok(()) => self.context.interval.max(begun.elapsed().mul_f64(1.0 / SHARE - 1.0)),
+            let pause = match self.turn().await {
+                Ok(Turn::Idle) if last => return,
+                Ok(Turn::Published) if last => continue,
+                Ok(Turn::Busy) => BUSY_PAUSE,
+                Ok(_) => self.context.interval.max(begun.elapsed().mul_f64(1.0 / SHARE - 1.0)),
                 Err(error) => {
                     tracing::warn!(%error, "a rollup could not be published; trying again");
                     RETRY_PAUSE
                 }
             };
             if last {
-                tokio::time::sleep(pause.min(RETRY_PAUSE)).await;
+                tokio::time::sleep(pause).await;
             } else {
                 // The sender is only dropped after it has sent.
                 let _ = tokio::time::timeout(pause, finished.changed()).await;
@@ -118,47 +162,75 @@ impl Publisher {
         }
     }
 
-    /// Publishes everything touched so far; what fails stays touched.
-    async fn publish_pending(&mut self) -> Result<(), Error> {
-        let turned = self.read_watermark().await;
-        let pending = self.context.touched.take(self.place);
-        if pending.is_empty() && !turned {
-            return Ok(());
+    /// Publishes what waits, as much as one round takes; what fails waits on.
+    async fn turn(&mut self) -> Result<Turn, Error> {
+        let (looked, turned) = self.look().await;
+        if !self.context.waiting.take(self.place) && !looked {
+            return Ok(Turn::Idle);
         }
-        let published = self.publish(&pending, turned).await;
-        if published.is_err() {
-            self.context.touched.put_back(self.place, pending);
-            self.watermark_read = None;
+        let turn = self.publish(turned).await;
+        if turn.is_err() {
+            self.known.forget();
+            self.looked = None;
         }
-        published
+        if !matches!(turn, Ok(Turn::Idle)) {
+            self.context.waiting.notice_table(self.place);
+        }
+        turn
     }
 
-    async fn publish(&mut self, pending: &Pending, turned: bool) -> Result<(), Error> {
+    async fn publish(&mut self, turned: bool) -> Result<Turn, Error> {
         let begun = Instant::now();
-        let plan = self.context.schema.rollups();
-        let rollup: &Rollup = &plan.rollups()[self.place];
-        let round = Round::begin(&self.context.store, plan, rollup, &self.context.worker).await?;
-        round.publish(&pending.windows, self.watermark, &mut self.known).await?;
+        let Self { context, known, .. } = self;
+        let (store, plan) = (&context.store, context.schema.rollups());
+        let table = &plan.tables()[self.place];
+        let Some(mut lease) = Lease::take(store, plan, table, &context.worker).await? else { return Ok(Turn::Busy) };
+        known.hold_for(lease.revision);
+        let combined = match lease.unfinished.take() {
+            Some(states) => {
+                tracing::info!(
+                    table = table.id(),
+                    revision = lease.revision,
+                    "publishing a round that was not finished"
+                );
+                known.forget();
+                combine::of_round(store, table, &states).await?
+            }
+            None => {
+                let combined = combine::waiting(store, table).await?;
+                if combined.states.is_empty() && !turned {
+                    lease.release().await?;
+                    return Ok(Turn::Idle);
+                }
+                lease.begin_round(&combined.states).await?;
+                combined
+            }
+        };
+        let Combined { states, groups, more } = combined;
+        let count = groups.len();
+        let writer = RowWriter { store, plan, table, revision: lease.revision, watermark: self.watermark };
+        writer.write(groups, known, &mut lease).await?;
         if turned {
-            round.close_windows(self.watermark).await?;
+            writer.close_windows().await?;
         }
-        round.finish(&pending.positions).await?;
-        tracing::debug!(rollup = rollup.name(), windows = pending.windows.len(), took = ?begun.elapsed(), "published");
-        Ok(())
+        known.advance(lease.revision);
+        lease.finish_round(&states).await?;
+        tracing::debug!(table = table.id(), rows = count, batches = states.len(), more, took = ?begun.elapsed(), "published");
+        Ok(Turn::Published)
     }
 
-    /// Reads how far the stream is; true where more windows may be final than before.
-    async fn read_watermark(&mut self) -> bool {
-        if self.watermark_read.is_some_and(|read| read.elapsed() < WATERMARK_INTERVAL) {
-            return false;
+    /// Looks, from time to time, how far the stream is: whether it was time to, and whether more windows may be final than before.
+    async fn look(&mut self) -> (bool, bool) {
+        if self.looked.is_some_and(|looked| looked.elapsed() < LOOK_INTERVAL) {
+            return (false, false);
         }
-        self.watermark_read = Some(Instant::now());
+        self.looked = Some(Instant::now());
         match self.current_watermark().await {
             Some(watermark) if watermark != self.watermark => {
                 self.watermark = watermark;
-                watermark != Watermark::Unknown
+                (true, watermark != Watermark::Unknown)
             }
-            _ => false,
+            _ => (true, false),
         }
     }
 
@@ -180,29 +252,4 @@ impl Publisher {
         });
         Some(Watermark::of(clocks, self.context.schema.allowed_lateness()))
     }
-}
-
-/// Reports the states of a partition that were changed but not published before its last worker went away.
-///
-/// # Errors
-/// The driver's error; the caller decides whether to retry.
-pub async fn recover(
-    store: &Store,
-    schema: &Schema,
-    touched: &Touched,
-    partition: i32,
-    next: i64,
-) -> Result<(), Error> {
-    let field = format!("published.{partition}");
-    let behind =
-        doc! { "stream": schema.stream(), "$or": [{ &field: { "$lt": next } }, { &field: { "$exists": false } }] };
-    let catalog = store.collection::<bson::Document>(ROLLUP_CATALOG);
-    if catalog.find_one(behind).await?.is_some() {
-        let states = round::unpublished(store, schema, partition).await?;
-        if !states.is_empty() {
-            tracing::info!(partition, states = states.len(), "publishing what the last worker did not");
-        }
-        touched.add_states(&states, &[(partition, next)]);
-    }
-    Ok(())
 }

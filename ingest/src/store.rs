@@ -5,8 +5,8 @@ use crate::error::{IngestError, explain_mongodb};
 use bson::{Bson, DateTime, Document, doc};
 use futures_util::TryStreamExt;
 use model::clock::EventClock;
-use model::layout::{DEAD_LETTERS, EVENTS, OFFSETS, ROLLUP_CATALOG, ROLLUP_STATES, column, position_id};
-use model::rollup::Rollup;
+use model::layout::{OFFSETS, RESERVED, ROLLUP_CATALOG, ROLLUP_TABLES, column, position_id};
+use model::rollup::{Rollup, StateTable};
 use model::schema::Schema;
 use mongodb::options::{Acknowledgment, ClientOptions, IndexOptions, WriteConcern};
 use mongodb::{Client, Collection, Database, IndexModel};
@@ -157,12 +157,16 @@ impl Store {
     /// [`IngestError::Outside`] where MongoDB refuses.
     pub async fn prepare(&self, schema: &Schema) -> Result<(), IngestError> {
         let existing = self.database.list_collection_names().await.map_err(|error| self.outside(&error))?;
-        let rollups = schema.rollups().rollups();
-        let ours = [EVENTS, OFFSETS, ROLLUP_STATES, DEAD_LETTERS, ROLLUP_CATALOG].into_iter();
-        for name in ours.chain(rollups.iter().map(Rollup::name)) {
+        let plan = schema.rollups();
+        let rollups = plan.rollups();
+        let group_rows = plan.tables().iter().map(|table| plan.group_rows(table).name());
+        for name in RESERVED.into_iter().chain(rollups.iter().map(Rollup::name)).chain(group_rows) {
             if !existing.iter().any(|other| other == name) {
                 self.create(name).await.map_err(|error| self.outside(&error))?;
             }
+        }
+        for table in plan.tables() {
+            self.enter(table).await.map_err(|error| self.outside(&error))?;
         }
         for rollup in rollups {
             self.index(rollup).await.map_err(|error| self.outside(&error))?;
@@ -190,6 +194,13 @@ impl Store {
         self.collection::<Document>(rollup.name()).create_indexes(indexes).await.map(drop)
     }
 
+    /// The table's entry for its publishers.
+    async fn enter(&self, table: &StateTable) -> mongodb::error::Result<()> {
+        let tables = self.collection::<Document>(ROLLUP_TABLES);
+        let first = doc! { "$setOnInsert": { "revision": 0_i64 } };
+        tables.update_one(doc! { "_id": table.id() }, first).upsert(true).await.map(drop)
+    }
+
     async fn describe(&self, schema: &Schema, rollup: &Rollup) -> mongodb::error::Result<()> {
         let table = &schema.rollups().tables()[rollup.table()];
         let columns = bson::serialize_to_bson(&rollup.columns()).map_err(mongodb::error::Error::custom)?;
@@ -200,7 +211,7 @@ impl Store {
             "definition_hash": table.id(),
             "columns": columns,
         };
-        let first = doc! { "revision": 0_i64, "published_revision": 0_i64, "published": {} };
+        let first = doc! { "published_revision": 0_i64 };
         self.collection::<Document>(ROLLUP_CATALOG)
             .update_one(doc! { "_id": rollup.name() }, doc! { "$set": description, "$setOnInsert": first })
             .upsert(true)

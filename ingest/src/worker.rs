@@ -10,7 +10,7 @@ use crate::config::Config;
 use crate::error::IngestError;
 use crate::lane::{self, BatchLimits, LaneCommand, LaneContext};
 use crate::progress::Progress;
-use crate::publish::{self, PublishContext, RunningPublishers, Touched};
+use crate::publish::{self, PublishContext, RunningPublishers, Waiting};
 use crate::source::{Fence, Source, SourceEvent, Watermarks};
 use crate::store::{Counts, Position, Store};
 use crate::topic::TopicInspector;
@@ -63,7 +63,6 @@ struct Worker {
     store: Store,
     fence: Arc<Fence>,
     progress: Arc<Progress>,
-    touched: Arc<Touched>,
     source: Source,
     events: mpsc::Receiver<SourceEvent>,
     failures: mpsc::UnboundedReceiver<IngestError>,
@@ -84,7 +83,7 @@ impl Worker {
     ) -> Result<Self, IngestError> {
         let settings = &config.settings;
         let fence = Arc::new(Fence::default());
-        let touched = Arc::new(Touched::new(schema.rollups()));
+        let waiting = Arc::new(Waiting::new(schema.rollups()));
         let name = worker_name();
         let decoder = Decoder::new(&schema).map_err(|error| IngestError::Usage(error.to_string()))?;
         let (source, events) = Source::start(&config, Arc::clone(&fence))?;
@@ -94,7 +93,7 @@ impl Worker {
             committer: Committer::new(store.clone(), Arc::clone(&schema), name.clone(), config.commit_timeout),
             fence: Arc::clone(&fence),
             progress: Arc::clone(&progress),
-            touched: Arc::clone(&touched),
+            waiting: Arc::clone(&waiting),
             positions: Arc::clone(&source.positions),
             rejoin: Arc::clone(&source.rejoin),
             limits: BatchLimits { records: settings.batch_records, bytes: settings.batch_bytes, age: config.batch_age },
@@ -105,7 +104,7 @@ impl Worker {
         let publishers = publish::start(&PublishContext {
             store: store.clone(),
             schema: Arc::clone(&schema),
-            touched: Arc::clone(&touched),
+            waiting: Arc::clone(&waiting),
             inspector,
             worker: name,
             interval: config.publish_interval,
@@ -116,7 +115,6 @@ impl Worker {
             store,
             fence,
             progress,
-            touched,
             source,
             events,
             failures: failed,
@@ -220,11 +218,6 @@ impl Worker {
                 self.store.begin(marks.partition, marks.low, tables).await?;
             }
             stored = self.store.positions().await?;
-        }
-        for marks in partitions {
-            if let Some(position) = stored.get(&marks.partition) {
-                publish::recover(&self.store, &self.schema, &self.touched, position.partition, position.next).await?;
-            }
         }
         Ok(stored)
     }

@@ -4,10 +4,11 @@
 //! | --- | --- | --- |
 //! | [`EVENTS`] | stored event; `_id` is the event's id | in the batch's transaction |
 //! | [`OFFSETS`] | group, topic and partition: the position | in the batch's transaction, first |
-//! | [`ROLLUP_STATES`] | rollup, window, key and partition: a mergeable state | in the batch's transaction |
+//! | [`ROLLUP_STATES`] | state table and batch: [partial states](crate::rollup::partial) | in the batch's transaction; removed by the publisher |
 //! | [`DEAD_LETTERS`] | record that could not be used | in the batch's transaction |
-//! | [`ROLLUP_CATALOG`] | rollup: its columns, definition and publishing | at start, and by the publisher |
-//! | the rollup's name | window and key: a flat row | by the publisher |
+//! | [`ROLLUP_TABLES`] | state table: who publishes it, and the round under way | by the publisher |
+//! | [`ROLLUP_CATALOG`] | rollup: its columns, definition and newest revision | at start, and by the publisher |
+//! | the rollup's name | window and key: a flat row, with its combined state | by the publisher |
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -16,15 +17,17 @@ use std::collections::BTreeMap;
 pub const EVENTS: &str = "events";
 /// How far each partition is.
 pub const OFFSETS: &str = "offsets";
-/// Mergeable states per rollup, window, key and partition.
+/// Partial states that wait to be combined into rows.
 pub const ROLLUP_STATES: &str = "rollup_states";
 /// Records that could not be used, with the reason.
 pub const DEAD_LETTERS: &str = "dead_letters";
+/// Who publishes each state table.
+pub const ROLLUP_TABLES: &str = "rollup_tables";
 /// What each rollup is and how far it is published.
 pub const ROLLUP_CATALOG: &str = "rollup_catalog";
 
 /// The collections of the product; a rollup may not take one of these names.
-pub const RESERVED: [&str; 5] = [EVENTS, OFFSETS, ROLLUP_STATES, DEAD_LETTERS, ROLLUP_CATALOG];
+pub const RESERVED: [&str; 6] = [EVENTS, OFFSETS, ROLLUP_STATES, DEAD_LETTERS, ROLLUP_TABLES, ROLLUP_CATALOG];
 
 /// Names of the columns that every rollup has.
 pub mod column {
@@ -42,6 +45,8 @@ pub mod column {
     pub const REVISION: &str = "revision";
     /// When the row was last published.
     pub const UPDATED_AT: &str = "updated_at";
+    /// The combined state that a row was made from, for the publisher alone: not a column of the table.
+    pub const STATE: &str = "_state";
 }
 
 /// Where an event came from: `src` of a stored event.

@@ -4,18 +4,21 @@
 //! group alike share their states. A state table is named by its definition, so a changed definition is another table and never mixes
 //! with the old one's states.
 //!
+//! A batch stores what it changes as [partial states](partial); combined, they are carried by the [rows](RollupPlan::group_rows).
+//!
 //! [`Facts`] reads what the states need from a *stored* event, so the worker and a rebuild run the same code.
 
 mod compile;
 mod facts;
 mod key;
+pub mod partial;
 mod row;
 mod state;
 
 pub use compile::RollupError;
 pub use facts::{Facts, FactsError};
-pub use key::{Changes, KeyValue, StateKey};
-pub use row::{Row, Rows};
+pub use key::{Changes, Group, Groups, KeyValue};
+pub use row::Row;
 pub use state::State;
 
 use crate::layout::{Column, ColumnType};
@@ -44,6 +47,16 @@ pub struct StateTable {
     pub(crate) keys: Vec<usize>,
     pub(crate) measures: Vec<Measure>,
     pub(crate) distinct: Vec<DistinctCount>,
+    pub(crate) rows: GroupRows,
+}
+
+/// The rows that carry the states of a table: one for each group.
+#[derive(Debug, Clone)]
+pub(crate) enum GroupRows {
+    /// Those of the rollup at this place, which publishes every group.
+    Published(usize),
+    /// Rows that nobody reads, because every rollup of the table publishes only some groups.
+    Hidden(Box<Rollup>),
 }
 
 /// A measure of a state table.
@@ -106,14 +119,28 @@ impl RollupPlan {
         &self.tables
     }
 
-    /// The rollup of that name with its place.
+    /// The rollup whose rows carry the states of a table, one for each group. It is one of [`rollups`](Self::rollups), or a hidden one where
+    /// all of these publish only the first rows of a window.
+    pub fn group_rows<'a>(&'a self, table: &'a StateTable) -> &'a Rollup {
+        match &table.rows {
+            GroupRows::Published(place) => &self.rollups[*place],
+            GroupRows::Hidden(rollup) => rollup,
+        }
+    }
+
+    /// The rollups that are made of a table's states.
+    pub fn rollups_of(&self, table: &StateTable) -> impl Iterator<Item = &Rollup> {
+        self.rollups.iter().filter(move |rollup| self.tables[rollup.table].id == table.id)
+    }
+
+    /// The rollup of that name.
     pub fn find(&self, name: &str) -> Option<&Rollup> {
         self.rollups.iter().find(|rollup| rollup.name == name)
     }
 }
 
 impl StateTable {
-    /// The definition in words, unique among the tables: `month/movie/rating` with the ranges that matter.
+    /// The definition in words, unique in a database: `reviews/month/movie/rating:1..10`.
     pub fn id(&self) -> &str {
         &self.id
     }
@@ -126,12 +153,6 @@ impl StateTable {
     /// The measures.
     pub fn measures(&self) -> &[Measure] {
         &self.measures
-    }
-
-    /// Whether a state can be changed by adding to stored numbers, without reading it first.
-    pub fn is_additive(&self) -> bool {
-        self.distinct.is_empty()
-            && self.measures.iter().all(|measure| matches!(measure.kind, MeasureKind::Histogram(_)))
     }
 
     /// The window with this start label.

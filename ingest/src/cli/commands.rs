@@ -193,11 +193,8 @@ fn sentence(report: &AuditReport) -> String {
         text.push_str("\n      ");
         text.push_str(example);
     }
-    if !report.unpublished.is_empty() {
-        text.push_str(&format!(
-            "\n      partitions {:?} have events that are not published yet; the worker publishes them",
-            report.unpublished
-        ));
+    if report.unpublished > 0 {
+        text.push_str("\n      newer events are not published yet; the worker publishes them");
     }
     text
 }

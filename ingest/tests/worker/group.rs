@@ -31,12 +31,12 @@ fn one_joins_and_one_leaves_half_way() {
     pipeline.wait_until_read(1_000);
     let second = pipeline.worker(&["--until-end"].into_iter().chain(SLOW).collect::<Vec<_>>());
     wait_until("both work", || workers(&pipeline).len() == 2);
+    let between = pipeline.stored_counts();
     first.signal(Signal::SIGTERM);
     let left = first.finish();
-    let between = pipeline.stored_counts();
     let stayed = second.finish();
     let all = pipeline.stored_counts();
-    assert!(between.read < all.read, "the first left before the end");
+    assert!(between.read < all.read, "the first was told to leave before the end");
     assert!(left.read > 0 && stayed.read > 0);
     let mut both = left;
     both += stayed;

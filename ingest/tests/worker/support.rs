@@ -156,6 +156,18 @@ impl Pipeline {
     }
 }
 
+impl Pipeline {
+    pub fn insert<'d>(&self, collection: &str, documents: impl IntoIterator<Item = &'d Document>) {
+        let collection = self.database.collection::<Document>(collection);
+        self.runtime.block_on(collection.insert_many(documents).into_future()).unwrap();
+    }
+
+    pub fn delete(&self, collection: &str, filter: Document) {
+        let collection = self.database.collection::<Document>(collection);
+        self.runtime.block_on(collection.delete_many(filter).into_future()).unwrap();
+    }
+}
+
 impl Drop for Pipeline {
     fn drop(&mut self) {
         let _ = self.runtime.block_on(self.database.drop().into_future());

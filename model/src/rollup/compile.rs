@@ -1,7 +1,7 @@
 //! From the rules of the schema to state tables and rollups.
 
 use super::row::{Output, OutputColumn};
-use super::{DistinctCount, Measure, MeasureKind, Rollup, RollupPlan, Slot, StateTable, Top};
+use super::{DistinctCount, GroupRows, Measure, MeasureKind, Rollup, RollupPlan, Slot, StateTable, Top};
 use crate::layout::{Column, ColumnRole, ColumnType, RESERVED, column};
 use crate::schema::file::{RollupRule, TopRule};
 use crate::schema::{Field, FieldKind};
@@ -32,17 +32,42 @@ impl RollupPlan {
             if plan.find(&rule.name).is_some() {
                 return Err(fail("two rollups have this name".into()));
             }
-            let table = plan.table(rule, fields, timeline).map_err(fail)?;
+            let table = plan.table(stream, rule, fields, timeline).map_err(fail)?;
             let columns = columns(stream, rule, &plan, &plan.tables[table]);
             check_columns(&columns).map_err(fail)?;
             let top = rule.top.as_ref().map(|top| order(top, stream, &columns)).transpose().map_err(fail)?;
             plan.rollups.push(Rollup { name: rule.name.clone(), table, columns, top });
         }
+        plan.choose_group_rows();
         Ok(plan)
     }
 
+    /// The first rollup of a table that publishes every group carries the states; without one, hidden rows do.
+    fn choose_group_rows(&mut self) {
+        for (at, table) in self.tables.iter_mut().enumerate() {
+            let whole = self.rollups.iter().position(|rollup| rollup.table == at && rollup.top.is_none());
+            table.rows = match whole {
+                Some(place) => GroupRows::Published(place),
+                None => {
+                    let ranked = self.rollups.iter().find(|rollup| rollup.table == at);
+                    let ranked = ranked.expect("a table is made for the rollup that asks for it");
+                    // Not a rollup's name: those have no dot.
+                    let name = format!("{}.groups", ranked.name);
+                    let columns = ranked.columns.iter().filter(|column| column.output != Output::Rank).cloned();
+                    GroupRows::Hidden(Box::new(Rollup { name, table: at, columns: columns.collect(), top: None }))
+                }
+            };
+        }
+    }
+
     /// The place of the state table of this rule; a new one where no rollup before groups alike.
-    fn table(&mut self, rule: &RollupRule, fields: &[Field], timeline: &Timeline) -> Result<usize, String> {
+    fn table(
+        &mut self,
+        stream: &str,
+        rule: &RollupRule,
+        fields: &[Field],
+        timeline: &Timeline,
+    ) -> Result<usize, String> {
         let kind = WindowKind::parse(&rule.window).map_err(|error| error.to_string())?;
         let keys = rule.keys.iter().map(|name| self.slot(name, fields, Use::Key)).collect::<Result<Vec<_>, _>>()?;
         let distinct = rule
@@ -51,9 +76,10 @@ impl RollupPlan {
             .map(|name| Ok(DistinctCount { name: name.clone(), slot: self.slot(name, fields, Use::Distinct)? }))
             .collect::<Result<Vec<_>, String>>()?;
         let measures = rule.measures.iter().map(|name| self.measure(name, fields)).collect::<Result<Vec<_>, _>>()?;
-        let mut table =
-            StateTable { id: String::new(), window: WindowSpec::new(kind, timeline.clone()), keys, measures, distinct };
-        table.id = self.definition(&table);
+        let window = WindowSpec::new(kind, timeline.clone());
+        let rows = GroupRows::Published(self.rollups.len());
+        let mut table = StateTable { id: String::new(), window, keys, measures, distinct, rows };
+        table.id = format!("{stream}/{}", self.definition(&table));
         Ok(self.tables.iter().position(|other| other.id == table.id).unwrap_or_else(|| {
             self.tables.push(table);
             self.tables.len() - 1
@@ -199,6 +225,9 @@ fn measure_columns(at: usize, measure: &Measure, histogram: bool, columns: &mut 
 
 fn check_columns(columns: &[OutputColumn]) -> Result<(), String> {
     for (at, OutputColumn { column: Column { name, .. }, .. }) in columns.iter().enumerate() {
+        if name == column::STATE {
+            return Err(format!("\"{name}\" is where a row keeps its state; rename the field"));
+        }
         if columns[..at].iter().any(|other| other.column.name == *name) {
             return Err(format!("two columns would be named \"{name}\"; rename the field or set `counted_as`"));
         }

@@ -1,9 +1,8 @@
-//! Which state an event changes, and the changes of a batch.
+//! Which groups an event belongs to, and the changes of a batch.
 
-use super::{Facts, RollupPlan, State};
+use super::{Facts, RollupPlan, State, StateTable};
 use crate::clock::{AllowedLateness, EventClock};
 use crate::window::Window;
-use bson::Bson;
 use bson::raw::{RawArrayBuf, RawBsonRef, RawDocumentBuf, cstr};
 use std::collections::HashMap;
 
@@ -35,17 +34,6 @@ impl KeyValue {
         }
     }
 
-    /// The value as owned BSON.
-    pub fn to_bson(&self) -> Bson {
-        match self {
-            Self::Null => Bson::Null,
-            Self::Bool(truth) => Bson::Boolean(*truth),
-            Self::Int(number) => Bson::Int64(*number),
-            Self::Millis(millis) => Bson::DateTime(bson::DateTime::from_millis(*millis)),
-            Self::Str(text) => Bson::String(text.to_string()),
-        }
-    }
-
     /// The value as BSON.
     pub fn as_bson(&self) -> RawBsonRef<'_> {
         match self {
@@ -58,38 +46,37 @@ impl KeyValue {
     }
 }
 
-/// The state of one window and key in one partition.
+/// A group of a state table: one window and key.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct StateKey {
-    /// Place of the state table in the plan.
-    pub table: usize,
-    /// Kafka partition.
-    pub partition: i32,
+pub struct Group {
     /// Window.
     pub window: Window,
     /// Values to group by, in the order of the table's keys.
     pub key: Box<[KeyValue]>,
 }
 
-impl StateKey {
-    /// The `_id` of the state: `{r: table, w: window's start, k: [key …], p: partition}`. The order makes all states of a
-    /// window, and of a window and key, neighbours in the `_id` index.
-    pub fn id(&self, plan: &RollupPlan) -> RawDocumentBuf {
-        let mut key = RawArrayBuf::new();
-        self.key.iter().for_each(|value| key.push(value.as_bson()));
+impl Group {
+    /// The `_id` of the group's row: `{w: window's start, k: [key …]}`. All rows of a window are neighbours in the index.
+    pub fn row_id(&self) -> RawDocumentBuf {
         let mut id = RawDocumentBuf::new();
-        id.append(cstr!("r"), plan.tables[self.table].id.as_str());
         id.append(cstr!("w"), bson::DateTime::from_millis(self.window.start));
-        id.append(cstr!("k"), RawBsonRef::Array(&key));
-        id.append(cstr!("p"), self.partition);
+        id.append(cstr!("k"), RawBsonRef::Array(&self.key_array()));
         id
+    }
+
+    pub(super) fn key_array(&self) -> RawArrayBuf {
+        self.key.iter().map(KeyValue::as_bson).collect()
     }
 }
 
-/// The states that a batch adds, merged before they are stored.
+/// States of groups of one table.
+pub type Groups = HashMap<Group, State>;
+
+/// What the events of a batch change, merged before it is stored.
 #[derive(Debug, Clone, Default)]
 pub struct Changes {
-    states: HashMap<StateKey, State>,
+    /// By the place of the state table in the plan.
+    tables: Vec<Groups>,
     late: i64,
 }
 
@@ -98,34 +85,29 @@ impl Changes {
     pub fn add(
         &mut self,
         plan: &RollupPlan,
-        partition: i32,
         event_time: i64,
         facts: &Facts<'_>,
         clock: &mut EventClock,
         lateness: AllowedLateness,
     ) {
+        self.tables.resize_with(plan.tables.len(), Groups::default);
         let mut late_somewhere = false;
-        for (at, table) in plan.tables.iter().enumerate() {
+        for (table, groups) in plan.tables.iter().zip(&mut self.tables) {
             let key: Box<[KeyValue]> = table.keys.iter().map(|&slot| facts.key(slot)).collect();
             table.window.for_each(event_time, |window| {
                 let late = clock.has_closed(table.window.ends_at(window), lateness);
                 late_somewhere |= late;
-                let key = StateKey { table: at, partition, window, key: key.clone() };
-                self.states.entry(key).or_insert_with(|| State::empty(table)).insert(table, facts, late);
+                let group = Group { window, key: key.clone() };
+                groups.entry(group).or_insert_with(|| State::empty(table)).insert(table, facts, late);
             });
         }
         self.late += i64::from(late_somewhere);
         clock.observe(event_time);
     }
 
-    /// The changed states, in no particular order.
-    pub fn states(&self) -> impl Iterator<Item = (&StateKey, &State)> {
-        self.states.iter()
-    }
-
-    /// Takes the changed states.
-    pub fn into_states(self) -> HashMap<StateKey, State> {
-        self.states
+    /// The tables with a changed group, each with its changes.
+    pub fn tables<'a>(&'a self, plan: &'a RollupPlan) -> impl Iterator<Item = (&'a StateTable, &'a Groups)> {
+        plan.tables.iter().zip(&self.tables).filter(|(_, groups)| !groups.is_empty())
     }
 
     /// Events that came after at least one of their windows had closed.

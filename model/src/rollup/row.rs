@@ -1,11 +1,11 @@
 //! From a state to a published row.
 
 use super::state::MeasureState;
-use super::{KeyValue, Rollup, State};
+use super::{Group, Rollup, State};
 use crate::layout::{Column, ColumnRole, ColumnType};
 use crate::window::Window;
 use bson::DateTime;
-use bson::raw::{CString, RawArrayBuf, RawBsonRef, RawDocumentBuf, cstr};
+use bson::raw::{CString, RawBsonRef, RawDocumentBuf, cstr};
 use std::cmp::Ordering;
 
 /// A column and what fills it.
@@ -56,52 +56,61 @@ pub struct Row {
     pub columns: RawDocumentBuf,
 }
 
-/// The groups of one window, merged over partitions, on their way to rows.
-pub type Rows = Vec<(Box<[KeyValue]>, State)>;
-
 impl Rollup {
-    /// The rows of one window from its groups: one a group, or the first rows in order.
-    ///
-    /// Rows are ordered by the column of `top`, largest first and null last, ties by key, so that equal states give equal rows.
-    pub fn rows(&self, window: Window, mut groups: Rows) -> Vec<Row> {
-        let Some(top) = &self.top else {
-            return groups.iter().map(|(key, state)| self.row(window, key, state, None)).collect();
-        };
-        let by = &self.columns[top.by].output;
-        groups.sort_by(|(key, state), (other_key, other)| {
-            descending(value(by, window, key, state, None), value(by, window, other_key, other, None))
-                .then_with(|| key.cmp(other_key))
-        });
-        groups.truncate(top.rows);
-        (1..).zip(&groups).map(|(rank, (key, state))| self.row(window, key, state, Some(rank))).collect()
+    /// The row of a group.
+    pub fn row(&self, group: &Group, state: &State) -> Row {
+        self.with_id(group.row_id(), group, state, None)
     }
 
-    fn row(&self, window: Window, key: &[KeyValue], state: &State, rank: Option<i64>) -> Row {
-        let mut id = RawDocumentBuf::new();
-        id.append(cstr!("w"), DateTime::from_millis(window.start));
-        match rank {
-            Some(rank) => id.append(cstr!("rank"), rank),
-            None => {
-                let mut keys = RawArrayBuf::new();
-                key.iter().for_each(|value| keys.push(value.as_bson()));
-                id.append(cstr!("k"), RawBsonRef::Array(&keys));
-            }
-        }
+    /// The first rows of one window from its groups, where only those are published: ordered by the column of `top`, largest first
+    /// and null last, ties by key, so that equal states give equal rows.
+    pub fn ranked(&self, mut groups: Vec<(Group, State)>) -> Vec<Row> {
+        let Some(top) = &self.top else { return Vec::new() };
+        groups.sort_by(|a, b| self.rank_order(a, b));
+        groups.truncate(top.rows);
+        (1..)
+            .zip(&groups)
+            .map(|(rank, (group, state))| {
+                let mut id = RawDocumentBuf::new();
+                id.append(cstr!("w"), DateTime::from_millis(group.window.start));
+                id.append(cstr!("rank"), rank);
+                self.with_id(id, group, state, Some(rank))
+            })
+            .collect()
+    }
+
+    /// The order of two groups of one window in [`ranked`](Self::ranked).
+    pub fn rank_order(&self, (group, state): &(Group, State), (other_group, other): &(Group, State)) -> Ordering {
+        let by = self.top.as_ref().map(|top| &self.columns[top.by].output);
+        let values = by.map(|by| (value(by, group, state, None), value(by, other_group, other, None)));
+        values
+            .map_or(Ordering::Equal, |(value, other)| descending(value, other))
+            .then_with(|| group.key.cmp(&other_group.key))
+    }
+
+    /// Whether what orders the groups only rises while events are added, so that a group enters the first rows by a change of its
+    /// own alone.
+    pub fn only_rises(&self) -> bool {
+        let by = self.top.as_ref().map(|top| &self.columns[top.by].output);
+        matches!(by, Some(Output::Count | Output::MeasureCount(_) | Output::Max(_) | Output::Bucket(..) | Output::Late))
+    }
+
+    fn with_id(&self, id: RawDocumentBuf, group: &Group, state: &State, rank: Option<i64>) -> Row {
         let mut columns = RawDocumentBuf::new();
         for column in self.columns.iter().filter(|column| column.output != Output::Publisher) {
-            columns.append(&column.name, value(&column.output, window, key, state, rank));
+            columns.append(&column.name, value(&column.output, group, state, rank));
         }
-        Row { id, window, columns }
+        Row { id, window: group.window, columns }
     }
 }
 
-fn value<'a>(output: &Output, window: Window, key: &'a [KeyValue], state: &State, rank: Option<i64>) -> RawBsonRef<'a> {
+fn value<'a>(output: &Output, group: &'a Group, state: &State, rank: Option<i64>) -> RawBsonRef<'a> {
     let moment = |millis| RawBsonRef::DateTime(DateTime::from_millis(millis));
     match *output {
-        Output::WindowStart => moment(window.start),
-        Output::WindowEnd => moment(window.end),
+        Output::WindowStart => moment(group.window.start),
+        Output::WindowEnd => moment(group.window.end),
         Output::Rank => int(rank),
-        Output::Key(at) => key[at].as_bson(),
+        Output::Key(at) => group.key[at].as_bson(),
         Output::Count => RawBsonRef::Int64(state.count),
         Output::MeasureCount(at) => RawBsonRef::Int64(state.measures[at].count()),
         Output::Sum(at) => state.measures[at].sum(),

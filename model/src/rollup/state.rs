@@ -1,13 +1,14 @@
 //! The state of one group: a count, the states of its measures, and its sets of distinct values; and its stored form.
 //!
-//! Stored: `{count, late, m: {MEASURE: {…}}, d: {FIELD: binary}}`. A histogram is `{"8": 3, …}` with the values seen, moments are
-//! `{n, mean, m2, sum, min, max}`; the exact sum of an integer measure is a Decimal128.
+//! Stored: `{count, late, m: [{…} …], d: [binary …]}`, measures and sets in the order of the table's definition; `late` is absent where
+//! it is 0. A histogram is `{"8": 3, …}` with the values seen, moments are `{n, mean, m2, sum, min, max}`; the exact sum of an
+//! integer measure is a Decimal128.
 
 use super::{Facts, Measure, MeasureKind, StateTable};
 use crate::state::{Distinct, FloatMoments, Histogram, IntMoments, StateError};
-use bson::raw::{RawBsonRef, RawDocument};
+use bson::raw::{CString, RawArray, RawArrayBuf, RawBson, RawBsonRef, RawDocument, RawDocumentBuf, cstr};
 use bson::spec::BinarySubtype;
-use bson::{Binary, Bson, Decimal128, Document, doc};
+use bson::{Binary, Decimal128};
 
 /// The mergeable state of one window and key.
 #[derive(Debug, Clone, PartialEq)]
@@ -64,37 +65,20 @@ impl State {
         }
     }
 
-    /// The numbers to add to the stored state, as the members of an `$inc`, where the table [is additive](StateTable::is_additive).
-    pub fn increments(&self, table: &StateTable) -> Document {
-        let mut increments = doc! { "count": self.count, "late": self.late };
-        for (state, measure) in self.measures.iter().zip(&table.measures) {
-            if let MeasureState::Histogram(histogram) = state {
-                for (value, count) in histogram.iter().filter(|&(_, count)| count > 0) {
-                    increments.insert(format!("m.{}.{value}", measure.name), count);
-                }
-            }
+    /// The stored form.
+    pub fn to_document(&self) -> RawDocumentBuf {
+        let mut document = RawDocumentBuf::new();
+        document.append(cstr!("count"), self.count);
+        if self.late != 0 {
+            document.append(cstr!("late"), self.late);
         }
-        increments
-    }
-
-    /// The stored form without `_id`.
-    pub fn to_document(&self, table: &StateTable) -> Document {
-        let mut document = doc! { "count": self.count, "late": self.late };
-        let measures: Document = table
-            .measures
-            .iter()
-            .zip(&self.measures)
-            .map(|(measure, state)| (measure.name.clone(), state.to_bson()))
-            .collect();
-        let distinct: Document = table
-            .distinct
-            .iter()
-            .zip(&self.distinct)
-            .map(|(distinct, set)| (distinct.name.clone(), binary(set)))
-            .collect();
-        document.insert("m", measures);
-        if !distinct.is_empty() {
-            document.insert("d", distinct);
+        if !self.measures.is_empty() {
+            let measures: RawArrayBuf = self.measures.iter().map(MeasureState::to_document).collect();
+            document.append(cstr!("m"), RawBsonRef::Array(&measures));
+        }
+        if !self.distinct.is_empty() {
+            let sets: RawArrayBuf = self.distinct.iter().map(binary).collect();
+            document.append(cstr!("d"), RawBsonRef::Array(&sets));
         }
         document
     }
@@ -109,24 +93,31 @@ impl State {
             match element.map_err(|error| StateError(error.to_string()))? {
                 (name, value) if name == "count" => state.count = integer(value)?,
                 (name, value) if name == "late" => state.late = integer(value)?,
-                (name, RawBsonRef::Document(measures)) if name == "m" => {
-                    for (measure, state) in table.measures.iter().zip(&mut state.measures) {
-                        if let Ok(Some(RawBsonRef::Document(stored))) = measures.get(&measure.name) {
-                            *state = MeasureState::read(measure, stored)?;
-                        }
-                    }
-                }
-                (name, RawBsonRef::Document(sets)) if name == "d" => {
-                    for (distinct, set) in table.distinct.iter().zip(&mut state.distinct) {
-                        if let Ok(Some(RawBsonRef::Binary(stored))) = sets.get(&distinct.name) {
-                            *set = Distinct::from_bytes(stored.bytes)?;
-                        }
-                    }
-                }
+                (name, RawBsonRef::Array(measures)) if name == "m" => state.read_measures(table, measures)?,
+                (name, RawBsonRef::Array(sets)) if name == "d" => state.read_sets(sets)?,
                 _ => {}
             }
         }
         Ok(state)
+    }
+
+    fn read_measures(&mut self, table: &StateTable, stored: &RawArray) -> Result<(), StateError> {
+        for ((measure, state), stored) in table.measures.iter().zip(&mut self.measures).zip(stored) {
+            let stored = stored.ok().and_then(|stored| stored.as_document());
+            let stored = stored.ok_or_else(|| StateError(format!("measure {} is not a document", measure.name)))?;
+            *state = MeasureState::read(measure, stored)?;
+        }
+        Ok(())
+    }
+
+    fn read_sets(&mut self, stored: &RawArray) -> Result<(), StateError> {
+        for (set, stored) in self.distinct.iter_mut().zip(stored) {
+            match stored {
+                Ok(RawBsonRef::Binary(binary)) => *set = Distinct::from_bytes(binary.bytes)?,
+                other => return Err(StateError(format!("{other:?} is not a set of distinct values"))),
+            }
+        }
+        Ok(())
     }
 }
 
@@ -161,31 +152,28 @@ impl MeasureState {
         }
     }
 
-    fn to_bson(&self) -> Bson {
+    fn to_document(&self) -> RawDocumentBuf {
         match self {
-            Self::Histogram(histogram) => Bson::Document(
-                histogram
-                    .iter()
-                    .filter(|&(_, count)| count > 0)
-                    .map(|(value, count)| (value.to_string(), count.into()))
-                    .collect(),
-            ),
+            Self::Histogram(histogram) => {
+                let mut counts = RawDocumentBuf::new();
+                for (value, count) in histogram.iter().filter(|&(_, count)| count > 0) {
+                    let value = CString::try_from(value.to_string()).expect("a number has no NUL in its digits");
+                    counts.append(value, count);
+                }
+                counts
+            }
             Self::Int(moments) => {
                 let (min, max) = moments.extremes().unwrap_or_default();
                 // 34 digits hold the sum of more 64-bit integers than a store can.
-                let sum = moments.sum().to_string().parse::<Decimal128>().map_or(Bson::Null, Bson::Decimal128);
-                moments_document(moments.count(), moments.mean(), moments.m2(), sum, min.into(), max.into())
+                let sum =
+                    moments.sum().to_string().parse::<Decimal128>().map_or(RawBsonRef::Null, RawBsonRef::Decimal128);
+                let (min, max) = (RawBsonRef::Int64(min), RawBsonRef::Int64(max));
+                moments_document(moments.count(), moments.mean(), moments.m2(), sum, min, max)
             }
             Self::Float(moments) => {
                 let (min, max) = moments.extremes().unwrap_or_default();
-                moments_document(
-                    moments.count(),
-                    moments.mean(),
-                    moments.m2(),
-                    moments.sum().into(),
-                    min.into(),
-                    max.into(),
-                )
+                let [sum, min, max] = [moments.sum(), min, max].map(RawBsonRef::Double);
+                moments_document(moments.count(), moments.mean(), moments.m2(), sum, min, max)
             }
         }
     }
@@ -230,12 +218,26 @@ impl MeasureState {
     }
 }
 
-fn moments_document(count: i64, mean: Option<f64>, m2: f64, sum: Bson, min: Bson, max: Bson) -> Bson {
-    Bson::Document(doc! { "n": count, "mean": mean.unwrap_or_default(), "m2": m2, "sum": sum, "min": min, "max": max })
+fn moments_document(
+    count: i64,
+    mean: Option<f64>,
+    m2: f64,
+    sum: RawBsonRef<'_>,
+    min: RawBsonRef<'_>,
+    max: RawBsonRef<'_>,
+) -> RawDocumentBuf {
+    let mut document = RawDocumentBuf::new();
+    document.append(cstr!("n"), count);
+    document.append(cstr!("mean"), mean.unwrap_or_default());
+    document.append(cstr!("m2"), m2);
+    document.append(cstr!("sum"), sum);
+    document.append(cstr!("min"), min);
+    document.append(cstr!("max"), max);
+    document
 }
 
-fn binary(set: &Distinct) -> Bson {
-    Bson::Binary(Binary { subtype: BinarySubtype::Generic, bytes: set.to_bytes() })
+fn binary(set: &Distinct) -> RawBson {
+    RawBson::Binary(Binary { subtype: BinarySubtype::Generic, bytes: set.to_bytes() })
 }
 
 fn integer(value: RawBsonRef<'_>) -> Result<i64, StateError> {

@@ -1,0 +1,63 @@
+//! Reads the partial states that wait, and combines them.
+
+use crate::store::Store;
+use bson::oid::ObjectId;
+use bson::raw::{RawDocument, RawDocumentBuf};
+use bson::{Bson, Document, doc};
+use model::layout::ROLLUP_STATES;
+use model::rollup::{Groups, StateTable, partial};
+use mongodb::error::Error;
+
+/// A round is closed when it has this many groups: about 40 MB.
+const GROUPS: usize = 100_000;
+const DOCUMENTS: usize = 5_000;
+
+/// What waited, combined.
+#[derive(Debug, Default)]
+pub(super) struct Combined {
+    /// What is to be added to the groups' rows.
+    pub(super) groups: Groups,
+    /// The documents that it was read from.
+    pub(super) states: Vec<ObjectId>,
+    /// Whether more waits.
+    pub(super) more: bool,
+}
+
+/// The partial states of a table, as a filter.
+pub fn waiting_for(table: &StateTable) -> Document {
+    doc! { "_id": { "$gte": { "t": table.id() }, "$lt": { "t": table.id(), "i": Bson::MaxKey } } }
+}
+
+/// What waits, as much as fits into a round.
+pub(super) async fn waiting(store: &Store, table: &StateTable) -> Result<Combined, Error> {
+    read(store, table, waiting_for(table), GROUPS).await
+}
+
+/// The states of a round that was begun before. Those that are gone are in all their rows.
+pub(super) async fn of_round(store: &Store, table: &StateTable, states: &[ObjectId]) -> Result<Combined, Error> {
+    let ids: Vec<_> = states.iter().map(|state| doc! { "t": table.id(), "i": state }).collect();
+    let combined = read(store, table, doc! { "_id": { "$in": ids } }, usize::MAX).await?;
+    Ok(Combined { states: states.to_vec(), more: true, ..combined })
+}
+
+/// Always in the order of `_id`, so that sums of floating-point numbers come out alike when a round is done again.
+async fn read(store: &Store, table: &StateTable, filter: Document, limit: usize) -> Result<Combined, Error> {
+    let states = store.collection::<RawDocumentBuf>(ROLLUP_STATES);
+    let mut cursor = states.find(filter).sort(doc! { "_id": 1 }).await?;
+    let mut combined = Combined::default();
+    while cursor.advance().await? {
+        if combined.groups.len() >= limit || combined.states.len() >= DOCUMENTS {
+            combined.more = true;
+            break;
+        }
+        let document = cursor.current();
+        combined.states.push(id(document).map_err(Error::custom)?);
+        partial::combine(table, document, &mut combined.groups).map_err(Error::custom)?;
+    }
+    Ok(combined)
+}
+
+fn id(document: &RawDocument) -> Result<ObjectId, String> {
+    let id = document.get_document("_id").and_then(|id| id.get_object_id("i"));
+    id.map_err(|error| format!("{ROLLUP_STATES}: {error}"))
+}

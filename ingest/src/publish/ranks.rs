@@ -1,0 +1,182 @@
+//! Rollups that publish only the first rows of each window: which rows those are, and writing the ones that differ.
+//!
+//! Where groups are ordered by something that only rises, such as a count, the first of a window can only be those that were the
+//! first before, or those that have just changed; so a window is ranked on the server once, and from then on in memory.
+
+use super::rows::{ROWS_PER_COMMAND, RowWriter};
+use bson::raw::{RawBsonRef, RawDocument, RawDocumentBuf};
+use bson::{Bson, DateTime, doc};
+use futures_util::TryStreamExt;
+use model::layout::column;
+use model::rollup::{Group, Rollup, Row, State, partial};
+use model::window::Window;
+use mongodb::error::Error;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap};
+
+const WINDOWS_PER_QUERY: usize = 64;
+/// Windows that are remembered.
+const WINDOWS: usize = 2_000;
+
+/// What a publisher remembers of one ranked rollup.
+#[derive(Debug, Default)]
+pub(super) struct Ranks {
+    /// The first groups of windows, in no order.
+    windows: HashMap<Window, Vec<(Group, State)>>,
+    /// Columns of the rows as they were last written, by `_id`.
+    written: HashMap<Vec<u8>, Vec<u8>>,
+}
+
+impl Ranks {
+    fn has(&self, window: Window) -> bool {
+        self.windows.contains_key(&window)
+    }
+
+    fn load(&mut self, window: Window, groups: Vec<(Group, State)>) {
+        self.windows.insert(window, groups);
+    }
+
+    /// Makes room for the windows of one more query.
+    fn make_room(&mut self) {
+        if self.windows.len() + WINDOWS_PER_QUERY > WINDOWS {
+            self.windows.clear();
+        }
+    }
+
+    fn first(&self, window: Window) -> Vec<(Group, State)> {
+        self.windows.get(&window).cloned().unwrap_or_default()
+    }
+
+    /// Takes the new state of a group into account.
+    pub(super) fn offer(&mut self, rollup: &Rollup, group: &Group, state: &State) {
+        let Some(top) = rollup.top() else { return };
+        let Some(first) = self.windows.get_mut(&group.window) else { return };
+        if let Some((_, before)) = first.iter_mut().find(|(other, _)| other == group) {
+            before.clone_from(state);
+            return;
+        }
+        first.push((group.clone(), state.clone()));
+        if first.len() > top.rows {
+            first.sort_by(|a, b| rollup.rank_order(a, b));
+            first.truncate(top.rows);
+        }
+    }
+
+    /// Whether a row is not as it was last written; notes it.
+    fn differs(&mut self, row: &Row) -> bool {
+        if self.written.len() >= WINDOWS * 20 {
+            self.written.clear();
+        }
+        match self.written.entry(row.id.as_bytes().to_vec()) {
+            Entry::Occupied(before) if before.get() == row.columns.as_bytes() => false,
+            entry => {
+                entry.insert_entry(row.columns.as_bytes().to_vec());
+                true
+            }
+        }
+    }
+}
+
+impl RowWriter<'_> {
+    /// Ranks the groups of the changed windows, and writes the rows that differ from before.
+    pub(super) async fn write_ranked(
+        &self,
+        rollup: &Rollup,
+        windows: &BTreeSet<Window>,
+        ranks: &mut Ranks,
+    ) -> Result<(), Error> {
+        let windows: Vec<_> = windows.iter().copied().collect();
+        for some in windows.chunks(WINDOWS_PER_QUERY) {
+            ranks.make_room();
+            let unknown: Vec<_> = some.iter().copied().filter(|window| !ranks.has(*window)).collect();
+            for (window, groups) in self.first_groups(rollup, &unknown).await? {
+                ranks.load(window, groups);
+            }
+            let mut rows: Vec<Row> = some.iter().flat_map(|window| rollup.ranked(ranks.first(*window))).collect();
+            rows.retain(|row| ranks.differs(row));
+            for rows in rows.chunks(ROWS_PER_COMMAND) {
+                self.replace(rollup, rows.iter().map(|row| (row.clone(), None))).await?;
+            }
+            if !rollup.only_rises() {
+                ranks.windows.clear();
+            }
+        }
+        Ok(())
+    }
+
+    /// The first groups of each window, in the order of the rollup.
+    async fn first_groups(
+        &self,
+        rollup: &Rollup,
+        windows: &[Window],
+    ) -> Result<Vec<(Window, Vec<(Group, State)>)>, Error> {
+        if windows.is_empty() {
+            return Ok(Vec::new());
+        }
+        let Some((top, by)) = rollup.top().zip(rollup.ordered_by()) else { return Ok(Vec::new()) };
+        let ranges = windows.iter().map(|window| {
+            let start = DateTime::from_millis(window.start);
+            doc! { "_id": { "$gte": { "w": start }, "$lt": { "w": start, "k": Bson::MaxKey } } }
+        });
+        let count = i64::try_from(top.rows).unwrap_or(i64::MAX);
+        let first = doc! { "$topN": {
+            "n": count, "sortBy": { by: -1, "_id": 1 }, "output": { "k": "$_id.k", "s": format!("${}", column::STATE) },
+        } };
+        let pipeline = vec![
+            doc! { "$match": { "$or": ranges.collect::<Vec<_>>() } },
+            doc! { "$group": { "_id": "$_id.w", "first": first } },
+        ];
+        let rows = self.store.collection::<RawDocumentBuf>(self.plan.group_rows(self.table).name());
+        let answers: Vec<RawDocumentBuf> =
+            rows.aggregate(pipeline).with_type::<RawDocumentBuf>().await?.try_collect().await?;
+        answers.iter().map(|answer| self.ranked_groups(answer)).collect()
+    }
+
+    fn ranked_groups(&self, answer: &RawDocument) -> Result<(Window, Vec<(Group, State)>), Error> {
+        let start = answer.get_datetime("_id").map_err(Error::custom)?;
+        let window = self.table.window_at(start.timestamp_millis());
+        let groups = answer.get_array("first").map_err(Error::custom)?.into_iter().map(|group| {
+            let unreadable = || Error::custom(format!("a group of {} cannot be read", self.table.id()));
+            let group = group.ok().and_then(RawBsonRef::as_document).ok_or_else(unreadable)?;
+            let key = group.get_array("k").ok().and_then(partial::key).ok_or_else(unreadable)?;
+            let state = group.get_document("s").map_err(Error::custom)?;
+            let state = State::read(self.table, state).map_err(Error::custom)?;
+            Ok((Group { window, key }, state))
+        });
+        Ok((window, groups.collect::<Result<_, Error>>()?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::rollup::KeyValue;
+    use model::schema::{IMDB_REVIEW, Schema};
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn ranks_from_changes_are_ranks_of_all(changes in prop::collection::vec((0..60_i64, 1..4_i64), 0..200)) {
+            let schema = Schema::parse("imdb-review", IMDB_REVIEW).unwrap();
+            let plan = schema.rollups();
+            let rollup = plan.rollups().iter().find(|rollup| rollup.top().is_some()).unwrap();
+            let table = &plan.tables()[rollup.table()];
+            prop_assert!(rollup.only_rises());
+            let window = Window { start: 0, end: 10 };
+            let mut ranks = Ranks::default();
+            ranks.load(window, Vec::new());
+            let mut all: HashMap<Group, State> = HashMap::new();
+            for (movie, times) in changes {
+                let group = Group { window, key: Box::new([KeyValue::Int(movie)]) };
+                let mut stored = RawDocumentBuf::new();
+                stored.append(bson::raw::cstr!("count"), times);
+                let more = State::read(table, &stored).unwrap();
+                let state = all.entry(group.clone()).or_insert_with(|| State::empty(table));
+                state.combine(&more);
+                ranks.offer(rollup, &group, state);
+            }
+            let expected = rollup.ranked(all.into_iter().collect());
+            prop_assert_eq!(rollup.ranked(ranks.first(window)), expected);
+        }
+    }
+}

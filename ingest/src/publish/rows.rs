@@ -1,0 +1,303 @@
+//! Writes the rows of one round: adds what is new to the state that a row carries, and replaces the row.
+
+use super::known::{Known, KnownRows};
+use super::lease::Lease;
+use crate::store::Store;
+use bson::raw::{CStr, RawArrayBuf, RawBsonRef, RawDocumentBuf, cstr};
+use bson::{Bson, DateTime, Document, doc};
+use futures_util::TryStreamExt;
+use futures_util::stream::FuturesUnordered;
+use model::clock::Watermark;
+use model::layout::column;
+use model::rollup::{Group, Groups, Rollup, RollupPlan, Row, State, StateTable};
+use model::window::Window;
+use mongodb::error::Error;
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+pub(super) const ROWS_PER_COMMAND: usize = 1_000;
+const WRITES_IN_FLIGHT: usize = 3;
+const DUPLICATE_KEY: i32 = 11000;
+
+/// Writes rows of one state table under one revision.
+pub(super) struct RowWriter<'a> {
+    pub(super) store: &'a Store,
+    pub(super) plan: &'a RollupPlan,
+    pub(super) table: &'a StateTable,
+    pub(super) revision: i64,
+    pub(super) watermark: Watermark,
+}
+
+/// What a group's row becomes.
+struct Change {
+    group: Group,
+    /// What is added.
+    state: State,
+    known: Known,
+}
+
+impl RowWriter<'_> {
+    /// Writes everything that a round changes.
+    pub(super) async fn write(
+        &self,
+        groups: Groups,
+        known: &mut KnownRows,
+        lease: &mut Lease<'_>,
+    ) -> Result<(), Error> {
+        let windows: BTreeSet<Window> = groups.keys().map(|group| group.window).collect();
+        let mut groups: Vec<_> = groups.into_iter().collect();
+        // Neighbours in the index are written together.
+        groups.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        let mut groups = groups.into_iter();
+        let mut writes = FuturesUnordered::new();
+        loop {
+            let some: Vec<Change> =
+                groups.by_ref().take(ROWS_PER_COMMAND).map(|change| Change::new(change, known)).collect();
+            if some.is_empty() && writes.is_empty() {
+                break;
+            }
+            if !some.is_empty() {
+                writes.push(self.write_groups(some));
+            }
+            if writes.len() >= WRITES_IN_FLIGHT || groups.len() == 0 {
+                for (group, state) in writes.try_next().await?.unwrap_or_default() {
+                    for rollup in self.ranked() {
+                        known.ranks(rollup).offer(rollup, &group, &state);
+                    }
+                    known.note(group, state);
+                }
+                lease.renew().await?;
+            }
+        }
+        for rollup in self.ranked() {
+            self.write_ranked(rollup, &windows, known.ranks(rollup)).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes the rows of some groups; returns the states that they have now.
+    async fn write_groups(&self, changes: Vec<Change>) -> Result<Vec<(Group, State)>, Error> {
+        let carrier = self.plan.group_rows(self.table);
+        let (new, mut there): (Vec<_>, Vec<_>) = changes.into_iter().partition(|change| change.known == Known::Nothing);
+        let (mut written, met) = self.insert(carrier, new).await?;
+        there.extend(met);
+        let (changed, had) = self.add_to_stored(carrier, there).await?;
+        self.update(carrier, &changed).await?;
+        written.extend(changed);
+        written.extend(had);
+        for rollup in self.others() {
+            self.update(rollup, &written).await?;
+        }
+        Ok(written)
+    }
+
+    /// Rollups of the same groups besides the one whose rows carry the states.
+    fn others(&self) -> impl Iterator<Item = &Rollup> {
+        let carrier = self.plan.group_rows(self.table).name();
+        self.plan.rollups_of(self.table).filter(move |rollup| rollup.top().is_none() && rollup.name() != carrier)
+    }
+
+    /// Rollups of which only the first rows of a window are published.
+    fn ranked(&self) -> impl Iterator<Item = &Rollup> {
+        self.plan.rollups_of(self.table).filter(|rollup| rollup.top().is_some())
+    }
+
+    /// Inserts rows that are probably new; returns what was written, and what was there already.
+    async fn insert(&self, carrier: &Rollup, new: Vec<Change>) -> Result<(Vec<(Group, State)>, Vec<Change>), Error> {
+        if new.is_empty() {
+            return Ok((Vec::new(), Vec::new()));
+        }
+        let mut documents = RawArrayBuf::new();
+        for change in &new {
+            let row = carrier.row(&change.group, &change.state);
+            let mut document = RawDocumentBuf::new();
+            document.append(cstr!("_id"), RawBsonRef::Document(&row.id));
+            self.append_columns(&mut document, &row, Some(&change.state));
+            document.append(cstr!("is_final"), self.is_final(row.window));
+            documents.push(RawBsonRef::Document(&document));
+        }
+        let command = self.command(carrier, cstr!("insert"), cstr!("documents"), &documents);
+        let met = self.run(carrier, command).await?;
+        let (mut written, mut there) = (Vec::with_capacity(new.len()), Vec::new());
+        for (at, change) in new.into_iter().enumerate() {
+            if met.contains(&at) {
+                there.push(Change { known: Known::Row, ..change });
+            } else {
+                written.push((change.group, change.state));
+            }
+        }
+        Ok((written, there))
+    }
+
+    /// Adds to the states that rows carry; returns the ones to write, and those whose rows have this revision already.
+    async fn add_to_stored(
+        &self,
+        carrier: &Rollup,
+        changes: Vec<Change>,
+    ) -> Result<(Vec<(Group, State)>, Vec<(Group, State)>), Error> {
+        let asked = changes.iter().filter(|change| change.known == Known::Row).map(|change| change.group.row_id());
+        let mut stored = self.read(carrier, asked.collect()).await?;
+        let (mut changed, mut had) = (Vec::with_capacity(changes.len()), Vec::new());
+        for Change { group, state, known } in changes {
+            let before = match known {
+                Known::State(before) => Some((0, before)),
+                _ => stored.remove(group.row_id().as_bytes()),
+            };
+            match before {
+                Some((revision, before)) if revision >= self.revision => had.push((group, before)),
+                Some((_, mut sum)) => {
+                    sum.combine(&state);
+                    changed.push((group, sum));
+                }
+                None => changed.push((group, state)),
+            }
+        }
+        Ok((changed, had))
+    }
+
+    /// Revisions and states of rows, by the bytes of their `_id`.
+    async fn read(&self, carrier: &Rollup, ids: Vec<RawDocumentBuf>) -> Result<HashMap<Vec<u8>, (i64, State)>, Error> {
+        let mut found = HashMap::with_capacity(ids.len());
+        if ids.is_empty() {
+            return Ok(found);
+        }
+        let ids: RawArrayBuf = ids.iter().map(|id| RawBsonRef::Document(id)).collect();
+        let ids = Bson::try_from(RawBsonRef::Array(&ids)).map_err(Error::custom)?;
+        let rows = self.store.collection::<RawDocumentBuf>(carrier.name());
+        let wanted = doc! { column::REVISION: 1, column::STATE: 1 };
+        let mut cursor = rows.find(doc! { "_id": { "$in": ids } }).projection(wanted).await?;
+        while cursor.advance().await? {
+            let row = cursor.current();
+            let broken = |problem: String| Error::custom(format!("{}: {problem}", carrier.name()));
+            let id = row.get_document("_id").map_err(|error| broken(error.to_string()))?;
+            let revision = row.get_i64(column::REVISION).map_err(|error| broken(error.to_string()))?;
+            let state = row.get_document(column::STATE).map_err(|error| broken(error.to_string()))?;
+            let state = State::read(self.table, state).map_err(|error| broken(error.to_string()))?;
+            found.insert(id.as_bytes().to_vec(), (revision, state));
+        }
+        Ok(found)
+    }
+
+    async fn update(&self, rollup: &Rollup, groups: &[(Group, State)]) -> Result<(), Error> {
+        let carries = rollup.name() == self.plan.group_rows(self.table).name();
+        let rows = groups.iter().map(|(group, state)| (rollup.row(group, state), carries.then_some(state)));
+        self.replace(rollup, rows).await
+    }
+
+    /// Replaces rows unless they have a revision as large; what is final stays final.
+    pub(super) async fn replace<'s>(
+        &self,
+        rollup: &Rollup,
+        rows: impl Iterator<Item = (Row, Option<&'s State>)>,
+    ) -> Result<(), Error> {
+        let mut updates = RawArrayBuf::new();
+        for (row, state) in rows {
+            let mut set = RawDocumentBuf::new();
+            self.append_columns(&mut set, &row, state);
+            let mut older = RawDocumentBuf::new();
+            older.append(cstr!("$lt"), self.revision);
+            let mut query = RawDocumentBuf::new();
+            query.append(cstr!("_id"), RawBsonRef::Document(&row.id));
+            query.append(cstr!("revision"), RawBsonRef::Document(&older));
+            let mut finality = RawDocumentBuf::new();
+            finality.append(cstr!("is_final"), self.is_final(row.window));
+            let mut change = RawDocumentBuf::new();
+            change.append(cstr!("$set"), RawBsonRef::Document(&set));
+            change.append(cstr!("$max"), RawBsonRef::Document(&finality));
+            let mut update = RawDocumentBuf::new();
+            update.append(cstr!("q"), RawBsonRef::Document(&query));
+            update.append(cstr!("u"), RawBsonRef::Document(&change));
+            update.append(cstr!("upsert"), true);
+            updates.push(RawBsonRef::Document(&update));
+        }
+        if updates.is_empty() {
+            return Ok(());
+        }
+        let command = self.command(rollup, cstr!("update"), cstr!("updates"), &updates);
+        if !self.run_at_once(&command).await {
+            // Where the revision is as large, the update does not match and the upsert meets the row: it stays as it is.
+            self.run(rollup, command).await?;
+        }
+        Ok(())
+    }
+
+    /// Runs a command as one transaction, which costs the server less than a write of its own for each row; false where it did not
+    /// succeed as a whole, and nothing was written.
+    async fn run_at_once(&self, command: &RawDocumentBuf) -> bool {
+        let run = async {
+            let mut session = self.store.client().start_session().await?;
+            session.start_transaction().await?;
+            let answer = self.store.database().run_raw_command(command.clone()).session(&mut session).await?;
+            if answer.contains_key("writeErrors") {
+                return Err(Error::custom("a row was met"));
+            }
+            session.commit_transaction().await
+        };
+        run.await.is_ok()
+    }
+
+    /// The row's columns but `is_final`, which an update must not take back.
+    fn append_columns(&self, document: &mut RawDocumentBuf, row: &Row, state: Option<&State>) {
+        for column in row.columns.iter().flatten() {
+            document.append(column.0, column.1);
+        }
+        document.append(cstr!("revision"), self.revision);
+        document.append(cstr!("updated_at"), DateTime::now());
+        if let Some(state) = state {
+            document.append(cstr!("_state"), RawBsonRef::Document(&state.to_document()));
+        }
+    }
+
+    fn is_final(&self, window: Window) -> bool {
+        self.watermark.has_passed(self.table.window().ends_at(window))
+    }
+
+    fn command(&self, rollup: &Rollup, verb: &CStr, list: &CStr, members: &RawArrayBuf) -> RawDocumentBuf {
+        let mut command = RawDocumentBuf::new();
+        command.append(verb, rollup.name());
+        command.append(list, RawBsonRef::Array(members));
+        command.append(cstr!("ordered"), false);
+        command
+    }
+
+    /// Runs a write command; returns the places of the members whose rows were there already.
+    async fn run(&self, rollup: &Rollup, command: RawDocumentBuf) -> Result<HashSet<usize>, Error> {
+        let answer = self.store.database().run_raw_command(command).await?;
+        let mut met = HashSet::new();
+        for error in answer.get_array("writeErrors").into_iter().flatten().filter_map(Bson::as_document) {
+            match (error.get_i32("code"), error.get_i32("index").map(usize::try_from)) {
+                (Ok(DUPLICATE_KEY), Ok(Ok(place))) => {
+                    met.insert(place);
+                }
+                _ => {
+                    let problem = error.get_str("errmsg").unwrap_or("unknown error");
+                    return Err(Error::custom(format!("{}: {problem}", rollup.name())));
+                }
+            }
+        }
+        Ok(met)
+    }
+
+    /// Marks the rows whose windows the watermark has passed.
+    pub(super) async fn close_windows(&self) -> Result<(), Error> {
+        let passed = match self.watermark {
+            Watermark::Unknown => return Ok(()),
+            Watermark::At(time) => doc! { "$lte": DateTime::from_millis(self.table.window().label_of(time)) },
+            Watermark::Idle => doc! { "$exists": true },
+        };
+        let open = doc! {
+            column::IS_FINAL: false, column::WINDOW_END: passed, column::REVISION: { "$lte": self.revision },
+        };
+        let set = doc! { column::IS_FINAL: true, column::REVISION: self.revision, column::UPDATED_AT: DateTime::now() };
+        for rollup in self.plan.rollups_of(self.table) {
+            let rows = self.store.collection::<Document>(rollup.name());
+            rows.update_many(open.clone(), doc! { "$set": &set }).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Change {
+    fn new((group, state): (Group, State), known: &KnownRows) -> Self {
+        Self { known: known.get(&group), group, state }
+    }
+}
