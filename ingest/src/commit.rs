@@ -1,10 +1,11 @@
 //! One transaction: positions first, then events, states and dead letters (invariants I1 to I5).
 //!
-//! Which ids are stored already is looked up before the transaction, so that it overlaps with other lanes. If another lane stores one
-//! of them in between, the insert meets it (a write conflict or a duplicate key), the transaction is aborted and the batch is
-//! tried again with a new look-up.
+//! Which ids are stored already is looked up before the transaction, so that it overlaps with other lanes, and only for those that
+//! [may be](crate::known_ids). Where the insert meets one all the same (a duplicate key, or a write conflict with a lane that stores it
+//! just now), the transaction is aborted and the batch is tried again with a new look-up.
 
 use crate::batch::{Batch, CommitPlan, DeadLetter, Move};
+use crate::known_ids::KnownIds;
 use crate::store::{Position, Store, error_code};
 use bson::oid::ObjectId;
 use bson::raw::{RawArrayBuf, RawBsonRef, RawDocumentBuf, cstr};
@@ -18,6 +19,7 @@ use model::schema::Schema;
 use mongodb::ClientSession;
 use mongodb::error::{Error, ErrorKind, TRANSIENT_TRANSACTION_ERROR, UNKNOWN_TRANSACTION_COMMIT_RESULT};
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
@@ -50,6 +52,7 @@ impl From<Stop> for Outcome {
     fn from(stop: Stop) -> Self {
         match stop {
             Stop::Driver(error) => classify(error),
+            Stop::Repeat(problem) => Self::Conflict(problem),
             Stop::Fenced => Self::Fenced,
             Stop::Fatal(problem) => Self::Fatal(problem),
         }
@@ -67,14 +70,17 @@ pub struct Committed {
 #[derive(Debug, Clone)]
 pub struct Committer {
     store: Store,
-    schema: std::sync::Arc<Schema>,
+    schema: Arc<Schema>,
     worker: String,
     timeout: Duration,
+    known: Arc<KnownIds>,
 }
 
 /// Ends a try without an answer of the server.
 enum Stop {
     Driver(Error),
+    /// An event's id is there already, although it was taken for new.
+    Repeat(String),
     Fenced,
     Fatal(String),
 }
@@ -87,8 +93,8 @@ impl From<Error> for Stop {
 
 impl Committer {
     /// A committer; `worker` stands in the positions it moves, `timeout` bounds one try.
-    pub fn new(store: Store, schema: std::sync::Arc<Schema>, worker: String, timeout: Duration) -> Self {
-        Self { store, schema, worker, timeout }
+    pub fn new(store: Store, schema: Arc<Schema>, worker: String, timeout: Duration) -> Self {
+        Self { store, schema, worker, timeout, known: Arc::default() }
     }
 
     /// Tries to commit a batch once; `clocks` are the partitions' event clocks before it.
@@ -96,13 +102,22 @@ impl Committer {
         let deadline = Instant::now() + self.timeout;
         let no_answer = || Error::custom(format!("no answer within {} s", self.timeout.as_secs()));
         // Until here nothing can have been stored: dropping the session aborts the transaction.
-        let (mut session, committed) = match timeout_at(deadline, self.write(batch, clocks)).await {
+        let ids = batch.ids();
+        let mut written = timeout_at(deadline, self.write(batch, &ids, clocks)).await;
+        if let Ok(Err(Stop::Repeat(_))) = written {
+            self.known.missed();
+            written = timeout_at(deadline, self.write(batch, &ids, clocks)).await;
+        }
+        let (mut session, committed) = match written {
             Ok(Ok(written)) => written,
             Ok(Err(stop)) => return stop.into(),
             Err(_) => return Outcome::Unreachable(no_answer()),
         };
         match timeout_at(deadline, finish(&mut session)).await {
-            Ok(Ok(())) => Outcome::Committed(committed),
+            Ok(Ok(())) => {
+                self.known.stored(&ids);
+                Outcome::Committed(committed)
+            }
             Ok(Err(error)) if error.contains_label(UNKNOWN_TRANSACTION_COMMIT_RESULT) => {
                 Outcome::Unknown(committed, error)
             }
@@ -125,13 +140,13 @@ impl Committer {
     async fn write(
         &self,
         batch: &Batch,
+        ids: &[RawDocumentBuf],
         clocks: &HashMap<i32, EventClock>,
     ) -> Result<(ClientSession, Committed), Stop> {
-        let ids = batch.ids();
-        let stored = self.stored(&ids).await?;
+        let stored = self.stored(&self.known.doubtful(ids)).await?;
         let clock = |partition| clocks.get(&partition).copied().unwrap_or_default();
         let plan = batch
-            .plan(self.schema.rollups(), &ids, &stored, clock, self.schema.allowed_lateness())
+            .plan(self.schema.rollups(), ids, &stored, clock, self.schema.allowed_lateness())
             .map_err(|error| Stop::Fatal(error.to_string()))?;
         let mut session = self.store.client().start_session().await?;
         session.start_transaction().await?;
@@ -139,7 +154,7 @@ impl Committer {
         if !plan.documents.is_empty() {
             let events = self.store.collection::<RawDocumentBuf>(EVENTS);
             for some in plan.documents.chunks(EVENTS_PER_COMMAND) {
-                events.insert_many(some.iter().copied()).session(&mut session).await?;
+                events.insert_many(some.iter().copied()).session(&mut session).await.map_err(repeat)?;
             }
         }
         self.add_states(&mut session, &plan).await?;
@@ -151,7 +166,7 @@ impl Committer {
     }
 
     /// Which of the ids are in the store, as `{_id}` documents; the query is answered by the index alone.
-    async fn stored(&self, ids: &[RawDocumentBuf]) -> Result<HashSet<Vec<u8>>, Error> {
+    async fn stored(&self, ids: &[&RawDocumentBuf]) -> Result<HashSet<Vec<u8>>, Error> {
         if ids.is_empty() {
             return Ok(HashSet::new());
         }
@@ -261,6 +276,10 @@ impl Committer {
         };
         upsert(RawBsonRef::String(&id), &doc! { "$setOnInsert": letter })
     }
+}
+
+fn repeat(error: Error) -> Stop {
+    if error_code(&error) == Some(DUPLICATE_KEY) { Stop::Repeat(error.to_string()) } else { Stop::Driver(error) }
 }
 
 /// Commits; the driver asks once more by itself, and this some more times, where the result is unknown.

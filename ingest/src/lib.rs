@@ -15,6 +15,7 @@ pub mod config;
 pub mod error;
 pub mod files;
 pub mod generate;
+pub mod known_ids;
 pub mod lane;
 pub mod produce;
 pub mod progress;
