@@ -95,7 +95,7 @@ impl RowWriter<'_> {
             let mut rows: Vec<Row> = some.iter().flat_map(|window| rollup.ranked(ranks.first(*window))).collect();
             rows.retain(|row| ranks.differs(row));
             for rows in rows.chunks(ROWS_PER_COMMAND) {
-                self.replace(rollup, rows.iter().map(|row| (row.clone(), None))).await?;
+                self.update_ranked(rollup, rows).await?;
             }
             if !rollup.only_rises() {
                 ranks.windows.clear();

@@ -3,7 +3,7 @@
 use super::known::{Known, KnownRows};
 use super::lease::Lease;
 use crate::store::Store;
-use bson::raw::{CStr, RawArrayBuf, RawBsonRef, RawDocumentBuf, cstr};
+use bson::raw::{CStr, RawArrayBuf, RawBsonRef, RawDocument, RawDocumentBuf, cstr};
 use bson::{Bson, DateTime, Document, doc};
 use futures_util::TryStreamExt;
 use futures_util::stream::FuturesUnordered;
@@ -108,15 +108,17 @@ impl RowWriter<'_> {
         }
         let mut documents = RawArrayBuf::new();
         for change in &new {
-            let row = carrier.row(&change.group, &change.state);
             let mut document = RawDocumentBuf::new();
-            document.append(cstr!("_id"), RawBsonRef::Document(&row.id));
-            self.append_columns(&mut document, &row, Some(&change.state));
-            document.append(cstr!("is_final"), self.is_final(row.window));
+            document.append(cstr!("_id"), RawBsonRef::Document(&change.group.row_id()));
+            carrier.append_columns(&change.group, &change.state, &mut document);
+            self.append_revision(&mut document);
+            document.append(cstr!("_state"), RawBsonRef::Document(&change.state.to_document()));
+            document.append(cstr!("is_final"), self.is_final(change.group.window));
             documents.push(RawBsonRef::Document(&document));
         }
         let command = self.command(carrier, cstr!("insert"), cstr!("documents"), &documents);
-        let met = self.run(carrier, command).await?;
+        // A row that is there already ends the transaction; each row's own write then tells which ones are.
+        let met = if self.run_at_once(&command).await { HashSet::new() } else { self.run(carrier, command).await? };
         let (mut written, mut there) = (Vec::with_capacity(new.len()), Vec::new());
         for (at, change) in new.into_iter().enumerate() {
             if met.contains(&at) {
@@ -179,36 +181,43 @@ impl RowWriter<'_> {
 
     async fn update(&self, rollup: &Rollup, groups: &[(Group, State)]) -> Result<(), Error> {
         let carries = rollup.name() == self.plan.group_rows(self.table).name();
-        let rows = groups.iter().map(|(group, state)| (rollup.row(group, state), carries.then_some(state)));
-        self.replace(rollup, rows).await
+        let updates = groups.iter().map(|(group, state)| {
+            let mut set = RawDocumentBuf::new();
+            rollup.append_columns(group, state, &mut set);
+            if carries {
+                set.append(cstr!("_state"), RawBsonRef::Document(&state.to_document()));
+            }
+            self.replacement(&group.row_id(), group.window, set)
+        });
+        self.replace(rollup, updates.collect()).await
     }
 
-    /// Replaces rows unless they have a revision as large; what is final stays final.
-    pub(super) async fn replace<'s>(
-        &self,
-        rollup: &Rollup,
-        rows: impl Iterator<Item = (Row, Option<&'s State>)>,
-    ) -> Result<(), Error> {
-        let mut updates = RawArrayBuf::new();
-        for (row, state) in rows {
-            let mut set = RawDocumentBuf::new();
-            self.append_columns(&mut set, &row, state);
-            let mut older = RawDocumentBuf::new();
-            older.append(cstr!("$lt"), self.revision);
-            let mut query = RawDocumentBuf::new();
-            query.append(cstr!("_id"), RawBsonRef::Document(&row.id));
-            query.append(cstr!("revision"), RawBsonRef::Document(&older));
-            let mut finality = RawDocumentBuf::new();
-            finality.append(cstr!("is_final"), self.is_final(row.window));
-            let mut change = RawDocumentBuf::new();
-            change.append(cstr!("$set"), RawBsonRef::Document(&set));
-            change.append(cstr!("$max"), RawBsonRef::Document(&finality));
-            let mut update = RawDocumentBuf::new();
-            update.append(cstr!("q"), RawBsonRef::Document(&query));
-            update.append(cstr!("u"), RawBsonRef::Document(&change));
-            update.append(cstr!("upsert"), true);
-            updates.push(RawBsonRef::Document(&update));
-        }
+    pub(super) async fn update_ranked(&self, rollup: &Rollup, rows: &[Row]) -> Result<(), Error> {
+        let updates = rows.iter().map(|row| self.replacement(&row.id, row.window, row.columns.clone()));
+        self.replace(rollup, updates.collect()).await
+    }
+
+    /// Replaces a row unless it has a revision as large; what is final stays final.
+    fn replacement(&self, id: &RawDocument, window: Window, mut set: RawDocumentBuf) -> RawDocumentBuf {
+        self.append_revision(&mut set);
+        let mut older = RawDocumentBuf::new();
+        older.append(cstr!("$lt"), self.revision);
+        let mut query = RawDocumentBuf::new();
+        query.append(cstr!("_id"), RawBsonRef::Document(id));
+        query.append(cstr!("revision"), RawBsonRef::Document(&older));
+        let mut finality = RawDocumentBuf::new();
+        finality.append(cstr!("is_final"), self.is_final(window));
+        let mut change = RawDocumentBuf::new();
+        change.append(cstr!("$set"), RawBsonRef::Document(&set));
+        change.append(cstr!("$max"), RawBsonRef::Document(&finality));
+        let mut update = RawDocumentBuf::new();
+        update.append(cstr!("q"), RawBsonRef::Document(&query));
+        update.append(cstr!("u"), RawBsonRef::Document(&change));
+        update.append(cstr!("upsert"), true);
+        update
+    }
+
+    async fn replace(&self, rollup: &Rollup, updates: RawArrayBuf) -> Result<(), Error> {
         if updates.is_empty() {
             return Ok(());
         }
@@ -235,16 +244,9 @@ impl RowWriter<'_> {
         run.await.is_ok()
     }
 
-    /// The row's columns but `is_final`, which an update must not take back.
-    fn append_columns(&self, document: &mut RawDocumentBuf, row: &Row, state: Option<&State>) {
-        for column in row.columns.iter().flatten() {
-            document.append(column.0, column.1);
-        }
-        document.append(cstr!("revision"), self.revision);
-        document.append(cstr!("updated_at"), DateTime::now());
-        if let Some(state) = state {
-            document.append(cstr!("_state"), RawBsonRef::Document(&state.to_document()));
-        }
+    fn append_revision(&self, row: &mut RawDocumentBuf) {
+        row.append(cstr!("revision"), self.revision);
+        row.append(cstr!("updated_at"), DateTime::now());
     }
 
     fn is_final(&self, window: Window) -> bool {

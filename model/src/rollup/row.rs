@@ -57,11 +57,6 @@ pub struct Row {
 }
 
 impl Rollup {
-    /// The row of a group.
-    pub fn row(&self, group: &Group, state: &State) -> Row {
-        self.with_id(group.row_id(), group, state, None)
-    }
-
     /// The first rows of one window from its groups, where only those are published: ordered by the column of `top`, largest first
     /// and null last, ties by key, so that equal states give equal rows.
     pub fn ranked(&self, mut groups: Vec<(Group, State)>) -> Vec<Row> {
@@ -97,10 +92,19 @@ impl Rollup {
 
     fn with_id(&self, id: RawDocumentBuf, group: &Group, state: &State, rank: Option<i64>) -> Row {
         let mut columns = RawDocumentBuf::new();
-        for column in self.columns.iter().filter(|column| column.output != Output::Publisher) {
-            columns.append(&column.name, value(&column.output, group, state, rank));
-        }
+        self.append_with(group, state, rank, &mut columns);
         Row { id, window: group.window, columns }
+    }
+
+    /// Appends the columns of a group's row that its state decides.
+    pub fn append_columns(&self, group: &Group, state: &State, row: &mut RawDocumentBuf) {
+        self.append_with(group, state, None, row);
+    }
+
+    fn append_with(&self, group: &Group, state: &State, rank: Option<i64>, row: &mut RawDocumentBuf) {
+        for column in self.columns.iter().filter(|column| column.output != Output::Publisher) {
+            row.append(&column.name, value(&column.output, group, state, rank));
+        }
     }
 }
 
