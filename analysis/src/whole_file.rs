@@ -36,7 +36,7 @@ fn readable_by_others() -> Option<Permissions> {
 }
 
 /// Makes the rename itself survive a power failure.
-fn sync_folder(folder: &Path) -> io::Result<()> {
+pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }
 

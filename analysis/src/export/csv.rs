@@ -1,68 +1,219 @@
-//! A frame as CSV.
+//! Frames as CSV: a header line and one line per row, each ended by CR LF as RFC 4180 says.
 
-use std::io::{self, Write};
+use std::{
+    borrow::Cow,
+    fmt::Write as _,
+    io::{self, Write},
+};
 
-use ::csv::{QuoteStyle, Terminator, WriterBuilder};
+use jiff::{Timestamp, tz::TimeZone};
 use polars::prelude::DataFrame;
 
+use super::{
+    options::{Reader, Settings},
+    selection::OutputColumn,
+};
 use crate::{
     cell::{Cell, Cells},
+    export::ExportError,
     format,
 };
 
-/// Writes a header line and one line per row, each ended by CR LF as RFC 4180 says.
-pub(crate) fn write(frame: &DataFrame, file: &mut dyn Write) -> io::Result<()> {
-    let mut writer =
-        WriterBuilder::new().quote_style(QuoteStyle::Necessary).terminator(Terminator::CRLF).from_writer(file);
-    writer.write_record(frame.get_column_names()).map_err(unwrapped)?;
-    let columns: Vec<Cells> = frame.columns().iter().map(Cells::new).collect();
-    let mut field = String::new();
-    for row in 0..frame.height() {
-        for column in &columns {
-            field.clear();
-            if let Some(cell) = column.get(row) {
-                push(&mut field, &cell);
-            }
-            writer.write_field(&field).map_err(unwrapped)?;
+/// Tells Excel that a file is UTF-8.
+const BYTE_ORDER_MARK: &str = "\u{feff}";
+/// Bytes that go into the file at once.
+const BUFFERED: usize = 1 << 16;
+
+/// How values become texts.
+#[derive(Debug, Clone)]
+pub(crate) struct TextForm {
+    zone: TimeZone,
+    reader: Reader,
+}
+
+impl TextForm {
+    pub fn new(settings: &Settings) -> Result<Self, ExportError> {
+        Ok(Self { zone: settings.time_zone()?, reader: settings.reader })
+    }
+
+    /// RFC 3339 in the zone; for Excel without the parts that keep it from being a date.
+    fn instant(&self, millis: i64) -> String {
+        let Ok(instant) = Timestamp::from_millisecond(millis) else {
+            return millis.to_string();
+        };
+        match self.reader {
+            Reader::Tableau if self.zone == TimeZone::UTC => instant.to_string(),
+            Reader::Tableau => instant.to_zoned(self.zone.clone()).strftime("%Y-%m-%dT%H:%M:%S%.f%:z").to_string(),
+            Reader::Excel => instant.to_zoned(self.zone.clone()).strftime("%Y-%m-%d %H:%M:%S%.f").to_string(),
         }
-        writer.write_record(None::<&[u8]>).map_err(unwrapped)?;
     }
-    writer.flush()
-}
 
-/// The error of the file itself: the one of the csv crate hides whether the disk is full.
-fn unwrapped(error: ::csv::Error) -> io::Error {
-    match error.into_kind() {
-        ::csv::ErrorKind::Io(error) => error,
-        other => io::Error::other(format!("{other:?}")),
+    fn text<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        if self.reader == Reader::Excel && text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) {
+            return Cow::Owned(format!("'{text}"));
+        }
+        Cow::Borrowed(text)
     }
 }
 
-fn push(field: &mut String, cell: &Cell<'_>) {
-    use std::fmt::Write;
-    let written = match cell {
-        Cell::Int(value) => write!(field, "{value}"),
-        // Infinity and NaN have no numeral; to a reader of CSV they are no number.
-        Cell::Float(value) if !value.is_finite() => Ok(()),
-        Cell::Float(value) => write!(field, "{value}"),
-        Cell::Text(value) => field.write_str(value),
-        Cell::Bool(value) => write!(field, "{value}"),
-        Cell::Date(days) => field.write_str(&format::date(*days)),
-        Cell::Timestamp(millis) => field.write_str(&format::timestamp(*millis)),
-        Cell::Other(value) => field.write_str(value),
-    };
-    written.expect("writing to a String cannot fail");
+/// A CSV file under way.
+///
+/// Written by hand because a text without letters must not look like null: it is written `""`, and null as nothing, which
+/// Tableau, Hyper and polars tell apart. The `csv` crate quotes all such fields or none.
+pub(crate) struct CsvWriter<W: Write> {
+    file: W,
+    form: TextForm,
+    /// Lines that are not in the file yet.
+    lines: String,
+}
+
+impl<W: Write> CsvWriter<W> {
+    /// Writes the header.
+    pub fn new(file: W, columns: &[OutputColumn], form: TextForm) -> io::Result<Self> {
+        let mark = if form.reader == Reader::Excel { BYTE_ORDER_MARK } else { "" };
+        let mut writer = Self { file, form, lines: mark.to_owned() };
+        for (place, column) in columns.iter().enumerate() {
+            writer.separate(place);
+            push_quoted(&mut writer.lines, &column.name);
+        }
+        writer.end_line()?;
+        Ok(writer)
+    }
+
+    /// Writes the rows of `frame`, whose columns are those of the header.
+    pub fn write(&mut self, frame: &DataFrame) -> io::Result<()> {
+        let columns: Vec<Cells> = frame.columns().iter().map(Cells::new).collect();
+        // Neighbouring rows mostly have the same date, and often the same instant.
+        let mut last: Vec<Repeated> = columns.iter().map(|_| Repeated::default()).collect();
+        for row in 0..frame.height() {
+            for (place, (column, last)) in columns.iter().zip(&mut last).enumerate() {
+                self.separate(place);
+                match column.get(row) {
+                    Some(cell) => self.push(&cell, last),
+                    // A line without anything on it would be no row to most readers.
+                    None if columns.len() == 1 => self.lines.push_str("\"\""),
+                    None => {}
+                }
+            }
+            self.end_line()?;
+        }
+        Ok(())
+    }
+
+    /// Ends the rows and gives the file back.
+    pub fn finish(mut self) -> io::Result<W> {
+        self.file.write_all(self.lines.as_bytes())?;
+        Ok(self.file)
+    }
+
+    fn separate(&mut self, place: usize) {
+        if place > 0 {
+            self.lines.push(',');
+        }
+    }
+
+    fn end_line(&mut self) -> io::Result<()> {
+        self.lines.push_str("\r\n");
+        if self.lines.len() >= BUFFERED {
+            self.file.write_all(self.lines.as_bytes())?;
+            self.lines.clear();
+        }
+        Ok(())
+    }
+
+    fn push(&mut self, cell: &Cell<'_>, last: &mut Repeated) {
+        let written = match cell {
+            Cell::Int(value) => write!(self.lines, "{value}"),
+            // Infinity and NaN have no numeral; to a reader of CSV they are no number.
+            Cell::Float(value) if !value.is_finite() => Ok(()),
+            Cell::Float(value) => write!(self.lines, "{value}"),
+            Cell::Bool(value) => write!(self.lines, "{value}"),
+            Cell::Date(days) => {
+                self.lines.push_str(last.text((*days).into(), |_| format::date(*days)));
+                Ok(())
+            }
+            Cell::Timestamp(millis) => {
+                self.lines.push_str(last.text(*millis, |millis| self.form.instant(millis)));
+                Ok(())
+            }
+            Cell::Text(text) => {
+                push_quoted(&mut self.lines, &self.form.text(text));
+                Ok(())
+            }
+            Cell::Other(text) => {
+                push_quoted(&mut self.lines, &self.form.text(text));
+                Ok(())
+            }
+        };
+        written.expect("writing to a String cannot fail");
+    }
+}
+
+/// Appends a text, in quotes where RFC 4180 wants them and where it would look like null.
+fn push_quoted(line: &mut String, text: &str) {
+    if !text.is_empty() && !text.contains([',', '"', '\r', '\n']) {
+        line.push_str(text);
+        return;
+    }
+    line.push('"');
+    for (place, part) in text.split('"').enumerate() {
+        if place > 0 {
+            line.push_str("\"\"");
+        }
+        line.push_str(part);
+    }
+    line.push('"');
+}
+
+/// The text of the value that came last.
+#[derive(Default)]
+struct Repeated {
+    value: Option<i64>,
+    text: String,
+}
+
+impl Repeated {
+    fn text(&mut self, value: i64, form: impl FnOnce(i64) -> String) -> &str {
+        if self.value != Some(value) {
+            self.text = form(value);
+            self.value = Some(value);
+        }
+        &self.text
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::load::{Column, ColumnRole, ColumnType};
     use polars::prelude::{DataType, TimeUnit, df};
 
-    fn csv(frame: &DataFrame) -> String {
+    fn columns(frame: &DataFrame) -> Vec<OutputColumn> {
+        let column = |name: &str| {
+            let source = Column { name: name.to_owned(), kind: ColumnType::Int, role: ColumnRole::Key, measure: None };
+            OutputColumn { name: name.to_owned(), source }
+        };
+        frame.get_column_names().iter().map(|name| column(name)).collect()
+    }
+
+    fn csv_for(frame: &DataFrame, settings: &Settings) -> String {
         let mut bytes = Vec::new();
-        write(frame, &mut bytes).expect("written");
+        let form = TextForm::new(settings).expect("a form");
+        let mut writer = CsvWriter::new(&mut bytes, &columns(frame), form).expect("a header");
+        writer.write(frame).expect("rows");
+        writer.finish().map(drop).expect("written");
         String::from_utf8(bytes).expect("UTF-8")
+    }
+
+    fn csv(frame: &DataFrame) -> String {
+        csv_for(frame, &Settings::default())
+    }
+
+    fn instants(millis: &[Option<i64>]) -> DataFrame {
+        let mut frame = df!("t" => millis).expect("a frame");
+        let kind = DataType::Datetime(TimeUnit::Milliseconds, None);
+        frame.apply("t", |millis| millis.cast(&kind).expect("instants")).expect("a column");
+        frame
     }
 
     #[test]
@@ -83,7 +234,7 @@ mod tests {
             csv(&frame),
             "d,t,movie,n,x,b\r\n\
              1969-12-31,1969-12-31T23:59:59.999Z,\"기생충, \"\"2019\"\"\n\",-9223372036854775808,1000000000000000000000,true\r\n\
-             ,1970-01-01T00:00:00Z,,1000000,0.1,false\r\n"
+             ,1970-01-01T00:00:00Z,\"\",1000000,0.1,false\r\n"
         );
     }
 
@@ -93,5 +244,30 @@ mod tests {
         assert_eq!(csv(&frame), "n\r\n");
         let frame = df!("n" => [None::<i64>]).expect("a frame");
         assert_eq!(csv(&frame), "n\r\n\"\"\r\n");
+    }
+
+    #[test]
+    fn instants_are_written_in_the_zone_with_its_offset() {
+        let seoul = Settings { zone: "Asia/Seoul".to_owned(), ..Settings::default() };
+        let frame = instants(&[Some(1_600_000_000_123), Some(-1_000_000_000_000)]);
+        assert_eq!(csv_for(&frame, &seoul), "t\r\n2020-09-13T21:26:40.123+09:00\r\n1938-04-25T07:13:20+09:00\r\n");
+        let nowhere = Settings { zone: "Mars/Olympus".to_owned(), ..Settings::default() };
+        let error = TextForm::new(&nowhere).expect_err("no zone").to_string();
+        assert!(error.starts_with("\"Mars/Olympus\" is not a time zone"), "{error}");
+    }
+
+    #[test]
+    fn for_excel_formulas_are_texts_and_instants_are_dates() {
+        let excel = Settings { reader: Reader::Excel, ..Settings::default() };
+        let frame = df!(
+            "s" => ["=1+1", "+1", "-1", "@x", "\tx", "Up = 1", ""],
+            "n" => [-1_i64, 0, 1, 2, 3, 4, 5],
+        );
+        assert_eq!(
+            csv_for(&frame.expect("a frame"), &excel),
+            "\u{feff}s,n\r\n'=1+1,-1\r\n'+1,0\r\n'-1,1\r\n'@x,2\r\n'\tx,3\r\nUp = 1,4\r\n\"\",5\r\n"
+        );
+        let frame = instants(&[Some(1_600_000_000_123)]);
+        assert_eq!(csv_for(&frame, &excel), "\u{feff}t\r\n2020-09-13 12:26:40.123\r\n");
     }
 }

@@ -1,136 +1,232 @@
-//! What the files of a folder hold, so that the next export knows what it need not do.
+//! `manifest.json`: what the files of a folder hold, so that the next export knows what it need not do and anyone can check
+//! that the files belong together.
 
-use std::{collections::BTreeMap, io, path::Path};
+use std::{collections::BTreeMap, fmt::Write, io, path::Path};
 
 use model::layout::Column;
 use serde::{Deserialize, Serialize};
 use tracing::warn;
 
-use super::{ExportError, file_name};
-use crate::{load::TableInfo, whole_file};
+use super::options::Settings;
+use crate::{load::ColumnRole, whole_file};
 
-const FILE: &str = "manifest.json";
+/// Its name.
+pub(crate) const FILE: &str = "manifest.json";
 /// Grows when the files of older versions must be written again.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// `manifest.json` of a folder.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Manifest {
     format: u32,
-    database: String,
+    pub store: StoreIdentity,
     /// By table.
-    tables: BTreeMap<String, Entry>,
+    pub tables: BTreeMap<String, TableEntry>,
+}
+
+/// Which store the tables are from.
+///
+/// Names and addresses do not tell: a database may be dropped and filled again, and its revisions begin at 1 then. MongoDB gives
+/// each collection a UUID when it makes it, so the one of the catalog stands for the store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct StoreIdentity {
+    pub database: String,
+    pub catalog: String,
+}
+
+/// The files of one table.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct TableEntry {
+    pub rows: u64,
+    /// Every row of this revision, or of a newer one, is in the files.
+    pub revision: i64,
+    pub origin: Origin,
+    pub settings: Settings,
+    pub columns: Vec<Column>,
+    /// By name, relative to the folder.
+    pub files: BTreeMap<String, FileEntry>,
+    /// What each year's files hold, where the table is partitioned.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub years: BTreeMap<String, YearEntry>,
+}
+
+/// Where the rows come from: as long as it is the same, rows only appear or grow in revision.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Origin {
+    /// UUID of the table's collection.
+    pub collection: String,
+    /// Hash of the rollup's definition.
+    pub definition: String,
 }
 
 /// One file.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Entry {
-    pub file: String,
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct FileEntry {
     pub bytes: u64,
-    pub rows: u64,
-    pub revision: i64,
-    pub columns: Vec<Column>,
+    pub sha256: String,
 }
 
-impl Entry {
-    /// What was just written to `path`.
-    pub fn new(path: &Path, table: &TableInfo, rows: u64) -> Result<Self, ExportError> {
-        let size = std::fs::metadata(path).map_err(|source| ExportError::Write { path: path.to_owned(), source })?;
-        Ok(Self {
-            file: file_name(&table.name),
-            bytes: size.len(),
-            rows,
-            revision: table.published_revision,
-            columns: table.columns.clone(),
-        })
-    }
+/// One year of a partitioned table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct YearEntry {
+    /// Rows in the files.
+    pub rows: u64,
+    /// Rows of the year in the store, also those that a filter leaves out.
+    pub stored: u64,
+    /// The newest revision among them.
+    pub revision: Option<i64>,
 }
 
 impl Manifest {
-    /// The manifest of `folder`; an empty one where there is none, or one of another database, or one that cannot be read:
-    /// then everything is written again.
-    pub fn read(folder: &Path, database: &str) -> Self {
+    pub fn new(store: StoreIdentity) -> Self {
+        Self { format: FORMAT, store, tables: BTreeMap::new() }
+    }
+
+    /// The manifest of `folder`; `None` where there is none, or one that this version cannot read: then everything is written
+    /// again.
+    pub fn read(folder: &Path) -> Option<Self> {
         let path = folder.join(FILE);
-        let empty = Self { format: FORMAT, database: database.to_owned(), tables: BTreeMap::new() };
         let read = match std::fs::read(&path) {
-            Ok(bytes) => serde_json::from_slice::<Self>(&bytes).map_err(io::Error::from),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return empty,
+            Ok(bytes) => serde_json::from_slice::<serde_json::Value>(&bytes).map_err(io::Error::from),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
             Err(error) => Err(error),
         };
-        match read {
-            Ok(manifest) if manifest.format == FORMAT && manifest.database == database => manifest,
-            Ok(_) => empty,
-            Err(error) => {
-                warn!(path = %path.display(), %error, "the manifest cannot be read; every table is written again");
-                empty
-            }
-        }
+        let read = read.and_then(|json| {
+            let current = json.get("format").and_then(serde_json::Value::as_u64) == Some(FORMAT.into());
+            current.then(|| serde_json::from_value(json).map_err(io::Error::from)).transpose()
+        });
+        read.unwrap_or_else(|error| {
+            warn!(path = %path.display(), %error, "the manifest cannot be read; every table is written again");
+            None
+        })
     }
 
-    /// The entry of `table`, if its file is there as it was written and the table has not moved since.
-    pub fn up_to_date(&self, folder: &Path, table: &TableInfo) -> Option<&Entry> {
-        let entry = self.tables.get(&table.name)?;
-        let size = std::fs::metadata(folder.join(&entry.file)).ok()?.len();
-        let same = entry.revision == table.published_revision && entry.columns == table.columns && entry.bytes == size;
-        same.then_some(entry)
-    }
-
-    pub fn insert(&mut self, table: String, entry: Entry) {
-        self.tables.insert(table, entry);
-    }
-
-    pub fn write(&self, folder: &Path) -> Result<(), ExportError> {
-        let path = folder.join(FILE);
-        let written = whole_file::write(&path, |file| {
+    /// Writes it into `folder`, whole.
+    pub fn write(&self, folder: &Path) -> io::Result<()> {
+        whole_file::write(&folder.join(FILE), |file| {
             serde_json::to_writer_pretty(&mut *file, self)?;
             file.write_all(b"\n")
-        });
-        written.map_err(|source| ExportError::Write { path, source })
+        })
+    }
+
+    /// Names of all files, relative to the folder.
+    pub fn file_names(&self) -> impl Iterator<Item = &str> {
+        self.tables.values().flat_map(|table| table.files.keys()).map(String::as_str)
     }
 }
 
+impl TableEntry {
+    /// Whether the files hold what an export of `revision` would write.
+    pub fn is_current(&self, folder: &Path, revision: i64, like: &TableEntry) -> bool {
+        self.revision == revision && self.is_like(like) && self.is_intact(folder)
+    }
+
+    /// Whether the files were made from the same table in the same way, at whatever revision.
+    pub fn is_like(&self, other: &TableEntry) -> bool {
+        (&self.origin, &self.settings, &self.columns) == (&other.origin, &other.settings, &other.columns)
+    }
+
+    /// Whether its files are there as they were written, as far as their sizes tell.
+    pub fn is_intact(&self, folder: &Path) -> bool {
+        self.files.iter().all(|(name, file)| file.is_intact(&folder.join(name)))
+    }
+
+    /// Whether the rows have a revision of their own, by which what changed can be told.
+    pub fn has_row_revisions(&self) -> bool {
+        self.columns.iter().any(|column| column.role == ColumnRole::Revision)
+    }
+}
+
+impl FileEntry {
+    /// Whether the file at `path` has the size that it was written with.
+    pub fn is_intact(&self, path: &Path) -> bool {
+        std::fs::metadata(path).is_ok_and(|file| file.len() == self.bytes)
+    }
+}
+
+/// Bytes as hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("writing to a String cannot fail");
+        text
+    })
+}
+
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::load::tests::movies_by_month;
+    use sha2::{Digest, Sha256};
 
-    fn exported() -> (tempfile::TempDir, TableInfo, Manifest) {
+    pub(crate) fn entry_of(files: impl IntoIterator<Item = (String, FileEntry)>) -> TableEntry {
+        TableEntry {
+            rows: 0,
+            revision: 7,
+            origin: Origin { collection: "c".to_owned(), definition: "d".to_owned() },
+            settings: Settings::default(),
+            columns: movies_by_month().columns,
+            files: files.into_iter().collect(),
+            years: BTreeMap::new(),
+        }
+    }
+
+    pub(crate) fn manifest_of(files: impl IntoIterator<Item = (String, FileEntry)>) -> Manifest {
+        let store = StoreIdentity { database: "rushes".to_owned(), catalog: "u".to_owned() };
+        let mut manifest = Manifest::new(store);
+        manifest.tables.insert("t".to_owned(), entry_of(files));
+        manifest
+    }
+
+    /// Whether `folder` holds exactly what `manifest` says.
+    pub(crate) fn sound(folder: &Path, manifest: &Manifest) -> bool {
+        let files = manifest.tables.values().flat_map(|table| &table.files);
+        Manifest::read(folder).as_ref() == Some(manifest)
+            && files.into_iter().all(|(name, file)| {
+                let bytes = std::fs::read(folder.join(name)).expect("a file");
+                hex(&Sha256::digest(&bytes)) == file.sha256 && bytes.len() as u64 == file.bytes
+            })
+    }
+
+    fn file(bytes: u64) -> (String, FileEntry) {
+        ("t.csv".to_owned(), FileEntry { bytes, sha256: String::new() })
+    }
+
+    #[test]
+    fn is_read_as_it_was_written() {
         let folder = tempfile::tempdir().expect("a folder");
-        let table = TableInfo::new(movies_by_month(), 0);
-        let path = folder.path().join(file_name(&table.name));
-        std::fs::write(&path, "movie\r\n").expect("written");
-        let mut manifest = Manifest::read(folder.path(), "rushes");
-        manifest.insert(table.name.clone(), Entry::new(&path, &table, 0).expect("an entry"));
+        let manifest = manifest_of([file(3)]);
         manifest.write(folder.path()).expect("written");
-        let read = Manifest::read(folder.path(), "rushes");
-        assert_eq!(read, manifest);
-        (folder, table, read)
+        assert_eq!(Manifest::read(folder.path()), Some(manifest));
     }
 
     #[test]
-    fn a_table_that_has_not_moved_is_up_to_date() {
-        let (folder, table, manifest) = exported();
-        assert!(manifest.up_to_date(folder.path(), &table).is_some());
+    fn one_of_another_version_or_a_broken_one_is_none() {
+        let folder = tempfile::tempdir().expect("a folder");
+        assert_eq!(Manifest::read(folder.path()), None);
+        for text in ["{", "{\"format\": 1}", "{\"format\": 2}"] {
+            std::fs::write(folder.path().join(FILE), text).expect("written");
+            assert_eq!(Manifest::read(folder.path()), None, "{text}");
+        }
     }
 
     #[test]
-    fn a_new_revision_other_columns_or_a_changed_file_are_not() {
-        let (folder, mut table, manifest) = exported();
-        table.published_revision += 1;
-        assert_eq!(manifest.up_to_date(folder.path(), &table), None);
-        table.published_revision -= 1;
-        let column = table.columns.pop().expect("a column");
-        assert_eq!(manifest.up_to_date(folder.path(), &table), None);
-        table.columns.push(column);
-        std::fs::write(folder.path().join("movies_by_month.csv"), "").expect("written");
-        assert_eq!(manifest.up_to_date(folder.path(), &table), None);
-    }
-
-    #[test]
-    fn another_database_or_a_broken_manifest_start_anew() {
-        let (folder, table, _) = exported();
-        assert_eq!(Manifest::read(folder.path(), "other").up_to_date(folder.path(), &table), None);
-        std::fs::write(folder.path().join(FILE), "{").expect("written");
-        assert_eq!(Manifest::read(folder.path(), "rushes").up_to_date(folder.path(), &table), None);
+    fn another_revision_origin_setting_column_or_size_is_not_current() {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("t.csv"), "abc").expect("written");
+        let entry = entry_of([file(3)]);
+        assert!(entry.is_current(folder.path(), 7, &entry));
+        assert!(!entry.is_current(folder.path(), 8, &entry));
+        let changed = |change: fn(&mut TableEntry)| {
+            let mut other = entry.clone();
+            change(&mut other);
+            entry.is_current(folder.path(), 7, &other)
+        };
+        assert!(changed(|_| ()));
+        assert!(!changed(|other| other.origin.collection.push('x')));
+        assert!(!changed(|other| other.origin.definition.push('x')));
+        assert!(!changed(|other| other.settings.final_only = true));
+        assert!(!changed(|other| drop(other.columns.pop())));
+        assert!(!entry_of([file(4)]).is_current(folder.path(), 7, &entry));
+        assert!(!entry_of([("gone.csv".to_owned(), file(3).1)]).is_current(folder.path(), 7, &entry));
     }
 }

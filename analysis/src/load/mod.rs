@@ -17,6 +17,7 @@ mod store;
 pub use catalog::TableInfo;
 pub use condition::{Comparison, Condition, ConditionError};
 pub use decode::DecodeError;
+pub(crate) use decode::FrameBuilder;
 pub use error::StoreError;
 pub use moment::{Moment, MomentError};
 pub use rollup::Rollup;

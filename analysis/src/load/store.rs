@@ -104,6 +104,16 @@ impl Store {
         self.shared.database.name()
     }
 
+    /// The database itself, for readers that need more than a query of one table; their futures run in [`wait`](Self::wait).
+    pub(crate) fn handle(&self) -> Database {
+        self.shared.database.clone()
+    }
+
+    /// A driver error as an error of this store; `what` was being read.
+    pub(crate) fn explain(&self, error: mongodb::error::Error, what: &str) -> StoreError {
+        self.shared.error(error, what)
+    }
+
     pub(crate) fn read(&self, name: String, query: Query) -> Result<DataFrame, StoreError> {
         let shared = Arc::clone(&self.shared);
         self.wait(async move {
@@ -113,7 +123,8 @@ impl Store {
         })
     }
 
-    fn wait<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> T {
+    /// Runs `work` on the store's thread and blocks this one until it is done.
+    pub(crate) fn wait<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> T {
         wait(self.shared.runtime(), work)
     }
 }

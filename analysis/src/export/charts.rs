@@ -1,0 +1,45 @@
+//! The first chart of a table: how much there is over time, or of which keys there is most.
+
+use polars::prelude::DataFrame;
+
+use super::{ExportError, meaning::sentence_case};
+use crate::{
+    chart::Figure,
+    load::{ColumnRole, TableInfo},
+    reshape::{keep_largest, regroup},
+};
+
+/// Bars that still have readable names.
+const BARS: usize = 20;
+
+/// Draws the table as `svg` and `png`; nothing where it has no rows or counts nothing.
+pub(crate) fn draw(table: &TableInfo, frame: &DataFrame) -> Result<Vec<(&'static str, Vec<u8>)>, ExportError> {
+    let failed =
+        |source: Box<dyn std::error::Error + Send + Sync>| ExportError::Chart { table: table.name.clone(), source };
+    let Some(figure) = figure(table, frame).map_err(failed)? else {
+        return Ok(Vec::new());
+    };
+    let svg = figure.svg().map_err(|error| failed(error.into()))?;
+    let png = figure.png().map_err(|error| failed(error.into()))?;
+    Ok(vec![("svg", svg.into_bytes()), ("png", png)])
+}
+
+fn figure(table: &TableInfo, frame: &DataFrame) -> Result<Option<Figure>, Box<dyn std::error::Error + Send + Sync>> {
+    let start = table.columns.iter().find(|column| column.role == ColumnRole::WindowStart);
+    let there = |name: &&str| frame.column(name).is_ok();
+    let (Some(start), Some(count)) = (start, table.count_column().filter(there)) else {
+        return Ok(None);
+    };
+    if frame.height() == 0 || frame.column(&start.name).is_err() {
+        return Ok(None);
+    }
+    let title = sentence_case(&table.name);
+    Ok(Some(match table.keys().find(there) {
+        Some(key) => {
+            let sums = regroup(frame, &table.columns, &[key], None)?;
+            let largest = keep_largest(&sums, key, count, BARS)?;
+            Figure::bar(&largest).x(key).y(count).title(format!("{title}: most {}", crate::format::words(count)))
+        }
+        None => Figure::line(frame).x(start.name.as_str()).y(count).title(title),
+    }))
+}

@@ -1,0 +1,406 @@
+//! The folder of an export: files that change together, or not at all.
+//!
+//! A set of files cannot be replaced by one system call, so it is done as a database does it. New files are written into
+//! `.rushes/next` and synced; then `.rushes/next/manifest.json`, which makes the new set *complete*; then the files are renamed
+//! into place, the manifest last. A crash before the set is complete leaves the old one, untouched; a crash after it leaves the
+//! renames to the next exporter, which ends them before anything else. While they are under way, a matter of microseconds,
+//! every file is whole, but two may be of different exports.
+//!
+//! Files that the old manifest has and the new one has not are removed; files of others are never touched.
+
+use std::{
+    collections::BTreeSet,
+    fs::{self, File},
+    io::{self, BufWriter, Write},
+    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
+};
+
+use sha2::{Digest, Sha256};
+
+use super::{
+    ExportError,
+    lock::FolderLock,
+    manifest::{self, FileEntry, Manifest},
+};
+use crate::whole_file;
+
+const WORK: &str = ".rushes";
+const LOCK: &str = "lock";
+const NEXT: &str = "next";
+/// Bytes that go into a file at once.
+const BUFFERED: usize = 1 << 16;
+
+/// A folder that this exporter alone writes to.
+#[derive(Debug)]
+pub(crate) struct ExportFolder {
+    path: PathBuf,
+    _lock: FolderLock,
+}
+
+/// Files on their way into a folder; dropped before [`commit`](Staging::commit), they are gone.
+#[derive(Debug)]
+pub(crate) struct Staging<'a> {
+    folder: &'a ExportFolder,
+    names: Mutex<BTreeSet<String>>,
+}
+
+impl ExportFolder {
+    /// Makes the folder if it is not there, locks it, and ends what a killed exporter left half done.
+    pub fn open(path: &Path) -> Result<Self, ExportError> {
+        let failed = |source| ExportError::Folder { path: path.to_owned(), source };
+        fs::create_dir_all(path.join(WORK)).map_err(failed)?;
+        let lock = FolderLock::take(&path.join(WORK).join(LOCK)).map_err(failed)?;
+        let lock = lock.ok_or_else(|| ExportError::Busy { path: path.to_owned() })?;
+        let folder = Self { path: path.to_owned(), _lock: lock };
+        folder.recover().map_err(failed)?;
+        Ok(folder)
+    }
+
+    /// The folder itself.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What the files of the folder are.
+    pub fn manifest(&self) -> Option<Manifest> {
+        Manifest::read(&self.path)
+    }
+
+    /// Begins a new set of files; nothing is written before its first file.
+    pub fn stage(&self) -> Staging<'_> {
+        Staging { folder: self, names: Mutex::default() }
+    }
+
+    fn next(&self) -> PathBuf {
+        self.path.join(WORK).join(NEXT)
+    }
+
+    fn recover(&self) -> io::Result<()> {
+        if self.next().join(manifest::FILE).exists() { self.publish() } else { remove_all(&self.next()) }
+    }
+
+    /// Renames the complete set into place. May be broken off anywhere and begun again.
+    fn publish(&self) -> io::Result<()> {
+        let next = self.next();
+        let mut touched = BTreeSet::from([self.path.clone()]);
+        for name in files_below(&next)?.into_iter().filter(|name| name != Path::new(manifest::FILE)) {
+            let target = self.path.join(&name);
+            if let Some(parent) = target.parent() {
+                fs::create_dir_all(parent)?;
+                touched.insert(parent.to_owned());
+            }
+            fs::rename(next.join(&name), target)?;
+        }
+        self.remove_obsolete(&next)?;
+        for folder in touched {
+            whole_file::sync_folder(&folder)?;
+        }
+        fs::rename(next.join(manifest::FILE), self.path.join(manifest::FILE))?;
+        whole_file::sync_folder(&self.path)?;
+        remove_all(&next)
+    }
+
+    fn remove_obsolete(&self, next: &Path) -> io::Result<()> {
+        let (Some(old), Some(new)) = (Manifest::read(&self.path), Manifest::read(next)) else {
+            return Ok(());
+        };
+        let kept: BTreeSet<&str> = new.file_names().collect();
+        for name in old.file_names().filter(|name| !kept.contains(name)) {
+            let path = self.path.join(name);
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+            if let Some(parent) = path.parent().filter(|parent| *parent != self.path) {
+                // Only an empty folder goes; one with files of others stays.
+                let _ = fs::remove_dir(parent);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Staging<'_> {
+    /// Begins a file of the new set; `name` may have folders in it.
+    pub fn create(&self, name: &str) -> Result<StagedFile, ExportError> {
+        let target = self.folder.path.join(name);
+        let path = self.path_of(name);
+        let create = || {
+            if let Some(parent) = path.parent() {
+                fs::create_dir_all(parent)?;
+            }
+            File::create(&path)
+        };
+        self.note(name);
+        match create() {
+            Ok(file) => Ok(StagedFile { target, file: BufWriter::with_capacity(BUFFERED, Summed::new(file)) }),
+            Err(source) => Err(ExportError::Write { path: target, source }),
+        }
+    }
+
+    /// Writes a file of the new set.
+    pub fn write(
+        &self,
+        name: &str,
+        fill: impl FnOnce(&mut StagedFile) -> io::Result<()>,
+    ) -> Result<FileEntry, ExportError> {
+        let mut file = self.create(name)?;
+        let filled = fill(&mut file);
+        filled.map_err(|source| file.failed(source))?;
+        file.finish()
+    }
+
+    /// Where a file of the new set is, for a program that writes it itself; [`adopt`](Self::adopt) takes it in.
+    pub fn path_of(&self, name: &str) -> PathBuf {
+        self.folder.next().join(name)
+    }
+
+    /// Takes in a file that another program wrote at [`path_of`](Self::path_of).
+    pub fn adopt(&self, name: &str) -> Result<FileEntry, ExportError> {
+        self.note(name);
+        let sum = || {
+            let mut file = File::open(self.path_of(name))?;
+            let mut sum = Summed::new(io::sink());
+            io::copy(&mut file, &mut sum)?;
+            file.sync_all()?;
+            Ok(sum.entry())
+        };
+        sum().map_err(|source| ExportError::Write { path: self.folder.path.join(name), source })
+    }
+
+    /// Names of the files so far.
+    pub fn names(&self) -> BTreeSet<String> {
+        self.names.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Makes the set complete and puts it in place.
+    pub fn commit(self, manifest: &Manifest) -> Result<(), ExportError> {
+        let next = self.folder.next();
+        let seal = || {
+            fs::create_dir_all(&next)?;
+            for folder in folders_below(&next)? {
+                whole_file::sync_folder(&folder)?;
+            }
+            manifest.write(&next)?;
+            self.folder.publish()
+        };
+        seal().map_err(|source| ExportError::Write { path: self.folder.path.join(manifest::FILE), source })
+    }
+
+    fn note(&self, name: &str) {
+        self.names.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned());
+    }
+}
+
+/// A file of the new set under way.
+#[derive(Debug)]
+pub(crate) struct StagedFile {
+    /// Where it will be.
+    target: PathBuf,
+    file: BufWriter<Summed<File>>,
+}
+
+impl StagedFile {
+    /// Ends it: all of it is on the disk then.
+    pub fn finish(self) -> Result<FileEntry, ExportError> {
+        let end = |file: BufWriter<Summed<File>>| {
+            let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
+            file.inner.sync_all()?;
+            Ok(file.entry())
+        };
+        end(self.file).map_err(|source| ExportError::Write { path: self.target, source })
+    }
+
+    /// An error of writing as one of this file.
+    pub fn failed(&self, source: io::Error) -> ExportError {
+        ExportError::Write { path: self.target.clone(), source }
+    }
+}
+
+impl Write for StagedFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Drop for Staging<'_> {
+    fn drop(&mut self) {
+        let next = self.folder.next();
+        // A complete set that could not be put in place is left to the next exporter.
+        if !next.join(manifest::FILE).exists() {
+            // What cannot be removed now is removed by the next exporter.
+            let _ = remove_all(&next);
+        }
+    }
+}
+
+/// Counts and sums up what passes through.
+#[derive(Debug)]
+struct Summed<W> {
+    inner: W,
+    bytes: u64,
+    sum: Sha256,
+}
+
+impl<W> Summed<W> {
+    fn new(inner: W) -> Self {
+        Self { inner, bytes: 0, sum: Sha256::new() }
+    }
+
+    fn entry(self) -> FileEntry {
+        FileEntry { bytes: self.bytes, sha256: manifest::hex(&self.sum.finalize()) }
+    }
+}
+
+impl<W: Write> Write for Summed<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.inner.write(bytes)?;
+        self.bytes += written as u64;
+        self.sum.update(&bytes[..written]);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
+}
+
+fn remove_all(folder: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        result => result,
+    }
+}
+
+fn folders_below(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            found.push(entry.path());
+            found.extend(folders_below(&entry.path())?);
+        }
+    }
+    Ok(found)
+}
+
+/// Files of the folder and those below it, relative to it, sorted.
+fn files_below(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    let folders = std::iter::once(folder.to_owned()).chain(folders_below(folder)?);
+    for place in folders {
+        for entry in fs::read_dir(&place)? {
+            let entry = entry?;
+            if !entry.file_type()?.is_dir() {
+                found.extend(entry.path().strip_prefix(folder).map(Path::to_owned));
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::export::manifest::tests::{manifest_of, sound};
+
+    fn stage(folder: &ExportFolder, names: &[&str], text: &str) -> Manifest {
+        let staging = folder.stage();
+        let files: Vec<_> = names
+            .iter()
+            .map(|name| {
+                let entry = staging.write(name, |file| write!(file, "{name} {text}")).expect("staged");
+                ((*name).to_owned(), entry)
+            })
+            .collect();
+        std::mem::forget(staging);
+        manifest_of(files)
+    }
+
+    fn open() -> (tempfile::TempDir, ExportFolder) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let opened = ExportFolder::open(folder.path()).expect("opened");
+        (folder, opened)
+    }
+
+    const FIRST: [&str; 3] = ["a.csv", "b.csv", "c/1969.csv"];
+    const SECOND: [&str; 3] = ["a.csv", "c/1970.csv", "d.csv"];
+
+    /// The second set complete but not in place yet.
+    fn sealed() -> (tempfile::TempDir, Manifest) {
+        let (temporary, folder) = open();
+        let first = stage(&folder, &FIRST, "first");
+        folder.stage().commit(&first).expect("committed");
+        let second = stage(&folder, &SECOND, "second");
+        second.write(&folder.next()).expect("sealed");
+        (temporary, second)
+    }
+
+    #[test]
+    fn a_set_replaces_the_old_one_and_what_is_no_longer_in_it_goes() {
+        let (temporary, second) = sealed();
+        std::fs::write(temporary.path().join("mine.twb"), "a workbook").expect("written");
+        drop(ExportFolder::open(temporary.path()).expect("opened"));
+        assert!(sound(temporary.path(), &second));
+        for gone in ["b.csv", "c/1969.csv", ".rushes/next"] {
+            assert!(!temporary.path().join(gone).exists(), "{gone}");
+        }
+        assert!(temporary.path().join("mine.twb").exists());
+    }
+
+    #[test]
+    fn a_crash_before_the_set_is_complete_leaves_the_old_one() {
+        let (temporary, folder) = open();
+        let first = stage(&folder, &FIRST, "first");
+        folder.stage().commit(&first).expect("committed");
+        stage(&folder, &SECOND, "second");
+        drop(folder);
+        assert!(sound(temporary.path(), &first));
+        drop(ExportFolder::open(temporary.path()).expect("opened"));
+        assert!(sound(temporary.path(), &first));
+        assert!(!temporary.path().join(".rushes/next").exists());
+    }
+
+    #[test]
+    fn a_crash_between_any_two_renames_is_ended_by_the_next_exporter() {
+        for renamed in 0..=SECOND.len() {
+            let (temporary, second) = sealed();
+            let next = temporary.path().join(".rushes/next");
+            for name in &SECOND[..renamed] {
+                std::fs::create_dir_all(temporary.path().join("c")).expect("a folder");
+                std::fs::rename(next.join(name), temporary.path().join(name)).expect("renamed");
+            }
+            if renamed == SECOND.len() {
+                std::fs::remove_file(temporary.path().join("b.csv")).expect("removed");
+            }
+            drop(ExportFolder::open(temporary.path()).expect("opened"));
+            assert!(sound(temporary.path(), &second), "after {renamed} renames");
+            assert!(!next.exists());
+        }
+    }
+
+    #[test]
+    fn a_dropped_set_leaves_nothing() {
+        let (temporary, folder) = open();
+        let staging = folder.stage();
+        staging.write("a.csv", |file| file.write_all(b"new")).expect("staged");
+        drop(staging);
+        assert!(!temporary.path().join(".rushes/next").exists());
+        assert!(!temporary.path().join("a.csv").exists());
+    }
+
+    #[test]
+    fn a_second_exporter_is_told_that_there_is_a_first() {
+        let (temporary, folder) = open();
+        let error = ExportFolder::open(temporary.path()).expect_err("busy").to_string();
+        assert!(error.starts_with("another export is writing to"), "{error}");
+        drop(folder);
+        assert!(ExportFolder::open(temporary.path()).is_ok());
+    }
+}

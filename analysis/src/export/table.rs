@@ -1,0 +1,205 @@
+//! One table: the rows it needs, and the files it becomes.
+
+use std::{collections::BTreeMap, io::Write, path::Path, thread};
+
+use polars::prelude::DataFrame;
+use tracing::debug;
+
+use super::{
+    ExportError, charts,
+    csv::{CsvWriter, TextForm},
+    folder::Staging,
+    manifest::{FileEntry, TableEntry, YearEntry},
+    merge::merge,
+    options::{Format, Settings},
+    parquet::{self, ParquetWriter},
+    schema,
+    selection::{self, OutputColumn},
+    source::{self, SourceTable, Year},
+    tds,
+};
+use crate::load::{ColumnRole, Store};
+
+/// A table that has moved, on its way into a folder.
+pub(crate) struct TableExport<'a> {
+    store: &'a Store,
+    folder: &'a Path,
+    staging: &'a Staging<'a>,
+    table: &'a SourceTable,
+    settings: &'a Settings,
+    /// The entry of the last export, if it was made in the same way and its files are there.
+    last: Option<&'a TableEntry>,
+    columns: Vec<OutputColumn>,
+    form: TextForm,
+}
+
+impl<'a> TableExport<'a> {
+    pub fn new(
+        store: &'a Store,
+        folder: &'a Path,
+        staging: &'a Staging<'a>,
+        table: &'a SourceTable,
+        settings: &'a Settings,
+        last: Option<&'a TableEntry>,
+    ) -> Result<Self, ExportError> {
+        let columns = selection::select(&table.info.name, &table.info.columns, settings)?;
+        let last = last.filter(|last| last.is_like(&entry(table, settings)) && last.is_intact(folder));
+        Ok(Self { store, folder, staging, table, settings, last, columns, form: TextForm::new(settings)? })
+    }
+
+    /// Writes what has changed and tells what there is then.
+    pub fn run(&self) -> Result<TableEntry, ExportError> {
+        if self.settings.by_year { self.by_year() } else { self.whole() }
+    }
+
+    fn name(&self) -> &'a str {
+        &self.table.info.name
+    }
+
+    fn whole(&self) -> Result<TableEntry, ExportError> {
+        let frame = match self.refreshed() {
+            Some(frame) => frame?,
+            None => source::rows(self.store, self.table, self.settings)?,
+        };
+        let mut entry = entry(self.table, self.settings);
+        entry.rows = frame.height() as u64;
+        entry.files = self.write_rows(self.name(), &frame)?;
+        self.describe(&mut entry, &[format!("{}.csv", self.name())])?;
+        self.charts(&mut entry, &frame)?;
+        Ok(entry)
+    }
+
+    /// The rows of the last export with those that changed since; `None` where they cannot be told.
+    fn refreshed(&self) -> Option<Result<DataFrame, ExportError>> {
+        let last = self.last.filter(|last| last.has_row_revisions() && self.settings.keeps_every_row())?;
+        let file = format!("{}.parquet", self.name());
+        let base = last.files.contains_key(&file).then(|| self.folder.join(file))?;
+        let base = parquet::read(&base, &self.table.info.columns)
+            .map_err(|error| debug!(table = self.name(), %error, "the last export cannot be read; reading every row"))
+            .ok()?;
+        let refreshed = || {
+            let changes = source::rows_since(self.store, self.table, self.settings, last.revision)?;
+            let merged = merge(&base, &changes, &self.table.info.columns);
+            let stored = source::count(self.store, self.table)?;
+            // More rows than there are: some were removed, so the last export no longer tells what is there.
+            Ok(merged.ok().filter(|merged| merged.height() as u64 <= stored))
+        };
+        refreshed().transpose()
+    }
+
+    fn by_year(&self) -> Result<TableEntry, ExportError> {
+        if !self.table.info.columns.iter().any(|column| column.role == ColumnRole::WindowStart) {
+            return Err(ExportError::NoWindow { table: self.name().to_owned() });
+        }
+        let mut entry = entry(self.table, self.settings);
+        for (year, found) in source::years(self.store, self.table)? {
+            let (written, files) = match self.kept(&year, found) {
+                Some(kept) => kept,
+                None => self.year(&year, found)?,
+            };
+            entry.rows += written.rows;
+            entry.files.extend(files);
+            entry.years.insert(year, written);
+        }
+        let files: Vec<String> = entry.years.keys().map(|year| format!("{}/{year}.csv", self.name())).collect();
+        self.describe(&mut entry, &files)?;
+        Ok(entry)
+    }
+
+    /// The files of a year in which nothing changed.
+    fn kept(&self, year: &str, found: Year) -> Option<(YearEntry, BTreeMap<String, FileEntry>)> {
+        let last = self.last?;
+        let kept = last.years.get(year)?;
+        let prefix = format!("{}/{year}.", self.name());
+        // Without revisions in the rows nothing tells whether they changed.
+        let same = kept.stored == found.rows && kept.revision == found.revision && found.revision.is_some();
+        let of_year = last.files.iter().filter(|(name, _)| name.starts_with(&prefix));
+        same.then(|| (kept.clone(), of_year.map(|(name, file)| (name.clone(), file.clone())).collect()))
+    }
+
+    fn year(&self, year: &str, found: Year) -> Result<(YearEntry, BTreeMap<String, FileEntry>), ExportError> {
+        let frame = source::rows_of_year(self.store, self.table, self.settings, year)?;
+        let files = self.write_rows(&format!("{}/{year}", self.name()), &frame)?;
+        let rows = frame.height() as u64;
+        Ok((YearEntry { rows, stored: found.rows, revision: found.revision }, files))
+    }
+
+    /// The files with rows, `stem.csv` and `stem.parquet`, side by side.
+    fn write_rows(&self, stem: &str, frame: &DataFrame) -> Result<BTreeMap<String, FileEntry>, ExportError> {
+        let wanted = |format| self.settings.has(format).then(|| format!("{stem}.{format}"));
+        let (csv, parquet) = (wanted(Format::Csv), wanted(Format::Parquet));
+        thread::scope(|scope| {
+            let parquet = parquet.map(|name| scope.spawn(move || self.parquet(name, frame)));
+            let csv = csv.map(|name| self.csv(name, frame));
+            let parquet = parquet.map(|thread| thread.join().expect("a writer returns its errors"));
+            csv.into_iter().chain(parquet).collect()
+        })
+    }
+
+    fn csv(&self, name: String, frame: &DataFrame) -> Result<(String, FileEntry), ExportError> {
+        let file = self.staging.write(&name, |file| {
+            let mut writer = CsvWriter::new(file, &self.columns, self.form.clone())?;
+            writer.write(frame)?;
+            writer.finish().map(drop)
+        })?;
+        Ok((name, file))
+    }
+
+    fn parquet(&self, name: String, frame: &DataFrame) -> Result<(String, FileEntry), ExportError> {
+        let file = self.staging.write(&name, |file| {
+            let mut writer = ParquetWriter::new(file, &self.columns)?;
+            writer.write(frame)?;
+            writer.finish().map(drop)
+        })?;
+        Ok((name, file))
+    }
+
+    /// The files about the rows, `.tds` and `.schema.json`, which mostly stay as they are.
+    fn describe(&self, entry: &mut TableEntry, csv_files: &[String]) -> Result<(), ExportError> {
+        let info = &self.table.info;
+        if self.settings.has(Format::Tds) {
+            self.write_if_new(entry, "tds", &tds::text(info, &self.columns, csv_files))?;
+        }
+        if self.settings.has(Format::Schema) {
+            self.write_if_new(entry, "schema.json", &schema::text(info, &self.columns, self.settings))?;
+        }
+        Ok(())
+    }
+
+    fn write_if_new(&self, entry: &mut TableEntry, extension: &str, text: &str) -> Result<(), ExportError> {
+        let name = format!("{}.{extension}", self.name());
+        let is_there = std::fs::read(self.folder.join(&name)).is_ok_and(|old| old == text.as_bytes());
+        let kept = self.last.filter(|_| is_there).and_then(|last| last.files.get(&name)).cloned();
+        let file = match kept {
+            Some(kept) => kept,
+            None => self.staging.write(&name, |file| file.write_all(text.as_bytes()))?,
+        };
+        entry.files.insert(name, file);
+        Ok(())
+    }
+
+    fn charts(&self, entry: &mut TableEntry, frame: &DataFrame) -> Result<(), ExportError> {
+        if !self.settings.has(Format::Charts) {
+            return Ok(());
+        }
+        for (extension, bytes) in charts::draw(&self.table.info, frame)? {
+            let name = format!("{}.{extension}", self.name());
+            let file = self.staging.write(&name, |file| file.write_all(&bytes))?;
+            entry.files.insert(name, file);
+        }
+        Ok(())
+    }
+}
+
+/// The table's entry in the manifest, without files.
+pub(crate) fn entry(table: &SourceTable, settings: &Settings) -> TableEntry {
+    TableEntry {
+        rows: 0,
+        revision: table.info.published_revision,
+        origin: table.origin.clone(),
+        settings: settings.clone(),
+        columns: table.info.columns.clone(),
+        files: BTreeMap::new(),
+        years: BTreeMap::new(),
+    }
+}
