@@ -63,7 +63,7 @@ pub enum ExportError {
         name: String,
     },
     /// The rows cannot be put into years.
-    #[error("{table} has no window_start to partition it by year; export it without --partition-by")]
+    #[error("{table} has no window_start among its columns, so it cannot be partitioned by year")]
     NoWindow {
         /// The table.
         table: String,

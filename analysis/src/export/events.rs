@@ -22,12 +22,12 @@ use super::{
     options::{Format, Settings},
     parquet::ParquetWriter,
     selection::{self, OutputColumn},
-    source::SourceTable,
+    source::{self, SourceTable},
 };
-use crate::load::{DecodeError, FrameBuilder, Moment, Store, StoreError, TableInfo};
+use crate::load::{DecodeError, FrameBuilder, Store, StoreError, TableInfo};
 
 /// Bytes of BSON in a piece; a row group of the Parquet file.
-const PIECE: usize = 8 << 20;
+const PIECE: usize = 4 << 20;
 /// Pieces on their way from the reader to the writer.
 const PIECES_AHEAD: usize = 1;
 
@@ -168,7 +168,7 @@ impl Query {
             projection.insert(&column.source.name, format!("${path}"));
         }
         let columns = columns.iter().map(|column| column.source.clone()).collect();
-        Ok(Self { filter: range(&schema.event_time().path(), settings)?, projection, columns })
+        Ok(Self { filter: source::range(&schema.event_time().path(), settings)?, projection, columns })
     }
 
     /// Reads piece by piece, until the receiver has gone or the events end.
@@ -213,19 +213,4 @@ impl Piece {
         self.bytes += event.as_bytes().len();
         self.frame.push(event)
     }
-}
-
-fn range(event_time: &str, settings: &Settings) -> Result<Document, ExportError> {
-    let mut bounds = Document::new();
-    for (operator, bound) in [("$gte", &settings.from), ("$lt", &settings.to)] {
-        if let Some(bound) = bound {
-            let moment: Moment = bound.parse().map_err(StoreError::from)?;
-            bounds.insert(operator, bson::DateTime::from_millis(moment.millis()));
-        }
-    }
-    Ok(if bounds.is_empty() {
-        doc! {}
-    } else {
-        doc! { event_time: bounds }
-    })
 }

@@ -1,18 +1,26 @@
 //! The tables as MongoDB has them: where they come from, how far they are published, and what has changed.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::mpsc,
+    thread,
+};
 
-use bson::{Document, doc};
-use futures_util::TryStreamExt;
-use model::layout::{CatalogEntry, EVENTS, ROLLUP_CATALOG, column};
+use bson::{Document, RawDocumentBuf, doc};
+use futures_util::{StreamExt, TryStreamExt};
+use model::layout::{CatalogEntry, Column, EVENTS, ROLLUP_CATALOG, column};
 use mongodb::Database;
-use polars::prelude::DataFrame;
+use polars::prelude::{DataFrame, SortMultipleOptions};
 
 use super::{
     manifest::{Origin, StoreIdentity},
-    options::Settings,
+    meaning,
+    options::{Settings, Top},
 };
-use crate::load::{Comparison, Condition, Rollup, Store, StoreError, TableInfo};
+use crate::load::{Comparison, Condition, FrameBuilder, Moment, Store, StoreError, TableInfo};
+
+/// Batches on their way from MongoDB to the decoder.
+const BATCHES_AHEAD: usize = 2;
 
 /// All tables at one moment.
 #[derive(Debug)]
@@ -80,38 +88,22 @@ pub(crate) fn count(store: &Store, table: &SourceTable) -> Result<u64, StoreErro
 
 /// The rows that the settings let through, in the table's order.
 pub(crate) fn rows(store: &Store, table: &SourceTable, settings: &Settings) -> Result<DataFrame, StoreError> {
-    let mut query = selected(filtered(store, table, settings), table, settings);
-    if let Some(top) = &settings.top {
-        let by = top.by.as_deref().or(table.info.count_column()).unwrap_or(column::WINDOW_START);
-        query = query.top(top.rows, by);
+    match &settings.top {
+        Some(top) => largest(store, table, settings, top),
+        None => ordered(store, table, settings, filter(settings)?),
     }
-    query.collect()
 }
 
-/// The rows of a revision after `revision`.
+/// The rows of a revision after `revision`, in the table's order.
 pub(crate) fn rows_since(
     store: &Store,
     table: &SourceTable,
     settings: &Settings,
     revision: i64,
 ) -> Result<DataFrame, StoreError> {
-    let newer = Condition::new(column::REVISION, Comparison::Greater, revision);
-    filtered(store, table, settings).filter(newer).collect()
-}
-
-/// The rows of one year.
-pub(crate) fn rows_of_year(
-    store: &Store,
-    table: &SourceTable,
-    settings: &Settings,
-    year: &str,
-) -> Result<DataFrame, StoreError> {
-    let bound = |operator, date: &str| Condition::new(column::WINDOW_START, operator, date);
-    let next = year.parse::<i32>().map_or_else(|_| year.to_owned(), |year| format!("{:04}", year + 1));
-    let query = filtered(store, table, settings)
-        .filter(bound(Comparison::AtLeast, year))
-        .filter(bound(Comparison::Less, &next));
-    selected(query, table, settings).collect()
+    let mut filter = filter(settings)?;
+    filter.insert(column::REVISION, doc! { "$gt": revision });
+    ordered(store, table, settings, filter)
 }
 
 /// The years of a table with how many rows they have and how new these are; counted in MongoDB.
@@ -136,7 +128,7 @@ pub(crate) fn years(store: &Store, table: &SourceTable) -> Result<BTreeMap<Strin
     Ok(groups.into_iter().filter_map(year).collect())
 }
 
-fn filtered(store: &Store, table: &SourceTable, settings: &Settings) -> Rollup {
+fn largest(store: &Store, table: &SourceTable, settings: &Settings, top: &Top) -> Result<DataFrame, StoreError> {
     let mut query = store.rollup(&table.info.name);
     if let Some(from) = &settings.from {
         query = query.from(from.as_str());
@@ -147,13 +139,83 @@ fn filtered(store: &Store, table: &SourceTable, settings: &Settings) -> Rollup {
     if settings.final_only {
         query = query.filter(Condition::new(column::IS_FINAL, Comparison::Equal, true));
     }
-    query
+    let by = top.by.as_deref().or(table.info.count_column()).unwrap_or(column::WINDOW_START);
+    let names: Vec<&str> = wanted(table, settings).iter().map(|column| column.name.as_str()).collect();
+    query.columns(names).top(top.rows, by).collect()
 }
 
-fn selected(query: Rollup, table: &SourceTable, settings: &Settings) -> Rollup {
-    if settings.columns.is_empty() {
-        return query;
+fn filter(settings: &Settings) -> Result<Document, StoreError> {
+    let mut filter = range(column::WINDOW_START, settings)?;
+    if settings.final_only {
+        filter.insert(column::IS_FINAL, true);
     }
-    let known = |name: &&String| table.info.columns.iter().any(|column| column.name == **name);
-    query.columns(settings.columns.iter().filter(known))
+    Ok(filter)
+}
+
+/// The filter for the time range of the settings.
+pub(crate) fn range(time: &str, settings: &Settings) -> Result<Document, StoreError> {
+    let mut bounds = Document::new();
+    for (operator, bound) in [("$gte", &settings.from), ("$lt", &settings.to)] {
+        if let Some(bound) = bound {
+            let moment: Moment = bound.parse()?;
+            bounds.insert(operator, bson::DateTime::from_millis(moment.millis()));
+        }
+    }
+    Ok(if bounds.is_empty() {
+        doc! {}
+    } else {
+        doc! { time: bounds }
+    })
+}
+
+/// The columns that the settings ask for.
+fn wanted<'a>(table: &'a SourceTable, settings: &Settings) -> Vec<&'a Column> {
+    let all = &table.info.columns;
+    if settings.columns.is_empty() {
+        return all.iter().collect();
+    }
+    let find = |name: &String| all.iter().find(|column| column.name == *name);
+    settings.columns.iter().filter_map(find).collect()
+}
+
+/// Reads rows and puts them in order here: of 100,000 rows MongoDB needs longer to sort them, and to leave fields out, than to
+/// send them as they are.
+fn ordered(store: &Store, table: &SourceTable, settings: &Settings, filter: Document) -> Result<DataFrame, StoreError> {
+    let name = &table.info.name;
+    let wanted = wanted(table, settings);
+    let order = meaning::identity(&table.info.columns);
+    let mut columns: Vec<Column> = wanted.iter().copied().cloned().collect();
+    columns.extend(order.iter().filter(|column| !wanted.contains(column)).map(|&column| column.clone()));
+    let rows = unordered(store, name, &columns, filter)?;
+    let by: Vec<&str> = order.iter().map(|column| column.name.as_str()).collect();
+    let sorted = if by.is_empty() { Ok(rows) } else { rows.sort(by, SortMultipleOptions::default()) };
+    let names = wanted.iter().map(|column| column.name.as_str());
+    Ok(sorted.and_then(|rows| rows.select(names)).expect("these are columns of the frame"))
+}
+
+/// Rows as they come: MongoDB collects a batch while the one before it is decoded here.
+fn unordered(store: &Store, name: &str, columns: &[Column], filter: Document) -> Result<DataFrame, StoreError> {
+    let mut frame = FrameBuilder::new(columns, 0);
+    thread::scope(|scope| {
+        let (sender, batches) = mpsc::sync_channel(BATCHES_AHEAD);
+        let (database, collection) = (store.handle(), name.to_owned());
+        let read = async move {
+            let mut batches = database.collection::<RawDocumentBuf>(&collection).find(filter).batch().await?;
+            while let Some(batch) = batches.next().await.transpose()? {
+                // The receiver goes only with an error of its own, which is the one to be told.
+                if sender.send(batch).is_err() {
+                    break;
+                }
+            }
+            Ok(())
+        };
+        let reader = scope.spawn(move || store.wait(read));
+        for batch in batches {
+            let documents = batch.doc_slices().map_err(|error| store.explain(error, name))?;
+            frame.extend(documents).map_err(|source| StoreError::Decode { table: name.to_owned(), source })?;
+        }
+        let read: mongodb::error::Result<()> = reader.join().expect("a reader returns its errors");
+        read.map_err(|error| store.explain(error, name))
+    })?;
+    Ok(frame.finish())
 }

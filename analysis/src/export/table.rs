@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, io::Write, path::Path, thread};
 
-use polars::prelude::DataFrame;
+use polars::prelude::{DataFrame, IntoLazy, col, lit};
 use tracing::debug;
 
 use super::{
@@ -69,17 +69,27 @@ impl<'a> TableExport<'a> {
         Ok(entry)
     }
 
+    /// The last export, if its rows can be taken over.
+    fn mergeable(&self) -> Option<&'a TableEntry> {
+        self.last.filter(|last| last.has_row_revisions() && self.settings.keeps_every_row())
+    }
+
     /// The rows of the last export with those that changed since; `None` where they cannot be told.
     fn refreshed(&self) -> Option<Result<DataFrame, ExportError>> {
-        let last = self.last.filter(|last| last.has_row_revisions() && self.settings.keeps_every_row())?;
+        let last = self.mergeable()?;
         let file = format!("{}.parquet", self.name());
         let base = last.files.contains_key(&file).then(|| self.folder.join(file))?;
-        let base = parquet::read(&base, &self.table.info.columns)
+        // MongoDB looks for the changes while the file is read here.
+        let (base, changes) = thread::scope(|scope| {
+            let base = scope.spawn(|| parquet::read(&base, &self.table.info.columns));
+            let changes = source::rows_since(self.store, self.table, self.settings, last.revision);
+            (base.join().expect("a reader returns its errors"), changes)
+        });
+        let base = base
             .map_err(|error| debug!(table = self.name(), %error, "the last export cannot be read; reading every row"))
             .ok()?;
         let refreshed = || {
-            let changes = source::rows_since(self.store, self.table, self.settings, last.revision)?;
-            let merged = merge(&base, &changes, &self.table.info.columns);
+            let merged = merge(&base, &changes?, &self.table.info.columns);
             let stored = source::count(self.store, self.table)?;
             // More rows than there are: some were removed, so the last export no longer tells what is there.
             Ok(merged.ok().filter(|merged| merged.height() as u64 <= stored))
@@ -88,18 +98,26 @@ impl<'a> TableExport<'a> {
     }
 
     fn by_year(&self) -> Result<TableEntry, ExportError> {
-        if !self.table.info.columns.iter().any(|column| column.role == ColumnRole::WindowStart) {
+        let start = self.columns.iter().find(|column| column.role() == ColumnRole::WindowStart);
+        let Some(OutputColumn { source: start, .. }) = start else {
             return Err(ExportError::NoWindow { table: self.name().to_owned() });
-        }
+        };
         let mut entry = entry(self.table, self.settings);
-        for (year, found) in source::years(self.store, self.table)? {
-            let (written, files) = match self.kept(&year, found) {
+        let years = source::years(self.store, self.table)?;
+        let mut rows = Years::new(self, &start.name, &years);
+        for (year, &found) in &years {
+            let (written, files) = match self.kept(year, found) {
                 Some(kept) => kept,
-                None => self.year(&year, found)?,
+                None => {
+                    let frame = rows.of(year)?;
+                    let files = self.write_rows(&format!("{}/{year}", self.name()), &frame)?;
+                    let rows = frame.height() as u64;
+                    (YearEntry { rows, stored: found.rows, revision: found.revision }, files)
+                }
             };
             entry.rows += written.rows;
             entry.files.extend(files);
-            entry.years.insert(year, written);
+            entry.years.insert(year.clone(), written);
         }
         let files: Vec<String> = entry.years.keys().map(|year| format!("{}/{year}.csv", self.name())).collect();
         self.describe(&mut entry, &files)?;
@@ -115,13 +133,6 @@ impl<'a> TableExport<'a> {
         let same = kept.stored == found.rows && kept.revision == found.revision && found.revision.is_some();
         let of_year = last.files.iter().filter(|(name, _)| name.starts_with(&prefix));
         same.then(|| (kept.clone(), of_year.map(|(name, file)| (name.clone(), file.clone())).collect()))
-    }
-
-    fn year(&self, year: &str, found: Year) -> Result<(YearEntry, BTreeMap<String, FileEntry>), ExportError> {
-        let frame = source::rows_of_year(self.store, self.table, self.settings, year)?;
-        let files = self.write_rows(&format!("{}/{year}", self.name()), &frame)?;
-        let rows = frame.height() as u64;
-        Ok((YearEntry { rows, stored: found.rows, revision: found.revision }, files))
     }
 
     /// The files with rows, `stem.csv` and `stem.parquet`, side by side.
@@ -188,6 +199,65 @@ impl<'a> TableExport<'a> {
             entry.files.insert(name, file);
         }
         Ok(())
+    }
+}
+
+/// The rows of single years, each read from MongoDB once at most.
+struct Years<'a, 'e> {
+    export: &'e TableExport<'a>,
+    /// The column that tells the year.
+    start: &'e str,
+    stored: &'e BTreeMap<String, Year>,
+    /// All rows that changed since the last export.
+    changes: Option<DataFrame>,
+    /// All rows.
+    all: Option<DataFrame>,
+}
+
+impl<'a, 'e> Years<'a, 'e> {
+    fn new(export: &'e TableExport<'a>, start: &'e str, stored: &'e BTreeMap<String, Year>) -> Self {
+        Self { export, start, stored, changes: None, all: None }
+    }
+
+    fn of(&mut self, year: &str) -> Result<DataFrame, ExportError> {
+        if let Some(refreshed) = self.refreshed(year)? {
+            return Ok(refreshed);
+        }
+        let TableExport { store, table, settings, .. } = self.export;
+        let all = match self.all.take() {
+            Some(all) => all,
+            None => source::rows(store, table, settings)?,
+        };
+        let rows = self.rows_of(&all, year)?;
+        self.all = Some(all);
+        Ok(rows)
+    }
+
+    /// The rows of the last export with those that changed since; `None` where they cannot be told.
+    fn refreshed(&mut self, year: &str) -> Result<Option<DataFrame>, ExportError> {
+        let TableExport { store, table, settings, folder, .. } = self.export;
+        let Some(last) = self.export.mergeable() else {
+            return Ok(None);
+        };
+        let base = folder.join(format!("{}/{year}.parquet", table.info.name));
+        let base = if last.years.contains_key(year) { parquet::read(&base, &table.info.columns).ok() } else { None };
+        let Some(base) = base else {
+            return Ok(None);
+        };
+        let changes = match self.changes.take() {
+            Some(changes) => changes,
+            None => source::rows_since(store, table, settings, last.revision)?,
+        };
+        let merged = merge(&base, &self.rows_of(&changes, year)?, &table.info.columns);
+        self.changes = Some(changes);
+        Ok(merged.ok().filter(|merged| merged.height() as u64 <= self.stored[year].rows))
+    }
+
+    fn rows_of(&self, frame: &DataFrame, year: &str) -> Result<DataFrame, ExportError> {
+        let number = year.parse::<i32>().unwrap_or_default();
+        let of_year = col(self.start).dt().year().eq(lit(number));
+        let rows = frame.clone().lazy().filter(of_year).collect();
+        Ok(rows.expect("window_start is a date or an instant of the frame"))
     }
 }
 

@@ -77,6 +77,7 @@ fn what_cannot_be_is_told_with_what_can() {
         (export().columns(["filn"]), "no exported table has a column \"filn\""),
         (export().rename("film", "reviews"), "two columns \"reviews\""),
         (export().zone("Mars"), "\"Mars\" is not a time zone"),
+        (export().tables(["films_by_day"]).columns(["film"]).by_year(), "no window_start among its columns"),
         (export().from("soon"), "\"soon\" is not a date"),
         (export().top(3, Some("filn".to_owned())), "\"filn\""),
     ] {
