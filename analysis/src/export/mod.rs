@@ -51,6 +51,8 @@ use std::{
     collections::BTreeSet,
     fmt,
     path::{Path, PathBuf},
+    sync::atomic::{AtomicUsize, Ordering},
+    thread,
 };
 
 use model::{
@@ -264,27 +266,25 @@ impl Export {
         let there = |name: &str| name == EVENTS || catalog.tables.iter().any(|table| table.info.name == name);
         next.tables.retain(|name, _| there(name));
         let staging = folder.stage();
-        let mut moved = Vec::new();
-        for table in &tables {
-            let name = &table.info.name;
-            let last = last.as_ref().and_then(|last| last.tables.get(name));
-            let like = table::entry(table, &self.settings);
-            if last.is_some_and(|last| last.is_current(folder.path(), table.info.published_revision, &like)) {
-                continue;
+        let last_entry = |name: &str| last.as_ref().and_then(|last| last.tables.get(name));
+        let is_current = |table: &&SourceTable| {
+            let (revision, like) = (table.info.published_revision, table::entry(table, &self.settings));
+            last_entry(&table.info.name).is_some_and(|last| last.is_current(folder.path(), revision, &like))
+        };
+        let moved: Vec<&SourceTable> = tables.iter().copied().filter(|table| !is_current(table)).collect();
+        let written = side_by_side(&moved, |table| match &events {
+            Some((events, schema)) if std::ptr::eq(events, table) => {
+                events::write(&self.store, &staging, events, schema, &self.settings)
             }
-            let entry = match &events {
-                Some((events, schema)) if std::ptr::eq(events, *table) => {
-                    events::write(&self.store, &staging, events, schema, &self.settings)?
-                }
-                _ => {
-                    moved.push(name.clone());
-                    TableExport::new(&self.store, folder.path(), &staging, table, &self.settings, last)?.run()?
-                }
-            };
-            next.tables.insert(name.clone(), entry);
-        }
+            _ => {
+                let last = last_entry(&table.info.name);
+                TableExport::new(&self.store, folder.path(), &staging, table, &self.settings, last)?.run()
+            }
+        })?;
+        next.tables.extend(moved.iter().map(|table| table.info.name.clone()).zip(written));
         if self.settings.has(Format::Hyper) {
-            hyper::write(&staging, folder.path(), &mut next, &moved)?;
+            let names: Vec<String> = moved.iter().map(|table| table.info.name.clone()).collect();
+            hyper::write(&staging, folder.path(), &mut next, &names)?;
         }
         self.finish(folder, staging, last, next, &tables)
     }
@@ -348,6 +348,35 @@ impl Export {
         }
         Ok(())
     }
+}
+
+/// Does `work` for each table, two at a time: while one is written, MongoDB collects the rows of another. The results are in the
+/// order of the tables; the first error ends it.
+fn side_by_side<T: Send>(
+    tables: &[&SourceTable],
+    work: impl Fn(&SourceTable) -> Result<T, ExportError> + Sync,
+) -> Result<Vec<T>, ExportError> {
+    let next = AtomicUsize::new(0);
+    let worker = || {
+        let mut done = Vec::new();
+        while let Some((place, table)) = tables.iter().enumerate().nth(next.fetch_add(1, Ordering::Relaxed)) {
+            let result = work(table);
+            let failed = result.is_err();
+            done.push((place, result));
+            if failed {
+                break;
+            }
+        }
+        done
+    };
+    let mut done = thread::scope(|scope| {
+        let other = scope.spawn(worker);
+        let mut done = worker();
+        done.extend(other.join().expect("a worker returns its errors"));
+        done
+    });
+    done.sort_by_key(|(place, _)| *place);
+    done.into_iter().map(|(_, result)| result).collect()
 }
 
 fn exported(
