@@ -202,7 +202,7 @@ fn wrong_use_is_told_apart_from_failure() {
     let database = published();
     for arguments in [
         &["chart", "movies_by_day"] as &[&str],
-        &["chart", "movies_by_day", "--kind", "pie", "-o", "x.svg"],
+        &["chart", "movies_by_day", "--kind", "cake", "-o", "x.svg"],
         &["show", "movies_by_day", "--from", "soon"],
         &["show", "movies_by_day", "--where", "movie"],
         &["draw"],
