@@ -6,23 +6,114 @@ mod reviews;
 use std::{error::Error, fs, path::PathBuf};
 
 use analysis::{
-    chart::Figure,
-    polars::prelude::{DataFrame, IntoLazy, col, lit},
+    chart::{ChartError, Figure, Grid},
+    polars::prelude::{DataFrame, IntoLazy, col, df, lit},
     reshape::unpivot,
 };
 
 fn main() -> Result<(), Box<dyn Error>> {
     let folder = PathBuf::from(std::env::args().nth(1).unwrap_or_else(|| "out/gallery".to_owned()));
     fs::create_dir_all(&folder)?;
-    for (name, figure) in figures()? {
+    for (name, figure) in figures()?.into_iter().chain(newer()?).chain(hard()?) {
         for (width, height) in [(400, 260), (1200, 640)] {
             let figure = figure.clone().size(width, height);
-            figure.save(folder.join(format!("{name}-{width}.svg")))?;
-            figure.save(folder.join(format!("{name}-{width}.png")))?;
+            for format in ["svg", "png"] {
+                match figure.save(folder.join(format!("{name}-{width}.{format}"))) {
+                    Err(ChartError::NoRoom { figures, most }) => {
+                        println!("{name} at {width}: {figures} figures, room for {most}")
+                    }
+                    other => other?,
+                }
+            }
         }
+    }
+    for (width, height) in [(500, 400), (1200, 760)] {
+        let grid = grid()?.size(width, height);
+        grid.save(folder.join(format!("grid-{width}.png")))?;
+        grid.clone().dark().save(folder.join(format!("grid-dark-{width}.png")))?;
     }
     println!("{}", folder.display());
     Ok(())
+}
+
+fn newer() -> Result<Vec<(&'static str, Figure)>, Box<dyn Error>> {
+    let months = reviews::reviews_by_month();
+    let (movies, many) = (reviews::movies_by_month(4), reviews::movies_by_month(12));
+    let ratings = unpivot(&months, &"rating_1..rating_10".parse()?, &["window_start"], "reviews")?;
+    let line = || Figure::line(&months).y("reviews");
+    Ok(vec![
+        ("area", Figure::area(&months).y("reviews").title("Reviews per month")),
+        ("area-movies", Figure::area(&movies).y("reviews").by("movie").title("Reviews by film")),
+        ("stacked-area", Figure::stacked_area(&ratings).y("reviews").by("rating").title("Ratings per month")),
+        ("stacked-area-movies", Figure::stacked_area(&many).y("reviews").by("movie").title("Reviews by film, stacked")),
+        ("histogram", Figure::histogram(&months).x("rating_mean").title("Mean ratings of a month")),
+        ("box", Figure::box_plot(&movies).x("movie").y("rating_mean").title("Monthly mean ratings of four films")),
+        ("scatter", Figure::scatter(&months).x("reviews").y("rating_mean").title("More reviews, other ratings?")),
+        ("scatter-movies", Figure::scatter(&many).x("reviews").y("rating_mean").by("movie").title("Films by month")),
+        ("pie", Figure::pie(&reviews::top_movies()).x("movie").y("reviews").title("Films with most reviews")),
+        ("right", line().right("rating_mean").title("Reviews and their mean rating")),
+        ("log", line().log().title("Reviews per month, on a logarithmic scale")),
+        (
+            "marks",
+            line()
+                .band("2007-12", "2009-06", "a recession")
+                .mark("2013-10", "a long-awaited day in October")
+                .level(8_000.0, "goal: 8,000 a month")
+                .title("What happened meanwhile"),
+        ),
+        ("facets", Figure::line(&many).y("reviews").facet("movie").title("Reviews by film").size(900, 700)),
+        ("facets-bar", Figure::histogram(&movies).x("rating_mean").facet("movie").title("Mean ratings by film")),
+        ("dark-line", Figure::line(&movies).y("rating_mean").by("movie").title("Mean rating by film").dark()),
+        ("dark-heat", Figure::heat_map(&many).y("movie").color("reviews").title("Reviews by film and month").dark()),
+        ("dark-stacked", Figure::stacked_bar(&ratings).y("reviews").by("rating").title("Ratings per month").dark()),
+    ])
+}
+
+/// What is hard to draw.
+fn hard() -> Result<Vec<(&'static str, Figure)>, Box<dyn Error>> {
+    let mut noise = reviews::Noise::new(11);
+    let mut walk = 0.0;
+    let many: Vec<f64> = (0..100_000)
+        .map(|_| {
+            walk += noise.next() - 0.5;
+            walk
+        })
+        .collect();
+    let many = df!("x" => (0..100_000_i64).collect::<Vec<_>>(), "y" => many)?;
+    let cloud: Vec<f64> = (0..100_000).map(|_| (0..6).map(|_| noise.next()).sum::<f64>()).collect();
+    let cloud = df!("x" => cloud.clone(), "y" => cloud.into_iter().rev().collect::<Vec<_>>())?;
+    let long = |place: usize| format!("{place} {}", "한국어 film with a very long name 🤖 ".repeat(8));
+    let names = df!("name" => (0..8).map(long).collect::<Vec<_>>(), "n" => (1..9_i64).collect::<Vec<_>>())?;
+    let one = df!("x" => [3_i64], "y" => [Some(5.0)])?;
+    let gaps =
+        df!("x" => [1_i64, 2, 3, 4, 5, 6], "y" => [Some(1.0), None, Some(f64::NAN), Some(2.0), Some(3.0), None])?;
+    Ok(vec![
+        ("many-line", Figure::line(&many).x("x").y("y").title("100,000 points")),
+        ("many-area", Figure::area(&many).x("x").y("y").title("100,000 points")),
+        ("many-bar", Figure::bar(&many).x("x").y("y").title("100,000 bars")),
+        ("many-scatter", Figure::scatter(&cloud).x("x").y("y").title("100,000 points")),
+        ("many-histogram", Figure::histogram(&cloud).x("x").title("100,000 values")),
+        ("names-bar", Figure::bar(&names).x("name").y("n").title("Names of 200 letters ".repeat(10))),
+        ("names-pie", Figure::pie(&names).x("name").y("n").title("Names of 200 letters")),
+        ("names-box", Figure::box_plot(&names).x("name").y("n").title("Names of 200 letters")),
+        ("one-line", Figure::line(&one).x("x").y("y").title("One point")),
+        ("one-area", Figure::area(&one).x("x").y("y").title("One point")),
+        ("one-scatter", Figure::scatter(&one).x("x").y("y").title("One point")),
+        ("one-pie", Figure::pie(&df!("x" => ["all"], "y" => [1_i64])?).x("x").y("y").title("One slice")),
+        ("gaps-area", Figure::area(&gaps).x("x").y("y").title("Nulls and NaN are gaps")),
+    ])
+}
+
+fn grid() -> Result<Grid, Box<dyn Error>> {
+    let months = reviews::reviews_by_month();
+    let ratings = unpivot(&months, &"rating_1..rating_10".parse()?, &["window_start"], "reviews")?;
+    Ok(Grid::new([
+        Figure::line(&months).y("rating_mean").title("Mean rating"),
+        Figure::area(&months).y("reviews").title("Reviews"),
+        Figure::stacked_bar(&ratings).y("reviews").by("rating").title("Ratings"),
+        Figure::pie(&reviews::top_movies()).x("movie").y("reviews").title("Films"),
+    ])
+    .title("Reviews at a glance"))
 }
 
 fn figures() -> Result<Vec<(&'static str, Figure)>, Box<dyn Error>> {

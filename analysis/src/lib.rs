@@ -2,7 +2,8 @@
 //!
 //! | module | turns | into |
 //! | --- | --- | --- |
-//! | [`load`] | a rollup in MongoDB | a typed [`DataFrame`](polars::prelude::DataFrame); filter, columns and limit run in the database |
+//! | [`load`] | rollups and events in MongoDB | a typed [`DataFrame`](polars::prelude::DataFrame); filter, columns and limit run in the database; [`load::Follow`] brings only what is new |
+//! | [`window`] | frames that keep coming | rows per window and key, for the cost of what is new |
 //! | [`reshape`] | a frame | a frame: months into years, `rating_1..rating_10` into rows, the largest of a column |
 //! | [`chart`] | a frame | a [`chart::Figure`]: one drawing as SVG or PNG |
 //! | [`show`] | a frame | a [`show::Table`] for a terminal or a notebook |
@@ -27,6 +28,7 @@ pub mod export;
 pub mod load;
 pub mod reshape;
 pub mod show;
+pub mod window;
 
 mod cell;
 mod format;

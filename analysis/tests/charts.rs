@@ -5,7 +5,7 @@
 mod reviews;
 
 use analysis::{
-    chart::{ChartError, Figure, Kind},
+    chart::{ChartError, Figure, Grid, Kind},
     polars::{df, prelude::DataFrame},
     reshape::unpivot,
 };
@@ -39,6 +39,15 @@ fn every_kind_is_drawn_as_it_was_when_it_was_looked_at() {
         ("bar_of_names", Figure::bar(&movies).x("movie").y("reviews")),
         ("stacked_bar", Figure::stacked_bar(&ratings).y("reviews").by("rating")),
         ("heat_map", Figure::heat_map(&ratings).y("rating").color("reviews")),
+        ("area", Figure::area(&months).y("reviews").level(9_000.0, "goal").title("Reviews")),
+        ("stacked_area", Figure::stacked_area(&ratings).y("reviews").by("rating")),
+        ("histogram", Figure::histogram(&reviews::reviews_by_month()).x("rating_mean")),
+        ("box", Figure::box_plot(&reviews::movies_by_month(3)).x("movie").y("rating_mean")),
+        ("scatter", Figure::scatter(&months).x("reviews").y("rating_mean")),
+        ("pie", Figure::pie(&movies).x("movie").y("reviews")),
+        ("two_axes", Figure::line(&months).y("reviews").right("rating_mean")),
+        ("log", Figure::line(&reviews::reviews_by_month()).y("reviews").log()),
+        ("dark", Figure::stacked_bar(&ratings).y("reviews").by("rating").dark()),
     ];
     for (name, figure) in figures {
         insta::assert_snapshot!(name, small(figure).svg().expect(name));
@@ -52,6 +61,88 @@ fn drawing_twice_gives_the_same_bytes_in_both_formats() {
     for kind in [Kind::Line, Kind::StackedBar] {
         assert_eq!(figure(kind).svg().expect("SVG"), figure(kind).svg().expect("SVG"));
         assert_eq!(figure(kind).png().expect("PNG"), figure(kind).png().expect("PNG"));
+    }
+}
+
+#[test]
+fn small_multiples_and_grids_have_a_picture_for_each() {
+    let movies = reviews::movies_by_month(4);
+    let facets = Figure::line(&movies).y("reviews").facet("movie").title("Films").size(600, 400);
+    let svg = facets.svg().expect("SVG");
+    assert_eq!(svg.matches("<polyline").count(), 4);
+    let texts = text_of(&svg);
+    assert!(
+        texts.contains(&"Films") && texts.contains(&"1917 (2019)") == movies_contain(&movies, "1917 (2019)"),
+        "{texts:?}"
+    );
+    let grid = Grid::new([facets.clone(), Figure::line(&few_months()).y("reviews")]).columns(2).size(1_400, 500);
+    assert_eq!(grid.svg().expect("SVG").matches("<polyline").count(), 5);
+    assert_eq!(grid.png().expect("PNG"), grid.png().expect("PNG"));
+    assert!(Grid::new([]).svg().expect_err("nothing").to_string().contains("no figures"));
+    let small = Grid::new(vec![facets; 9]).size(400, 400).svg().expect_err("no room").to_string();
+    assert_eq!(small, "9 figures do not fit, 4 do; make the page larger");
+}
+
+fn movies_contain(frame: &DataFrame, movie: &str) -> bool {
+    frame.column("movie").expect("movies").str().expect("texts").iter().flatten().any(|name| name == movie)
+}
+
+/// Every kind of what people call a frame, also those without a row or a value: a picture, or words that say what to do.
+#[test]
+fn hard_frames_are_pictures_or_errors_that_help() {
+    let long = "한국어 and a long name 🤖 ".repeat(12);
+    let frames = [
+        df!("x" => Vec::<i64>::new(), "y" => Vec::<f64>::new(), "k" => Vec::<String>::new()),
+        df!("x" => [1_i64], "y" => [2.0], "k" => [long.as_str()]),
+        df!("x" => [None::<i64>, None], "y" => [None::<f64>, None], "k" => [None::<&str>, None]),
+        df!("x" => [1_i64, 2], "y" => [f64::NAN, f64::INFINITY], "k" => ["a", "b"]),
+        df!("x" => [i64::MIN, i64::MAX], "y" => [-1e300, 1e300], "k" => ["", "\u{0}\u{202e}"]),
+        df!("x" => [1_i64, 2, 3], "y" => [1e-300, 0.0, -0.0], "k" => ["a", "b", "c"]),
+        df!("x" => (0..100_000_i64).collect::<Vec<_>>(), "y" => (0..100_000).map(f64::from).collect::<Vec<_>>(), "k" => vec!["a"; 100_000]),
+    ];
+    for (number, frame) in frames.into_iter().enumerate() {
+        let frame = frame.expect("a frame");
+        for kind in Kind::ALL {
+            for x in ["x", "k"] {
+                let figure = Figure::new(kind, &frame).x(x).y("y").title(&long).size(400, 260);
+                let figures = [
+                    figure.clone(),
+                    figure.clone().by("k"),
+                    figure.clone().y("x").color("y").dark(),
+                    figure.clone().facet("k"),
+                    figure.log().level(5.0, &long),
+                ];
+                for figure in figures {
+                    match (figure.svg(), number) {
+                        (Ok(svg), _) => assert!(
+                            svg.len() < 20_000_000 && !svg.contains("NaN") && !svg.contains("inf"),
+                            "{kind} {number}"
+                        ),
+                        (Err(error), _) => assert!(error.to_string().len() > 30, "{kind} of frame {number}: {error}"),
+                    }
+                    // The longest frame would take the test's time, and its SVG says what its PNG would.
+                    if number < 6 {
+                        assert_eq!(figure.png().is_ok(), figure.svg().is_ok(), "{kind} {number}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn settings_that_a_kind_does_not_have_are_refused() {
+    let months = few_months();
+    let cases = [
+        (Figure::bar(&months).y("reviews").log(), "log: a bar chart has no such thing; it is for a line"),
+        (Figure::pie(&months).level(1.0, "goal"), "band, mark and level: a pie chart"),
+        (Figure::line(&months).y("reviews").mark("soon", "?"), "a band or mark: \"soon\" is not a date"),
+        (Figure::line(&months).y("reviews").by("rating_1").right("rated"), "a line or an area without `by`"),
+        (Figure::line(&reviews::reviews_by_month()).y("rated").facet("reviews"), "a page holds 24 small charts"),
+    ];
+    for (figure, reason) in cases {
+        let error = figure.svg().expect_err(reason).to_string();
+        assert!(error.contains(reason), "{error}");
     }
 }
 

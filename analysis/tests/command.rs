@@ -5,6 +5,8 @@ mod support;
 use std::{
     fs,
     process::{Command, Output, Stdio},
+    thread,
+    time::Duration,
 };
 
 use support::{TestDatabase, movies_by_day, ratings_by_month};
@@ -120,7 +122,13 @@ fn charts_need_no_preparation_of_rows() {
     let database = published();
     let folder = tempfile::tempdir().expect("a folder");
     let out = folder.path().join("chart.svg").to_string_lossy().into_owned();
-    let cases: [(&[&str], &str); 6] = [
+    let cases: [(&[&str], &str); 12] = [
+        (&["movies_by_day", "--kind", "area", "--every", "month"], "reviews"),
+        (&["movies_by_day", "--kind", "stacked-area", "--by", "movie", "--every", "month"], "reviews by movie"),
+        (&["movies_by_day", "--kind", "histogram", "--y", "reviews"], "rows by reviews"),
+        (&["movies_by_day", "--kind", "box", "--x", "movie", "--dark"], "reviews by movie"),
+        (&["movies_by_day", "--kind", "pie", "--x", "movie"], "reviews by movie"),
+        (&["movies_by_day", "--facet", "movie", "--every", "month", "--log"], "reviews by movie"),
         (&["movies_by_day", "--y", "rating_mean"], "rating mean"),
         (&["movies_by_day", "--by", "movie", "--y", "rating_mean", "--every", "year"], "rating mean by movie"),
         (&["movies_by_day", "--kind", "bar", "--x", "movie", "--top", "1"], "1,998"),
@@ -178,6 +186,38 @@ fn a_chart_says_what_its_axes_do_not() {
 }
 
 #[test]
+fn a_watched_chart_is_drawn_again_when_rows_change() {
+    let database = published();
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("live.svg");
+    let out = path.to_string_lossy().into_owned();
+    let mut child = command(
+        database.name(),
+        &["chart", "ratings_by_month", "--kind", "bar", "--y", "reviews", "--watch", "1", "-o", &out],
+    )
+    .stdout(Stdio::null())
+    .stderr(Stdio::null())
+    .spawn()
+    .expect("the command runs");
+    let shows = |text: &str| {
+        let found = || fs::read_to_string(&path).is_ok_and(|svg| svg.contains(text));
+        (0..300).any(|_| {
+            found() || {
+                thread::sleep(Duration::from_millis(100));
+                false
+            }
+        })
+    };
+    let drawn = shows("15");
+    let (_, mut rows) = ratings_by_month();
+    rows[1].insert("reviews", 4_321_i64);
+    database.republish("ratings_by_month", 4, &rows[1..]);
+    let again = shows("4,321");
+    child.kill().and_then(|()| child.wait()).expect("it ends");
+    assert!(drawn && again, "first {drawn}, again {again}");
+}
+
+#[test]
 fn failures_are_one_line_with_a_remedy() {
     let database = published();
     let cases: [(&[&str], &str); 6] = [
@@ -202,7 +242,8 @@ fn wrong_use_is_told_apart_from_failure() {
     let database = published();
     for arguments in [
         &["chart", "movies_by_day"] as &[&str],
-        &["chart", "movies_by_day", "--kind", "pie", "-o", "x.svg"],
+        &["chart", "movies_by_day", "--kind", "cake", "-o", "x.svg"],
+        &["chart", "movies_by_day", "--watch", "0", "-o", "x.svg"],
         &["show", "movies_by_day", "--from", "soon"],
         &["show", "movies_by_day", "--where", "movie"],
         &["draw"],

@@ -7,6 +7,12 @@
 //! the civil dates at 00:00 UTC (`2020-03-01` reads the same in every zone). The instant at which a window ends is
 //! [`WindowSpec::ends_at`].
 
+mod hopping;
+mod session;
+
+pub use hopping::Hopping;
+pub use session::Sessions;
+
 use crate::calendar::{self, CalendarUnit};
 use jiff::{Span, SpanRelativeTo, Timestamp, tz::TimeZone};
 use std::fmt;

@@ -9,12 +9,15 @@ use super::{
     scene::{Anchor, Point, Rect},
     time_ticks::TimeAxis,
 };
+use crate::format;
 
 /// Where the data goes.
 pub(crate) struct Plot {
     pub area: Rect,
     pub x: Scale,
     pub y: Scale,
+    /// Of the second axis.
+    pub right: Option<Scale>,
 }
 
 /// What is to be laid out.
@@ -30,6 +33,10 @@ pub(crate) struct Frame<'a> {
     pub inset: f32,
     /// Words at the right end of the x axis; empty for dates, which say what they are.
     pub x_name: &'a str,
+    /// Whether values are logarithms to base 10, which the labels turn back.
+    pub log: bool,
+    /// Range of a second axis of values, on the right.
+    pub right: Option<(f64, f64)>,
 }
 
 /// A tick on the x axis: its middle in pixels, and up to two lines.
@@ -43,19 +50,66 @@ pub(crate) fn upright(page: &mut Page, frame: &Frame<'_>, values: (f64, f64)) ->
     let bottom = page.free.bottom - x_axis_height(page, frame);
     let top = page.free.top + page.label.size * 0.6;
     let most = ((bottom - top) / (page.label.size * 3.2)) as usize;
-    let ticks = Ticks::around(values.0, values.1, most.clamp(2, 8));
-    let labels = ticks.labels();
-    let labels_width = font::widest(labels.iter().map(String::as_str), page.label);
-    let area = Rect { left: page.free.left + labels_width + page.gap(), top, right: page.free.right, bottom }.snapped();
+    let ticks = Labelled::around(values, most.clamp(2, 8), frame.log);
+    let right = frame.right.map(|range| Labelled::around(range, most.clamp(2, 8), false));
+    let right_width = right.as_ref().map_or(0.0, |right| right.width(page) + page.gap());
+    let left = page.free.left + ticks.width(page) + page.gap();
+    let area = Rect { left, top, right: page.free.right - right_width, bottom }.snapped();
     let y = Scale { values: ticks.range, pixels: (area.bottom, area.top) };
-    for (value, label) in ticks.values.iter().zip(labels) {
-        let at = y.at(*value).round();
+    for (value, label) in ticks.ticks {
+        let at = y.at(value).round();
         rule(page, area, at);
         let place = Point { x: area.left - page.gap(), y: at };
         page.label(label, place, Anchor::End, palette::MUTED);
     }
+    let right = right.map(|right| {
+        let scale = Scale { values: right.range, pixels: y.pixels };
+        for (value, label) in right.ticks {
+            let place = Point { x: area.right + page.gap(), y: scale.at(value).round() };
+            page.label(label, place, Anchor::Start, palette::MUTED);
+        }
+        scale
+    });
     let x = x_axis(page, frame, area);
-    Plot { area, x, y }
+    Plot { area, x, y, right }
+}
+
+/// Ticks with their labels.
+struct Labelled {
+    ticks: Vec<(f64, String)>,
+    range: (f64, f64),
+}
+
+impl Labelled {
+    fn around((low, high): (f64, f64), most: usize, log: bool) -> Self {
+        if log {
+            return Self::of_powers(low, high, most);
+        }
+        let ticks = Ticks::around(low, high, most);
+        let labels = ticks.labels();
+        Self { range: ticks.range, ticks: ticks.values.into_iter().zip(labels).collect() }
+    }
+
+    /// Powers of ten, all or every so many; between them 2 and 5 times, where that gives few ticks otherwise.
+    fn of_powers(low: f64, high: f64, most: usize) -> Self {
+        let (low, high) = if high - low < 0.2 { (low - 0.1, high + 0.1) } else { (low, high) };
+        let (first, last) = (low.floor() as i32, high.ceil() as i32);
+        let every = ((last - first) as usize).div_ceil(most.max(1)).max(1);
+        let factors: &[f64] = if (high - low) * 3.0 <= most as f64 { &[1.0, 2.0, 5.0] } else { &[1.0] };
+        let powers = (first..=last).step_by(every);
+        let values = powers.flat_map(|power| factors.iter().map(move |factor| (power, *factor)));
+        let tick = |(power, factor): (i32, f64)| {
+            let at = f64::from(power) + factor.log10();
+            let decimals = usize::try_from(-power).unwrap_or(0).min(12);
+            ((low - 1e-9..=high + 1e-9).contains(&at))
+                .then(|| (at, format::decimal(factor * 10_f64.powi(power), decimals)))
+        };
+        Self { ticks: values.filter_map(tick).collect(), range: (low, high) }
+    }
+
+    fn width(&self, page: &Page) -> f32 {
+        font::widest(self.ticks.iter().map(|(_, label)| label.as_str()), page.label)
+    }
 }
 
 /// A plot whose rows have names: one label per row, left of the area, ascending from the bottom.
@@ -74,7 +128,7 @@ pub(crate) fn rows(page: &mut Page, frame: &Frame<'_>, names: &[String]) -> Plot
         page.label(font::shortened(name, page.label, longest), place, Anchor::End, palette::MUTED);
     }
     let x = x_axis(page, frame, area);
-    Plot { area, x, y }
+    Plot { area, x, y, right: None }
 }
 
 /// The line that bars stand on, over the grid.

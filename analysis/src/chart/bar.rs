@@ -33,16 +33,24 @@ pub(crate) fn draw(page: &mut Page, set: &SeriesSet, x_name: &str) {
         tick_at: &|place| slots.middle(place),
         inset: 0.0,
         x_name,
+        log: false,
+        right: None,
     };
     let stacks = Stacks::new(&layers);
     let plot = axes::upright(page, &frame, stacks.range());
     let narrowest =
         slots.ends.iter().map(|(start, end)| plot.x.at(*end) - plot.x.at(*start)).fold(f32::INFINITY, f32::min);
     for (layer, series) in layers.iter().enumerate() {
+        let mut drawn: Option<Rect> = None;
         for (stack, piece) in stacks.pieces(layer) {
             let (left, right) = slots.pixels(stack.place, &plot, narrowest);
             let area = Rect { left, right, top: plot.y.at(piece.1), bottom: plot.y.at(piece.0) };
-            draw_piece(page, area, series);
+            // Of several bars on one pixel only a higher one shows.
+            let hidden = |before: &Rect| before.left == left && before.top <= area.top && before.bottom >= area.bottom;
+            if !drawn.as_ref().is_some_and(hidden) {
+                draw_piece(page, area, series);
+                drawn = Some(area);
+            }
         }
     }
     axes::baseline(page, &plot);

@@ -60,6 +60,61 @@ pub enum ChartError {
         /// The column that tells series apart.
         by: String,
     },
+    /// A setting that the kind of chart does not have.
+    #[error("{setting}: a {kind} chart has no such thing; it is for {kinds}")]
+    Setting {
+        /// The setting.
+        setting: &'static str,
+        /// The kind of chart.
+        kind: &'static str,
+        /// The kinds that have it.
+        kinds: &'static str,
+    },
+    /// A place of a band or mark is neither a date nor a number.
+    #[error("a band or mark: {reason}")]
+    Place {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// No value is above zero.
+    #[error("column {column:?} has no value above zero, so it has no logarithm; leave out `log`")]
+    NoLogarithm {
+        /// The column.
+        column: String,
+    },
+    /// More small charts than a page can hold.
+    #[error("column {column:?} has {found} values, and a page holds {most} small charts; keep the largest first")]
+    TooManyFacets {
+        /// The column.
+        column: String,
+        /// How many values it has.
+        found: usize,
+        /// How many fit.
+        most: usize,
+    },
+    /// More names or places than there are pixels for.
+    #[error(
+        "column {column:?} has {found} values, and there is room for {most}; keep the largest, or take longer windows, first"
+    )]
+    TooMany {
+        /// The column.
+        column: String,
+        /// How many values it has.
+        found: usize,
+        /// How many fit.
+        most: usize,
+    },
+    /// A grid without figures.
+    #[error("there is nothing to draw: the grid has no figures")]
+    NoFigures,
+    /// The panels of a page would be too small to read.
+    #[error("{figures} figures do not fit, {most} do; make the page larger")]
+    NoRoom {
+        /// How many there are.
+        figures: usize,
+        /// How many fit.
+        most: usize,
+    },
     /// The picture is too small to read or too large to draw.
     #[error("{width} × {height} pixels cannot be drawn; use 200 × 150 to 6000 × 6000")]
     Size {

@@ -1,68 +1,19 @@
 //! The public face of charts: what to draw, in which size, in which format.
 
-use std::{fmt, path::Path, str::FromStr};
+use std::{fmt, path::Path};
 
 use model::layout::column::WINDOW_START;
 use polars::prelude::DataFrame;
 
 use super::{
-    ChartError, bar, category_bar,
-    data::Domain,
-    heat_map, line,
-    page::Page,
+    ChartError, Kind,
+    facet::{self, Grid},
+    marks::{Marks, place_of},
     raster,
     scene::Scene,
-    series::{Roles, SeriesSet},
     svg,
 };
 use crate::{format::words, whole_file};
-
-/// A kind of chart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Kind {
-    /// One line per series; nulls are gaps.
-    Line,
-    /// One bar per place, upright for dates and numbers, a row each for texts.
-    Bar,
-    /// Bars whose parts are the series of `by`.
-    StackedBar,
-    /// One cell per `x` and `y`, shaded by `color`.
-    HeatMap,
-}
-
-impl Kind {
-    /// Every kind, in the order of the documentation.
-    pub const ALL: [Self; 4] = [Self::Line, Self::Bar, Self::StackedBar, Self::HeatMap];
-
-    /// The name on the command line: `stacked-bar`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Line => "line",
-            Self::Bar => "bar",
-            Self::StackedBar => "stacked-bar",
-            Self::HeatMap => "heat-map",
-        }
-    }
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl FromStr for Kind {
-    type Err = String;
-
-    fn from_str(name: &str) -> Result<Self, String> {
-        let known = || Self::ALL.map(Self::name).join(", ");
-        Self::ALL
-            .into_iter()
-            .find(|kind| kind.name() == name)
-            .ok_or_else(|| format!("no kind {name:?}; there are {}", known()))
-    }
-}
 
 /// A chart of a frame, drawn when it is asked for its [`svg`](Figure::svg) or [`png`](Figure::png).
 ///
@@ -79,18 +30,26 @@ impl FromStr for Kind {
 #[must_use = "a figure draws nothing before it is saved or displayed"]
 #[derive(Debug, Clone)]
 pub struct Figure {
-    frame: DataFrame,
-    kind: Kind,
-    x: String,
-    y: Option<String>,
-    by: Option<String>,
-    color: Option<String>,
-    title: String,
-    subtitle: Option<String>,
-    size: (u32, u32),
+    pub(super) frame: DataFrame,
+    pub(super) kind: Kind,
+    pub(super) x: Option<String>,
+    pub(super) y: Option<String>,
+    pub(super) by: Option<String>,
+    pub(super) color: Option<String>,
+    pub(super) right: Option<String>,
+    pub(super) facet: Option<String>,
+    pub(super) title: String,
+    pub(super) subtitle: Option<String>,
+    pub(super) size: (u32, u32),
+    pub(super) log: bool,
+    pub(super) dark: bool,
+    pub(super) marks: Marks,
+    pub(super) range: Option<(f64, f64)>,
+    /// Names in the order of their colours, so that several figures agree.
+    pub(super) names: Vec<String>,
 }
 
-const DEFAULT_SIZE: (u32, u32) = (800, 450);
+pub(super) const DEFAULT_SIZE: (u32, u32) = (800, 450);
 const LEAST_SIZE: (u32, u32) = (200, 150);
 const MOST_PIXELS: u32 = 6_000;
 
@@ -100,19 +59,36 @@ impl Figure {
         Self {
             frame: frame.clone(),
             kind,
-            x: WINDOW_START.to_owned(),
+            x: None,
             y: None,
             by: None,
             color: None,
+            right: None,
+            facet: None,
             title: String::new(),
             subtitle: None,
             size: DEFAULT_SIZE,
+            log: false,
+            dark: false,
+            marks: Marks::default(),
+            range: None,
+            names: Vec::new(),
         }
     }
 
     /// A line chart.
     pub fn line(frame: &DataFrame) -> Self {
         Self::new(Kind::Line, frame)
+    }
+
+    /// A line chart whose areas down to zero are filled; several series lie over one another.
+    pub fn area(frame: &DataFrame) -> Self {
+        Self::new(Kind::Area, frame)
+    }
+
+    /// Areas that stand on one another, a series of [`by`](Figure::by) each; a missing value counts as zero.
+    pub fn stacked_area(frame: &DataFrame) -> Self {
+        Self::new(Kind::StackedArea, frame)
     }
 
     /// A bar chart.
@@ -125,6 +101,26 @@ impl Figure {
         Self::new(Kind::StackedBar, frame)
     }
 
+    /// How many values of [`x`](Figure::x) lie in each of some equal ranges.
+    pub fn histogram(frame: &DataFrame) -> Self {
+        Self::new(Kind::Histogram, frame)
+    }
+
+    /// Median, quartiles and range of [`y`](Figure::y) for each value of [`x`](Figure::x), or of all together.
+    pub fn box_plot(frame: &DataFrame) -> Self {
+        Self::new(Kind::Box, frame)
+    }
+
+    /// A point per row at [`x`](Figure::x) and [`y`](Figure::y), coloured by [`by`](Figure::by).
+    pub fn scatter(frame: &DataFrame) -> Self {
+        Self::new(Kind::Scatter, frame)
+    }
+
+    /// Shares of the sum of [`y`](Figure::y), a slice for each text of [`x`](Figure::x), the six largest at most.
+    pub fn pie(frame: &DataFrame) -> Self {
+        Self::new(Kind::Pie, frame)
+    }
+
     /// A heat map of [`x`](Figure::x) and [`y`](Figure::y), shaded by [`color`](Figure::color).
     pub fn heat_map(frame: &DataFrame) -> Self {
         Self::new(Kind::HeatMap, frame)
@@ -132,13 +128,19 @@ impl Figure {
 
     /// The column along the horizontal axis: dates, instants, numbers or texts.
     pub fn x(mut self, column: impl Into<String>) -> Self {
-        self.x = column.into();
+        self.x = Some(column.into());
         self
     }
 
     /// The column of values; for a heat map the column of rows.
     pub fn y(mut self, column: impl Into<String>) -> Self {
         self.y = Some(column.into());
+        self
+    }
+
+    /// A second column of values with an axis of its own on the right; for lines and areas of one series.
+    pub fn right(mut self, column: impl Into<String>) -> Self {
+        self.right = Some(column.into());
         self
     }
 
@@ -151,6 +153,48 @@ impl Figure {
     /// The column of numbers that shades a heat map.
     pub fn color(mut self, column: impl Into<String>) -> Self {
         self.color = Some(column.into());
+        self
+    }
+
+    /// A small chart for each value of this column, 24 at most, all with the same scale of values.
+    pub fn facet(mut self, column: impl Into<String>) -> Self {
+        self.facet = Some(column.into());
+        self
+    }
+
+    /// A logarithmic scale of values, for lines; zero and negative values become gaps.
+    pub fn log(mut self) -> Self {
+        self.log = true;
+        self
+    }
+
+    /// Light lines on dark paper.
+    pub fn dark(mut self) -> Self {
+        self.dark = true;
+        self
+    }
+
+    /// The scale of values runs from `low` to `high` at least, rather than as the values have it; for lines and areas.
+    pub fn range(mut self, low: f64, high: f64) -> Self {
+        self.range = Some((low.min(high), low.max(high)));
+        self
+    }
+
+    /// Shades the part of a line or area chart from `from` to `to`, dates as `"2020-03"` or numbers, with words at its top.
+    pub fn band(mut self, from: &str, to: &str, words: impl Into<String>) -> Self {
+        self.marks.bands.push((place_of(from), place_of(to), words.into()));
+        self
+    }
+
+    /// Marks a place of a line or area chart, a date as `"2020-03-11"` or a number, with words at its top.
+    pub fn mark(mut self, place: &str, words: impl Into<String>) -> Self {
+        self.marks.places.push((place_of(place), words.into()));
+        self
+    }
+
+    /// Marks a value of a line or area chart, such as a goal, with words at its right end.
+    pub fn level(mut self, value: f64, words: impl Into<String>) -> Self {
+        self.marks.values.push((value, words.into()));
         self
     }
 
@@ -193,76 +237,51 @@ impl Figure {
     /// # Errors
     /// As [`svg`](Figure::svg), and when the extension is another one or the file cannot be written.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<(), ChartError> {
-        let path = path.as_ref();
-        let extension = path.extension().map(|extension| extension.to_ascii_lowercase());
-        let bytes = match extension.as_ref().and_then(|extension| extension.to_str()) {
-            Some("svg") => self.svg()?.into_bytes(),
-            Some("png") => self.png()?,
-            _ => {
-                return Err(ChartError::Extension { path: path.to_owned() });
-            }
+        save(path.as_ref(), || self.svg(), || self.png())
+    }
+
+    pub(super) fn scene(&self) -> Result<Scene, ChartError> {
+        check_size(self.size)?;
+        let scene = match &self.facet {
+            Some(column) => facet::scene(self, column)?,
+            None => self.drawn()?,
         };
-        whole_file::write(path, |file| file.write_all(&bytes))
-            .map_err(|source| ChartError::Write { path: path.to_owned(), source })
+        Ok(if self.dark { scene.recolored(super::palette::on_dark_paper) } else { scene })
     }
 
-    fn scene(&self) -> Result<Scene, ChartError> {
-        let (width, height) = self.size;
-        if width < LEAST_SIZE.0 || height < LEAST_SIZE.1 || width.max(height) > MOST_PIXELS {
-            return Err(ChartError::Size { width, height });
-        }
-        match self.kind {
-            Kind::HeatMap => self.heat_map_scene(),
-            Kind::Line | Kind::Bar | Kind::StackedBar => self.series_scene(),
-        }
+    /// The column along the horizontal axis.
+    pub(super) fn x_name(&self) -> &str {
+        self.x.as_deref().unwrap_or(WINDOW_START)
     }
+}
 
-    fn heat_map_scene(&self) -> Result<Scene, ChartError> {
-        let color = self.need(self.color.as_deref(), "color")?;
-        let y = self.need(self.y.as_deref(), "y")?;
-        let cells = heat_map::Cells::from_frame(&self.frame, heat_map::Roles { x: &self.x, y, color })?;
-        let mut page = self.page(&format!("{} by {}", words(color), words(y)));
-        heat_map::draw(&mut page, &cells, &words(&self.x));
-        Ok(page.scene)
+/// Refuses a size that cannot be read or drawn.
+pub(super) fn check_size((width, height): (u32, u32)) -> Result<(), ChartError> {
+    if width < LEAST_SIZE.0 || height < LEAST_SIZE.1 || width.max(height) > MOST_PIXELS {
+        return Err(ChartError::Size { width, height });
     }
+    Ok(())
+}
 
-    fn series_scene(&self) -> Result<Scene, ChartError> {
-        let y = self.need(self.y.as_deref(), "y")?;
-        let by = self.checked_by()?;
-        let set = SeriesSet::from_frame(&self.frame, Roles { x: &self.x, y, by })?;
-        if self.kind == Kind::StackedBar && set.value_range().0 < 0.0 {
-            return Err(ChartError::Negative { column: y.to_owned() });
-        }
-        let subtitle = match by {
-            Some(by) => format!("{} by {}", words(y), words(by)),
-            None => words(y),
-        };
-        let mut page = self.page(&subtitle);
-        match (self.kind, &set.domain) {
-            (Kind::Line, _) => line::draw(&mut page, &set, &words(&self.x)),
-            (_, Domain::Category(names)) => category_bar::draw(&mut page, &set, names),
-            _ => bar::draw(&mut page, &set, &words(&self.x)),
-        }
-        Ok(page.scene)
-    }
+/// Writes the form that the file's name asks for.
+pub(super) fn save(
+    path: &Path,
+    svg: impl FnOnce() -> Result<String, ChartError>,
+    png: impl FnOnce() -> Result<Vec<u8>, ChartError>,
+) -> Result<(), ChartError> {
+    let extension = path.extension().map(|extension| extension.to_ascii_lowercase());
+    let bytes = match extension.as_ref().and_then(|extension| extension.to_str()) {
+        Some("svg") => svg()?.into_bytes(),
+        Some("png") => png()?,
+        _ => return Err(ChartError::Extension { path: path.to_owned() }),
+    };
+    whole_file::write(path, |file| file.write_all(&bytes))
+        .map_err(|source| ChartError::Write { path: path.to_owned(), source })
+}
 
-    /// The column of series, where the kind takes one.
-    fn checked_by(&self) -> Result<Option<&str>, ChartError> {
-        match (self.kind, self.by.as_deref()) {
-            (Kind::Bar, Some(by)) => Err(ChartError::OneSeries { by: by.to_owned() }),
-            (Kind::StackedBar, by) => self.need(by, "by").map(Some),
-            (_, by) => Ok(by),
-        }
-    }
-
-    fn need<'a>(&self, column: Option<&'a str>, role: &'static str) -> Result<&'a str, ChartError> {
-        column.ok_or(ChartError::Unset { kind: self.kind.name(), role })
-    }
-
-    fn page(&self, default_subtitle: &str) -> Page {
-        let line = |text: &str| crate::format::one_line(text);
-        let subtitle = self.subtitle.as_deref().unwrap_or(default_subtitle);
-        Page::new(self.size.0, self.size.1, &line(&self.title), &line(subtitle))
+impl From<Figure> for Grid {
+    fn from(figure: Figure) -> Self {
+        Self::new([figure])
     }
 }
 

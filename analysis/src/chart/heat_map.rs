@@ -56,10 +56,8 @@ impl Cells {
         let y = data::places(frame, roles.y, "y")?;
         let color = data::numbers(frame, roles.color, "color")?;
 
-        let mut rows = distinct(y.of_row.iter().flatten().copied());
-        if matches!(y.domain, Domain::Category(_)) {
-            rows.reverse();
-        }
+        let levels = distinct(y.of_row.iter().flatten().copied());
+        let downwards = matches!(y.domain, Domain::Category(_));
         let mut cells = Vec::new();
         let mut taken = HashSet::new();
         for ((place, level), value) in x.of_row.iter().zip(&y.of_row).zip(color) {
@@ -71,15 +69,21 @@ impl Cells {
                 let level = y.domain.describe(level);
                 return Err(ChartError::Repeated { place: format!("{} = {place} and {} = {level}", roles.x, roles.y) });
             }
-            let row = rows.iter().position(|row| *row == level).unwrap_or_default();
+            let row = levels.binary_search_by(|known| known.total_cmp(&level)).unwrap_or_default();
+            let row = if downwards { levels.len() - 1 - row } else { row };
             cells.push(Cell { place, row, value });
         }
         Ok(Self {
             columns: distinct(x.of_row.into_iter().flatten()),
-            names: rows.iter().map(|row| y.domain.describe(*row)).collect(),
+            names: names_upwards(&levels, &y.domain, downwards),
             x: x.domain,
             cells,
         })
+    }
+
+    /// Columns and rows.
+    pub fn size(&self) -> (usize, usize) {
+        (self.columns.len(), self.names.len())
     }
 
     /// From zero unless a value lies below it.
@@ -87,6 +91,15 @@ impl Cells {
         let values = self.cells.iter().map(|cell| cell.value);
         values.fold((0.0, f64::NEG_INFINITY), |(low, high), value| (f64::min(low, value), f64::max(high, value)))
     }
+}
+
+/// What the rows are called, from the bottom.
+fn names_upwards(levels: &[f64], domain: &Domain, downwards: bool) -> Vec<String> {
+    let mut names: Vec<String> = levels.iter().map(|level| domain.describe(*level)).collect();
+    if downwards {
+        names.reverse();
+    }
+    names
 }
 
 /// Draws the cells, the names of their rows and what the colours mean.
@@ -103,6 +116,8 @@ pub(crate) fn draw(page: &mut Page, cells: &Cells, x_name: &str) {
         tick_at: &|place| slots.middle(place),
         inset: 0.0,
         x_name,
+        log: false,
+        right: None,
     };
     let plot = axes::rows(page, &frame, &cells.names);
     page.scene.rect(plot.area, palette::NO_VALUE);

@@ -3,7 +3,7 @@
 //! The way of a figure, each step pure until the last:
 //!
 //! 1. `data` takes the columns out of the frame as positions, series and cells, and refuses what cannot be drawn;
-//! 2. a kind (`line`, `bar`, `category_bar`, `heat_map`) places shapes on a `page`, which owns title, legend and margins, inside `axes`;
+//! 2. a kind (`line`, `bar`, `box_plot`, `pie` …) places shapes on a `page`, which owns title, legend and margins, inside `axes`;
 //! 3. the result is a `scene`: a list of rectangles, lines, circles and texts in pixels, the same for both formats;
 //! 4. `paint` hands it to a plotters backend, `svg` and `raster` make a document or an image of that.
 //!
@@ -15,23 +15,33 @@
 
 mod axes;
 mod bar;
+mod box_plot;
 mod category_bar;
 mod data;
+mod draw;
 mod error;
+mod facet;
 mod figure;
 mod font;
 mod heat_map;
+mod histogram;
+mod kind;
 mod legend;
 mod line;
+mod marks;
 mod page;
 mod paint;
 mod palette;
+mod pie;
 mod raster;
 mod scale;
+mod scatter;
 mod scene;
 mod series;
 mod svg;
 mod time_ticks;
 
 pub use error::ChartError;
-pub use figure::{Figure, Kind};
+pub use facet::Grid;
+pub use figure::Figure;
+pub use kind::Kind;

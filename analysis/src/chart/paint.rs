@@ -43,6 +43,10 @@ impl<B: DrawingBackend> Painter<'_, B> {
                 let (center, radius) = (self.point(*center), self.length(*radius));
                 self.backend.draw_circle(center, radius, &Stroke { color: *fill, width: 1 }, true)
             }
+            Shape::Polygon { points, fill, opacity } => {
+                let points: Vec<BackendCoord> = points.iter().map(|point| self.point(*point)).collect();
+                self.backend.fill_polygon(points, &backend_color(*fill, f64::from(*opacity)))
+            }
             Shape::Label(label) => self.label(label),
         }
     }

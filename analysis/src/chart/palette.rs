@@ -15,6 +15,29 @@ pub(crate) const NO_VALUE: Color = Color(243, 244, 246);
 /// Series beyond the categories, taken together.
 pub(crate) const OTHERS: Color = Color(190, 196, 204);
 
+/// Text on cells of a heat map, whatever the paper.
+const ON_PALE: Color = Color(30, 41, 51);
+const ON_DARK: Color = Color(254, 255, 255);
+
+/// The colour in a drawing on dark paper that stands for one on white: neutrals change places, all others become lighter by
+/// an equal measure, so that a ramp keeps its order.
+pub(crate) fn on_dark_paper(color: Color) -> Color {
+    let neutrals = [
+        (PAPER, Color(22, 27, 34)),
+        (INK, Color(230, 237, 243)),
+        (MUTED, Color(145, 155, 166)),
+        (GRID, Color(48, 54, 61)),
+        (BASELINE, Color(110, 118, 129)),
+        (NO_VALUE, Color(33, 38, 45)),
+        (OTHERS, Color(95, 103, 112)),
+        (ON_PALE, ON_PALE),
+        (ON_DARK, ON_DARK),
+    ];
+    let lighter = |channel: u8| 62 + (u16::from(channel) * 193 / 255) as u8;
+    let neutral = neutrals.into_iter().find(|(light, _)| *light == color).map(|(_, dark)| dark);
+    neutral.unwrap_or(Color(lighter(color.0), lighter(color.1), lighter(color.2)))
+}
+
 /// The colours of Okabe and Ito ("Color Universal Design", 2008) that are dark enough for a line on white; their yellow and black
 /// are left out.
 pub(crate) const CATEGORIES: [Color; 6] = [
@@ -64,7 +87,7 @@ pub(crate) fn ordered(position: usize, count: usize) -> Color {
 pub(crate) fn ink_on(ground: Color) -> Color {
     let Color(r, g, b) = ground;
     let luma = 0.299 * f32::from(r) + 0.587 * f32::from(g) + 0.114 * f32::from(b);
-    if luma < 140.0 { PAPER } else { INK }
+    if luma < 140.0 { ON_DARK } else { ON_PALE }
 }
 
 /// OKLab to linear sRGB, after Björn Ottosson, "A perceptual color space for image processing" (2020).
@@ -108,8 +131,16 @@ mod tests {
     }
 
     #[test]
+    fn on_dark_paper_the_ramp_keeps_its_order_and_stands_out() {
+        let lumas: Vec<f32> = (0..=20).map(|step| luma(on_dark_paper(ramp(f64::from(step) / 20.0)))).collect();
+        assert!(lumas.windows(2).all(|pair| pair[0] > pair[1]), "{lumas:?}");
+        let paper = luma(on_dark_paper(PAPER));
+        assert!(CATEGORIES.iter().all(|color| luma(on_dark_paper(*color)) > paper + 60.0));
+    }
+
+    #[test]
     fn ink_contrasts_with_its_ground() {
-        assert_eq!(ink_on(ramp(0.0)), INK);
-        assert_eq!(ink_on(ramp(1.0)), PAPER);
+        assert_eq!(ink_on(ramp(0.0)), ON_PALE);
+        assert_eq!(ink_on(ramp(1.0)), ON_DARK);
     }
 }

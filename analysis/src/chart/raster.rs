@@ -2,6 +2,8 @@
 //!
 //! Painted several times larger and averaged down, which smooths every edge alike.
 
+use std::collections::BTreeMap;
+
 use plotters::backend::BitMapBackend;
 use plotters_backend::{BackendColor, BackendCoord, BackendStyle, DrawingBackend, DrawingErrorKind};
 
@@ -104,6 +106,38 @@ impl DrawingBackend for Canvas<'_> {
         }
         Ok(())
     }
+
+    /// Row by row, so that neighbours share no pixel and leave none out.
+    fn fill_polygon<S: BackendStyle, I: IntoIterator<Item = BackendCoord>>(&mut self, corners: I, style: &S) -> Drawn {
+        let corners: Vec<(f64, f64)> = corners.into_iter().map(|(x, y)| (f64::from(x), f64::from(y))).collect();
+        for (row, from, to) in rows_inside(&corners) {
+            self.0.draw_rect((from, row), (to, row + 1), style, true)?;
+        }
+        Ok(())
+    }
+}
+
+/// The pixels whose middle lies inside a polygon by the even-odd rule, as row, first and end.
+fn rows_inside(corners: &[(f64, f64)]) -> Vec<(i32, i32, i32)> {
+    let mut crossings: BTreeMap<i32, Vec<f64>> = BTreeMap::new();
+    for (position, a) in corners.iter().enumerate() {
+        let b = corners[(position + 1) % corners.len()];
+        let (low, high) = (a.1.min(b.1), a.1.max(b.1));
+        // The rows whose middle the edge crosses; one that only touches it counts once.
+        for row in (low - 0.5).ceil() as i32..(high - 0.5).ceil() as i32 {
+            let y = f64::from(row) + 0.5;
+            crossings.entry(row).or_default().push(a.0 + (y - a.1) / (b.1 - a.1) * (b.0 - a.0));
+        }
+    }
+    let mut inside = Vec::new();
+    for (row, mut places) in crossings {
+        places.sort_by(f64::total_cmp);
+        for pair in places.chunks_exact(2) {
+            let (first, end) = ((pair[0] - 0.5).ceil() as i32, (pair[1] - 0.5).ceil() as i32);
+            inside.extend((first < end).then_some((row, first, end)));
+        }
+    }
+    inside
 }
 
 /// The pixels whose middle lies in a stroke of `radius` to both sides, as row, first and end; none for a segment without length.
@@ -175,6 +209,21 @@ mod tests {
         let pixels = decoded(&scene);
         let red_rows = (0..9).filter(|row| pixels[(row * 9 + 4) * 3 + 1] < 128).count();
         assert_eq!(red_rows, 3);
+    }
+
+    #[test]
+    fn neighbouring_polygons_cover_every_pixel_once() {
+        let covered = |corners: &[(f64, f64)]| -> Vec<(i32, i32)> {
+            rows_inside(corners).into_iter().flat_map(|(row, first, end)| (first..end).map(move |x| (row, x))).collect()
+        };
+        let upper = covered(&[(0.0, 0.0), (30.0, 0.0), (30.0, 7.0), (17.0, 12.0), (0.0, 3.0)]);
+        let lower = covered(&[(0.0, 3.0), (17.0, 12.0), (30.0, 7.0), (30.0, 20.0), (0.0, 20.0)]);
+        let mut all = [upper, lower].concat();
+        assert_eq!(all.len(), 30 * 20);
+        all.sort_unstable();
+        all.dedup();
+        assert_eq!(all.len(), 30 * 20);
+        assert!(covered(&[]).is_empty() && covered(&[(1.0, 1.0), (5.0, 1.0)]).is_empty());
     }
 
     #[test]

@@ -62,9 +62,26 @@ pub(crate) struct Face {
 
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Shape {
-    Rect { area: Rect, fill: Color },
-    Line { points: Vec<Point>, stroke: Color, width: f32 },
-    Circle { center: Point, radius: f32, fill: Color },
+    Rect {
+        area: Rect,
+        fill: Color,
+    },
+    Line {
+        points: Vec<Point>,
+        stroke: Color,
+        width: f32,
+    },
+    /// A closed area, even-odd where its edge crosses itself; `opacity` from 0 to 1.
+    Polygon {
+        points: Vec<Point>,
+        fill: Color,
+        opacity: f32,
+    },
+    Circle {
+        center: Point,
+        radius: f32,
+        fill: Color,
+    },
     Label(Label),
 }
 
@@ -87,11 +104,46 @@ impl Scene {
         self.shapes.push(Shape::Line { points, stroke, width });
     }
 
+    pub fn polygon(&mut self, points: Vec<Point>, fill: Color, opacity: f32) {
+        self.shapes.push(Shape::Polygon { points, fill, opacity });
+    }
+
     pub fn circle(&mut self, center: Point, radius: f32, fill: Color) {
         self.shapes.push(Shape::Circle { center, radius, fill });
     }
 
     pub fn label(&mut self, label: Label) {
         self.shapes.push(Shape::Label(label));
+    }
+
+    /// Puts another scene onto this one, its upper left corner at `(x, y)`.
+    pub fn place(&mut self, other: Self, x: f32, y: f32) {
+        let moved = |point: Point| Point { x: point.x + x, y: point.y + y };
+        let all = |points: Vec<Point>| points.into_iter().map(moved).collect();
+        self.shapes.extend(other.shapes.into_iter().map(|shape| match shape {
+            Shape::Rect { area, fill } => {
+                let area =
+                    Rect { left: area.left + x, top: area.top + y, right: area.right + x, bottom: area.bottom + y };
+                Shape::Rect { area, fill }
+            }
+            Shape::Line { points, stroke, width } => Shape::Line { points: all(points), stroke, width },
+            Shape::Polygon { points, fill, opacity } => Shape::Polygon { points: all(points), fill, opacity },
+            Shape::Circle { center, radius, fill } => Shape::Circle { center: moved(center), radius, fill },
+            Shape::Label(label) => Shape::Label(Label { at: moved(label.at), ..label }),
+        }));
+    }
+
+    /// The scene with every colour changed.
+    pub fn recolored(mut self, change: impl Fn(Color) -> Color) -> Self {
+        for shape in &mut self.shapes {
+            match shape {
+                Shape::Rect { fill, .. } | Shape::Circle { fill, .. } | Shape::Polygon { fill, .. } => {
+                    *fill = change(*fill)
+                }
+                Shape::Line { stroke, .. } => *stroke = change(*stroke),
+                Shape::Label(label) => label.color = change(label.color),
+            }
+        }
+        self
     }
 }

@@ -22,6 +22,11 @@ pub(crate) struct Series {
 }
 
 impl Series {
+    /// Smallest and largest value.
+    pub fn range(&self) -> (f64, f64) {
+        range(self.points.iter().filter_map(|(_, value)| *value))
+    }
+
     pub fn total(&self) -> f64 {
         self.points.iter().filter_map(|(_, value)| *value).map(f64::abs).sum()
     }
@@ -74,6 +79,23 @@ impl SeriesSet {
         let others = if ordered { Vec::new() } else { keep_largest(&mut series) };
         color(&mut series, ordered);
         Ok(Self { domain: x.domain, series, others })
+    }
+
+    /// The set with the logarithms of its values; values of zero and below become gaps.
+    pub fn logarithms(mut self) -> Self {
+        let points = self.series.iter_mut().chain(&mut self.others).flat_map(|series| &mut series.points);
+        points.for_each(|(_, value)| *value = value.filter(|value| *value > 0.0).map(f64::log10));
+        self
+    }
+
+    /// The set with these names in these colours, so that several charts agree.
+    pub fn colored_as(mut self, names: &[String]) -> Self {
+        for series in &mut self.series {
+            if let Some(place) = names.iter().position(|name| *name == series.name) {
+                series.color = CATEGORIES.get(place).copied().unwrap_or(palette::OTHERS);
+            }
+        }
+        self
     }
 
     /// Smallest and largest value of all series.

@@ -3,7 +3,7 @@
 //! What is asked for seldom has one row per place already: a chart of `movies_by_month` without a movie shows all movies
 //! together, `--every year` shows years. Rows are then added up by what their columns mean.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, thread, time::Duration};
 
 use analysis::{
     chart::{Figure, Kind},
@@ -23,7 +23,7 @@ use super::rows::Rows;
 pub struct Chart {
     /// The rollup, one of `analysis tables`
     table: String,
-    /// line, bar, stacked-bar or heat-map
+    /// line, area, stacked-area, bar, stacked-bar, histogram, box, scatter, pie or heat-map
     #[arg(long, default_value_t = Kind::Line)]
     kind: Kind,
     /// Column along the horizontal axis
@@ -59,6 +59,21 @@ pub struct Chart {
     /// Height in pixels
     #[arg(long, value_name = "PIXELS", default_value_t = 450)]
     height: u32,
+    /// Column with a small chart for each of its values
+    #[arg(long, value_name = "COLUMN")]
+    facet: Option<String>,
+    /// Logarithmic scale of values, for lines
+    #[arg(long)]
+    log: bool,
+    /// Light lines on dark paper
+    #[arg(long)]
+    dark: bool,
+    /// Draw again whenever rows have changed, looking every so many seconds, until interrupted
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "5", value_parser = clap::value_parser!(u64).range(1..))]
+    watch: Option<u64>,
+    /// The written files as a JSON array
+    #[arg(long, conflicts_with = "watch")]
+    json: bool,
     /// File to write, .svg or .png; may be repeated
     #[arg(short, long, value_name = "FILE", required = true)]
     output: Vec<PathBuf>,
@@ -69,7 +84,9 @@ const EXAMPLES: &str = "Examples:
   analysis chart reviews_by_month --kind stacked-bar --y rating_1..rating_10 --every year -o ratings.svg
   analysis chart reviews_by_month --kind heat-map --y rating_1..rating_10 --every year -o ratings.png
   analysis chart movies_by_month --kind bar --x movie --top 20 --from 2019 -o movies.svg
-  analysis chart movies_by_month --by movie --top 5 --every year -o movies.svg";
+  analysis chart movies_by_month --by movie --top 5 --every year -o movies.svg
+  analysis chart movies_by_month --kind scatter --x reviews --y rating_mean -o scatter.png
+  analysis chart reviews_by_month --watch 2 -o live.svg";
 
 /// Columns of a figure by their role.
 #[derive(Debug, Clone, PartialEq)]
@@ -83,14 +100,43 @@ struct Roles {
 impl Chart {
     pub fn run(&self, store: &Store) -> anyhow::Result<()> {
         let table = store.table(&self.table)?;
-        let frame = self.rows.of(store.rollup(&self.table)).collect()?;
-        let (frame, roles) = self.shaped(&frame, &table)?;
-        let figure = self.figure(&frame, &table, roles);
-        for path in &self.output {
-            figure.save(path)?;
-            super::print(&format!("{}\n", path.display()))?;
+        if let Some(seconds) = self.watch {
+            return self.watch(store, &table, Duration::from_secs(seconds));
         }
-        Ok(())
+        self.draw(&self.rows.of(store.rollup(&self.table)).collect()?, &table)?;
+        match self.json {
+            true => super::print_json(&self.output),
+            false => self.print_files(),
+        }
+    }
+
+    fn draw(&self, frame: &DataFrame, table: &TableInfo) -> anyhow::Result<()> {
+        let (frame, roles) = self.shaped(frame, table)?;
+        let figure = self.figure(&frame, table, roles);
+        self.output.iter().try_for_each(|path| Ok(figure.save(path)?))
+    }
+
+    fn print_files(&self) -> anyhow::Result<()> {
+        let files: String = self.output.iter().map(|path| format!("{}\n", path.display())).collect();
+        Ok(super::print(&files)?)
+    }
+
+    /// Draws, and again after every change. A database that is away for a while is waited for.
+    fn watch(&self, store: &Store, table: &TableInfo, pause: Duration) -> anyhow::Result<()> {
+        let mut rows = self.rows.of(store.rollup(&self.table)).follow()?;
+        self.draw(rows.frame(), table)?;
+        self.print_files()?;
+        loop {
+            thread::sleep(pause);
+            match rows.refresh() {
+                Ok(news) if news.is_empty() => {}
+                Ok(news) => {
+                    self.draw(rows.frame(), table)?;
+                    eprintln!("{news}");
+                }
+                Err(error) => eprintln!("{error}; trying again in {} s", pause.as_secs()),
+            }
+        }
     }
 
     /// One row per place of the figure.
@@ -142,6 +188,12 @@ impl Chart {
 
     fn plain_rows(&self, frame: &DataFrame, table: &TableInfo) -> anyhow::Result<(DataFrame, Roles)> {
         let count = || count_column(table);
+        if matches!(self.kind, Kind::Histogram | Kind::Box | Kind::Scatter) {
+            // Every row is a point.
+            let y = self.y.clone().map_or_else(count, Ok)?;
+            let x = if self.kind == Kind::Histogram { y.clone() } else { self.x.clone() };
+            return Ok((frame.clone(), Roles { x, y, by: self.by.clone(), color: None }));
+        }
         let roles = if self.kind == Kind::HeatMap {
             let y = self.y.clone().context("a heat map needs --y: a column, or FIRST..LAST of a histogram")?;
             Roles { x: self.x.clone(), y, by: None, color: Some(self.color.clone().map_or_else(count, Ok)?) }
@@ -149,7 +201,8 @@ impl Chart {
             let y = self.y.clone().map_or_else(count, Ok)?;
             Roles { x: self.x.clone(), y, by: self.by.clone(), color: None }
         };
-        let keys = roles.keys();
+        let mut keys = roles.keys();
+        keys.extend(self.facet.as_deref().filter(|facet| !roles.keys().contains(facet)));
         let frame = self.grouped(frame, &table.columns, &keys)?;
         Ok((frame, roles))
     }
@@ -173,9 +226,9 @@ impl Chart {
     }
 
     /// The column whose largest values --top keeps.
-    fn top_column<'a>(&self, frame: &DataFrame, roles: &'a Roles) -> Option<&'a str> {
+    fn top_column<'a>(&'a self, frame: &DataFrame, roles: &'a Roles) -> Option<&'a str> {
         let heat_map_rows = (self.kind == Kind::HeatMap).then_some(roles.y.as_str());
-        let columns = [roles.by.as_deref(), heat_map_rows, Some(roles.x.as_str())];
+        let columns = [roles.by.as_deref(), self.facet.as_deref(), heat_map_rows, Some(roles.x.as_str())];
         columns.into_iter().flatten().find(|column| is_text(frame, column))
     }
 
@@ -194,6 +247,9 @@ impl Chart {
         let figure = Figure::new(self.kind, frame).x(roles.x).y(roles.y).title(title).size(self.width, self.height);
         let figure = roles.by.into_iter().fold(figure, Figure::by);
         let figure = roles.color.into_iter().fold(figure, Figure::color);
+        let figure = self.facet.iter().cloned().fold(figure, Figure::facet);
+        let figure = if self.log { figure.log() } else { figure };
+        let figure = if self.dark { figure.dark() } else { figure };
         self.subtitle.iter().cloned().fold(figure, Figure::subtitle)
     }
 

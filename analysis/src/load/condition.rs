@@ -69,7 +69,7 @@ impl Condition {
         &self.column
     }
 
-    /// The MongoDB filter, or the value that does not fit `column`'s type.
+    /// The MongoDB filter of the field that `column` names, or the value that does not fit `column`'s type.
     pub(crate) fn to_filter(&self, column: &Column) -> Result<Document, String> {
         let value = match &self.value {
             Some(text) => typed(text, column.kind).ok_or_else(|| text.clone())?,
@@ -83,7 +83,7 @@ impl Condition {
             Comparison::Greater => doc! { "$gt": value },
             Comparison::AtLeast => doc! { "$gte": value },
         };
-        Ok(doc! { &self.column: test })
+        Ok(doc! { &column.name: test })
     }
 }
 

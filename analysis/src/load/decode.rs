@@ -5,14 +5,11 @@
 
 use std::collections::HashMap;
 
-use bson::{RawArray, RawDocument, raw::RawBsonRef, spec::ElementType};
+use bson::{RawArray, RawDocument, raw::RawBsonRef};
 use model::layout::{Column, ColumnType};
-use polars::prelude::{
-    BooleanChunkedBuilder, ChunkedBuilder, Column as Series, DataFrame, Float64Type, Int32Type, Int64Type, IntoColumn,
-    IntoSeries, PrimitiveChunkedBuilder, StringChunkedBuilder, TimeUnit,
-};
+use polars::prelude::DataFrame;
 
-const MILLIS_PER_DAY: i64 = 86_400_000;
+use super::columns::Builder;
 
 /// A row that contradicts the catalog.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -39,43 +36,80 @@ pub enum DecodeError {
     },
 }
 
+/// A column of the answer: its name in the frame, and where a document has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct AnswerColumn {
+    pub name: String,
+    /// A field, or a field of an embedded document: `src.offset`.
+    pub path: String,
+    /// `None` where the first value decides.
+    pub kind: Option<ColumnType>,
+}
+
+impl From<&Column> for AnswerColumn {
+    fn from(column: &Column) -> Self {
+        Self { name: column.name.clone(), path: column.name.clone(), kind: Some(column.kind) }
+    }
+}
+
+/// What a frame is made of.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Shape {
+    pub columns: Vec<AnswerColumn>,
+    /// Whether a column may become wider than its type: integers fractions, dates instants.
+    pub widening: bool,
+    /// Whether the rows' `_id`s are kept.
+    pub ids: bool,
+}
+
+/// A frame with what identifies its rows, where that was asked for.
+#[derive(Debug, Default)]
+pub(crate) struct Decoded {
+    pub frame: DataFrame,
+    /// Bytes of each row's `_id`.
+    pub ids: Vec<Box<[u8]>>,
+}
+
 /// Collects documents into a frame.
 pub(crate) struct FrameBuilder {
     columns: Vec<TypedColumn>,
-    positions: HashMap<String, usize>,
+    positions: HashMap<String, Position>,
     rows: usize,
+    widening: bool,
+    ids: Option<Vec<Box<[u8]>>>,
+}
+
+/// What a field of a document is.
+enum Position {
+    Column(usize),
+    /// An embedded document with columns in it.
+    Members(Vec<(String, usize)>),
 }
 
 struct TypedColumn {
     name: String,
+    /// The field, where it is not in an embedded document.
+    field: Option<String>,
     builder: Builder,
     /// Values so far; one less than the rows while a document has not brought its value yet.
     len: usize,
 }
 
-enum Builder {
-    Int(PrimitiveChunkedBuilder<Int64Type>),
-    Float(PrimitiveChunkedBuilder<Float64Type>),
-    Text(StringChunkedBuilder),
-    Bool(BooleanChunkedBuilder),
-    /// Days since 1970-01-01.
-    Date(PrimitiveChunkedBuilder<Int32Type>),
-    /// Milliseconds since 1970-01-01T00:00:00Z.
-    Timestamp(PrimitiveChunkedBuilder<Int64Type>),
-}
-
 impl FrameBuilder {
     /// A frame with these columns; `capacity` is a guess at the rows.
-    pub fn new(columns: &[Column], capacity: usize) -> Self {
-        let typed = |column: &Column| TypedColumn {
+    pub fn new(shape: &Shape, capacity: usize) -> Self {
+        let typed = |column: &AnswerColumn| TypedColumn {
             name: column.name.clone(),
-            builder: Builder::new(column, capacity),
+            field: (!column.path.contains('.')).then(|| column.path.clone()),
+            builder: Builder::new(&column.name, column.kind, capacity),
             len: 0,
         };
         Self {
-            columns: columns.iter().map(typed).collect(),
-            positions: columns.iter().enumerate().map(|(position, column)| (column.name.clone(), position)).collect(),
+            columns: shape.columns.iter().map(typed).collect(),
+            positions: positions(&shape.columns),
             rows: 0,
+            widening: shape.widening,
+            ids: shape.ids.then(Vec::new),
         }
     }
 
@@ -97,11 +131,16 @@ impl FrameBuilder {
         let mut expected = 0;
         for element in document {
             let (name, value) = element.map_err(|error| self.broken(&error))?;
-            let Some(position) = self.position(name.as_str(), expected) else {
-                continue;
-            };
-            self.set(position, value)?;
-            expected = position + 1;
+            if let (Some(ids), "_id") = (&mut self.ids, name.as_str()) {
+                ids.push(id_bytes(value));
+            }
+            let is_expected =
+                self.columns.get(expected).is_some_and(|column| column.field.as_deref() == Some(name.as_str()));
+            let position = if is_expected { Some(expected) } else { self.position(name.as_str(), value)? };
+            if let Some(position) = position {
+                self.set(position, value)?;
+                expected = position + 1;
+            }
         }
         self.rows += 1;
         for column in &mut self.columns {
@@ -113,17 +152,32 @@ impl FrameBuilder {
         Ok(())
     }
 
-    /// The frame of all rows so far.
-    pub fn finish(self) -> DataFrame {
-        let columns = self.columns.into_iter().map(|column| column.builder.finish()).collect();
-        DataFrame::new(self.rows, columns).expect("columns have distinct names and one value per row")
+    /// Rows so far.
+    pub fn rows(&self) -> usize {
+        self.rows
     }
 
-    fn position(&self, name: &str, expected: usize) -> Option<usize> {
-        match self.columns.get(expected) {
-            Some(column) if column.name == name => Some(expected),
-            _ => self.positions.get(name).copied(),
+    /// The frame of all rows so far.
+    pub fn finish(self) -> Decoded {
+        let columns = self.columns.into_iter().map(|column| column.builder.finish(&column.name)).collect();
+        let frame = DataFrame::new(self.rows, columns).expect("columns have distinct names and one value per row");
+        Decoded { frame, ids: self.ids.unwrap_or_default() }
+    }
+
+    /// The column of a field in an unexpected place; an embedded document's members are set at once.
+    fn position(&mut self, name: &str, value: RawBsonRef<'_>) -> Result<Option<usize>, DecodeError> {
+        let members = match (self.positions.get(name), value) {
+            (Some(Position::Column(position)), _) => return Ok(Some(*position)),
+            (Some(Position::Members(members)), RawBsonRef::Document(document)) => {
+                let found = members.iter().map(|(member, position)| Ok((*position, document.get(member)?)));
+                found.collect::<Result<Vec<_>, bson::error::Error>>()
+            }
+            _ => return Ok(None),
+        };
+        for (position, value) in members.map_err(|error| self.broken(&error))? {
+            self.set(position, value.unwrap_or(RawBsonRef::Null))?;
         }
+        Ok(None)
     }
 
     fn set(&mut self, position: usize, value: RawBsonRef<'_>) -> Result<(), DecodeError> {
@@ -132,7 +186,11 @@ impl FrameBuilder {
         if column.len > self.rows {
             return Ok(());
         }
-        column.builder.push(value).map_err(|found| DecodeError::Type {
+        let pushed = match self.widening {
+            true => column.builder.push_widening(&column.name, value),
+            false => column.builder.push(value),
+        };
+        pushed.map_err(|found| DecodeError::Type {
             row: self.rows,
             column: column.name.clone(),
             expected: column.builder.type_name(),
@@ -147,88 +205,30 @@ impl FrameBuilder {
     }
 }
 
-impl Builder {
-    fn new(column: &Column, capacity: usize) -> Self {
-        let name = column.name.as_str().into();
-        match column.kind {
-            ColumnType::Int => Self::Int(PrimitiveChunkedBuilder::new(name, capacity)),
-            ColumnType::Float => Self::Float(PrimitiveChunkedBuilder::new(name, capacity)),
-            // A rollup has no lists; should one come, it is refused by its type and named.
-            ColumnType::String | ColumnType::StringList => Self::Text(StringChunkedBuilder::new(name, capacity)),
-            ColumnType::Bool => Self::Bool(BooleanChunkedBuilder::new(name, capacity)),
-            ColumnType::Date => Self::Date(PrimitiveChunkedBuilder::new(name, capacity)),
-            ColumnType::Timestamp => Self::Timestamp(PrimitiveChunkedBuilder::new(name, capacity)),
-        }
-    }
-
-    fn type_name(&self) -> &'static str {
-        match self {
-            Self::Int(_) => "int",
-            Self::Float(_) => "float",
-            Self::Text(_) => "string",
-            Self::Bool(_) => "bool",
-            Self::Date(_) => "date",
-            Self::Timestamp(_) => "timestamp",
-        }
-    }
-
-    fn push_null(&mut self) {
-        match self {
-            Self::Int(builder) | Self::Timestamp(builder) => builder.append_null(),
-            Self::Float(builder) => builder.append_null(),
-            Self::Text(builder) => builder.append_null(),
-            Self::Bool(builder) => builder.append_null(),
-            Self::Date(builder) => builder.append_null(),
-        }
-    }
-
-    /// Appends a value, or says what was found instead.
-    fn push(&mut self, value: RawBsonRef<'_>) -> Result<(), String> {
-        match (self, value) {
-            (builder, RawBsonRef::Null) => builder.push_null(),
-            (Self::Int(builder), RawBsonRef::Int64(value)) => builder.append_value(value),
-            (Self::Int(builder), RawBsonRef::Int32(value)) => builder.append_value(value.into()),
-            (Self::Float(builder), RawBsonRef::Double(value)) => builder.append_value(value),
-            (Self::Float(builder), RawBsonRef::Int32(value)) => builder.append_value(value.into()),
-            (Self::Text(builder), RawBsonRef::String(value)) => builder.append_value(value),
-            (Self::Bool(builder), RawBsonRef::Boolean(value)) => builder.append_value(value),
-            (Self::Timestamp(builder), RawBsonRef::DateTime(value)) => builder.append_value(value.timestamp_millis()),
-            (Self::Date(builder), RawBsonRef::DateTime(value)) => builder.append_value(day(value.timestamp_millis())?),
-            (_, other) => return Err(type_name(other.element_type())),
-        }
-        Ok(())
-    }
-
-    fn finish(self) -> Series {
-        match self {
-            Self::Int(builder) => builder.finish().into_column(),
-            Self::Float(builder) => builder.finish().into_column(),
-            Self::Text(builder) => builder.finish().into_column(),
-            Self::Bool(builder) => builder.finish().into_column(),
-            Self::Date(builder) => builder.finish().into_series().into_date().into_column(),
-            Self::Timestamp(builder) => {
-                builder.finish().into_series().into_datetime(TimeUnit::Milliseconds, None).into_column()
+fn positions(columns: &[AnswerColumn]) -> HashMap<String, Position> {
+    let mut positions = HashMap::new();
+    for (position, column) in columns.iter().enumerate() {
+        match column.path.split_once('.') {
+            None => {
+                positions.insert(column.path.clone(), Position::Column(position));
+            }
+            Some((field, member)) => {
+                let members = positions.entry(field.to_owned()).or_insert_with(|| Position::Members(Vec::new()));
+                if let Position::Members(members) = members {
+                    members.push((member.to_owned(), position));
+                }
             }
         }
     }
+    positions
 }
 
-/// Days since 1970-01-01 of an instant at 00:00 UTC; any other instant is no date, and rounding it would be a wrong one.
-fn day(millis: i64) -> Result<i32, String> {
-    let whole = if millis.rem_euclid(MILLIS_PER_DAY) == 0 { i32::try_from(millis / MILLIS_PER_DAY).ok() } else { None };
-    whole.ok_or_else(|| format!("the instant {}", crate::format::timestamp(millis)))
-}
-
-fn type_name(found: ElementType) -> String {
-    match found {
-        ElementType::Double => "float".to_owned(),
-        ElementType::String => "string".to_owned(),
-        ElementType::Boolean => "bool".to_owned(),
-        ElementType::DateTime => "timestamp".to_owned(),
-        ElementType::Int32 | ElementType::Int64 => "int".to_owned(),
-        ElementType::Array => "array".to_owned(),
-        ElementType::EmbeddedDocument => "document".to_owned(),
-        other => format!("{other:?}"),
+/// The bytes of a value that identifies a document.
+fn id_bytes(value: RawBsonRef<'_>) -> Box<[u8]> {
+    match value {
+        RawBsonRef::Document(document) => document.as_bytes().into(),
+        RawBsonRef::String(text) => text.as_bytes().into(),
+        other => format!("{other:?}").into_bytes().into(),
     }
 }
 
@@ -237,7 +237,9 @@ mod tests {
     use super::*;
     use bson::{Bson, Document, doc};
     use model::layout::ColumnRole;
-    use polars::prelude::{AnyValue, DataType};
+    use polars::prelude::{AnyValue, DataType, TimeUnit};
+
+    const MILLIS_PER_DAY: i64 = 86_400_000;
 
     fn columns(kinds: &[(&str, ColumnType)]) -> Vec<Column> {
         let column = |&(name, kind): &(&str, ColumnType)| Column {
@@ -249,13 +251,24 @@ mod tests {
         kinds.iter().map(column).collect()
     }
 
-    fn decode(kinds: &[(&str, ColumnType)], documents: &[Document]) -> Result<DataFrame, DecodeError> {
-        let mut frame = FrameBuilder::new(&columns(kinds), documents.len());
+    fn decode_as(shape: &Shape, documents: &[Document]) -> Result<DataFrame, DecodeError> {
+        let mut frame = FrameBuilder::new(shape, documents.len());
         for document in documents {
             let raw = bson::RawDocumentBuf::try_from(document).expect("a document");
             frame.push(&raw)?;
         }
-        Ok(frame.finish())
+        Ok(frame.finish().frame)
+    }
+
+    /// Columns whose first value decides, by path.
+    fn open(paths: &[&str]) -> Shape {
+        let column = |path: &&str| AnswerColumn { name: (*path).to_owned(), path: (*path).to_owned(), kind: None };
+        Shape { columns: paths.iter().map(column).collect(), widening: true, ids: false }
+    }
+
+    fn decode(kinds: &[(&str, ColumnType)], documents: &[Document]) -> Result<DataFrame, DecodeError> {
+        let columns = columns(kinds).iter().map(AnswerColumn::from).collect();
+        decode_as(&Shape { columns, ..Shape::default() }, documents)
     }
 
     #[test]
@@ -316,5 +329,43 @@ mod tests {
     fn no_rows_still_have_typed_columns() {
         let frame = decode(&[("reviews", ColumnType::Int)], &[]).expect("a frame");
         assert_eq!((frame.height(), frame.dtypes()), (0, vec![DataType::Int64]));
+    }
+
+    #[test]
+    fn a_column_without_a_type_takes_that_of_its_first_value_and_widens() {
+        let at = |millis| Bson::DateTime(bson::DateTime::from_millis(millis));
+        let documents = [
+            doc! { "n": null, "t": at(0), "s": ["a", "b"] },
+            doc! { "n": 1_i64, "t": at(MILLIS_PER_DAY) },
+            doc! { "n": 0.5, "t": at(1) },
+            doc! { "n": 2_i64 },
+        ];
+        let frame = decode_as(&open(&["n", "t", "s", "none"]), &documents).expect("a frame");
+        let kinds = [
+            DataType::Float64,
+            DataType::Datetime(TimeUnit::Milliseconds, None),
+            DataType::List(Box::new(DataType::String)),
+            DataType::Null,
+        ];
+        assert_eq!(frame.dtypes(), kinds);
+        let values = |row: usize| frame.get(row).expect("a row")[..2].to_vec();
+        let instant = |millis| AnyValue::Datetime(millis, TimeUnit::Milliseconds, None);
+        assert_eq!(values(1), [AnyValue::Float64(1.0), instant(MILLIS_PER_DAY)]);
+        assert_eq!(values(2), [AnyValue::Float64(0.5), instant(1)]);
+        assert_eq!(values(3), [AnyValue::Float64(2.0), AnyValue::Null]);
+        let error = decode_as(&open(&["n"]), &[doc! { "n": "1" }, doc! { "n": 1 }]).expect_err("an int").to_string();
+        assert_eq!(error, "row 1, column \"n\": expected string, found int");
+    }
+
+    #[test]
+    fn members_of_embedded_documents_are_columns() {
+        let documents = [
+            doc! { "_id": { "sensor": 7_i64 }, "x": 1_i64, "src": { "partition": 0, "offset": 5_i64 } },
+            doc! { "_id": { "sensor": 8_i64 }, "src": { "offset": 6_i64 } },
+        ];
+        let frame = decode_as(&open(&["_id.sensor", "x", "src.offset", "src.partition"]), &documents).expect("a frame");
+        use AnyValue::{Int64, Null};
+        assert_eq!(frame.get(0).expect("row 0"), [Int64(7), Int64(1), Int64(5), Int64(0)]);
+        assert_eq!(frame.get(1).expect("row 1"), [Int64(8), Null, Int64(6), Null]);
     }
 }

@@ -89,6 +89,35 @@ pub enum StoreError {
         /// MongoDB's own words.
         source: Box<Error>,
     },
+    /// There are no events whose look could tell the columns.
+    #[error(
+        "there are no events in database {database:?} yet, so their columns are unknown: `ingest run` stores some, or give a schema"
+    )]
+    NoEvents {
+        /// The database.
+        database: String,
+    },
+    /// A time range was given, and no column or several could be meant.
+    #[error("which column is the event time? name it with `time`, or give a schema; there are {}", known.join(", "))]
+    NoTime {
+        /// The columns.
+        known: Vec<String>,
+    },
+    /// A column of the events holds values of several types.
+    #[error("an event does not fit the others; leave the column out with `columns`, or filter such events out")]
+    Event {
+        /// Row and column.
+        source: DecodeError,
+    },
+    /// Several groups or topics were stored into one database.
+    #[error("events were stored from {}; name the group to follow with `group`", writers.join(", "))]
+    SeveralGroups {
+        /// Group and topic of each.
+        writers: Vec<String>,
+    },
+    /// Rows could not be put together, which the checks before should have prevented.
+    #[error("the rows cannot be put together")]
+    Frame(#[from] polars::prelude::PolarsError),
     /// No thread could be started for the connection.
     #[error("cannot start a thread for the connection to MongoDB")]
     Thread(#[source] std::io::Error),

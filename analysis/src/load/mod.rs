@@ -1,15 +1,26 @@
-//! Rollups from MongoDB as typed frames.
+//! Rollups and events from MongoDB as typed frames.
 //!
 //! A [`Store`] knows the tables from the catalog that the publisher writes. A [`Rollup`] is a query under construction: time
 //! range, [`Condition`]s, columns, order and limit become one MongoDB `find`, so that only what is asked for travels. The
 //! batches of the answer are decoded from raw BSON straight into typed columns: `int` is Int64, `float` Float64, `string`
 //! String, `bool` Boolean, `date` Date, `timestamp` Datetime in milliseconds without a zone (always UTC). Nulls stay null.
+//! [`Events`] are asked in the same way. A [`Follow`] keeps either up to date by reading only what is new.
 
 mod catalog;
+mod columns;
 mod condition;
 mod decode;
 mod error;
+mod events;
+mod fields;
+mod find;
+mod follow;
+mod follow_events;
+mod follow_rollup;
+mod growing;
 mod moment;
+mod positions;
+mod progress;
 mod query;
 mod rollup;
 mod store;
@@ -19,7 +30,10 @@ pub use condition::{Comparison, Condition, ConditionError};
 pub use decode::DecodeError;
 pub(crate) use decode::FrameBuilder;
 pub use error::StoreError;
+pub use events::Events;
+pub use follow::{Follow, Refresh};
 pub use moment::{Moment, MomentError};
+pub use progress::Progress;
 pub use rollup::Rollup;
 pub use store::Store;
 

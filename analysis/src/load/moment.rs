@@ -32,6 +32,11 @@ impl Moment {
         self.0
     }
 
+    /// The instant so many milliseconds after 1970-01-01T00:00:00Z.
+    pub(crate) fn of_millis(millis: i64) -> Self {
+        Self(millis)
+    }
+
     fn from_date(date: civil::Date) -> Option<Self> {
         let midnight = date.to_zoned(TimeZone::UTC).ok()?;
         Some(Self(midnight.timestamp().as_millisecond()))

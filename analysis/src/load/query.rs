@@ -2,8 +2,15 @@
 
 use bson::{Document, doc};
 use model::layout::{CatalogEntry, Column, ColumnRole, column};
+use polars::prelude::{DataFrame, PolarsResult};
 
-use super::{Condition, Moment, MomentError, StoreError};
+use super::{
+    Condition, Moment, MomentError, StoreError,
+    decode::{AnswerColumn, Shape},
+    events::{all_of, nothing},
+    find::Find,
+    progress::OnProgress,
+};
 
 /// What is asked of a table; nothing set asks for all of it.
 #[derive(Debug, Clone, Default)]
@@ -20,16 +27,20 @@ pub(crate) struct Query {
     pub largest: Option<String>,
     /// At most so many rows.
     pub limit: Option<u32>,
+    pub progress: OnProgress,
 }
 
 /// A `find` and the columns that its documents have.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Plan {
-    pub filter: Document,
+    /// `None` where every row is wanted.
+    pub filter: Option<Document>,
     pub projection: Document,
     pub sort: Document,
     pub limit: Option<u32>,
     pub columns: Vec<Column>,
+    /// The columns in `sort`.
+    pub sorted_by: Vec<Column>,
 }
 
 impl Query {
@@ -38,7 +49,9 @@ impl Query {
         let columns = self.wanted_columns(table)?;
         let mut projection = doc! { "_id": 0 };
         projection.extend(columns.iter().map(|column| (column.name.clone(), 1.into())));
-        Ok(Plan { filter: self.filter(table)?, projection, sort: self.sort(table)?, limit: self.limit, columns })
+        let sort = self.sort(table)?;
+        let sorted_by = table.columns.iter().filter(|column| sort.contains_key(&column.name)).cloned().collect();
+        Ok(Plan { filter: self.filter(table)?, projection, sort, limit: self.limit, columns, sorted_by })
     }
 
     fn wanted_columns(&self, table: &CatalogEntry) -> Result<Vec<Column>, StoreError> {
@@ -48,7 +61,7 @@ impl Query {
         }
     }
 
-    fn filter(&self, table: &CatalogEntry) -> Result<Document, StoreError> {
+    fn filter(&self, table: &CatalogEntry) -> Result<Option<Document>, StoreError> {
         let mut all = Vec::new();
         for (bound, operator) in [(&self.from, "$gte"), (&self.to, "$lt")] {
             if let Some(moment) = bound {
@@ -66,11 +79,7 @@ impl Query {
             })?;
             all.push(test);
         }
-        Ok(if all.is_empty() {
-            doc! {}
-        } else {
-            doc! { "$and": all }
-        })
+        Ok(all_of(all))
     }
 
     /// Window, rank, keys: the table's own order, so that equal data comes back equal.
@@ -87,6 +96,45 @@ impl Query {
             }
         }
         Ok(sort)
+    }
+}
+
+impl Plan {
+    /// The read of the rows.
+    pub fn find(&self, table: &str, progress: OnProgress) -> Find {
+        let mut pipeline: Vec<Document> = self.filter.iter().map(|filter| doc! { "$match": filter }).collect();
+        pipeline.push(doc! { "$sort": &self.sort });
+        if let Some(limit) = self.limit {
+            // To MongoDB a limit of 0 is an error.
+            pipeline.push(if limit == 0 {
+                nothing()
+            } else {
+                doc! { "$limit": i64::from(limit) }
+            });
+        }
+        pipeline.push(doc! { "$project": &self.projection });
+        let columns = self.columns.iter().map(AnswerColumn::from).collect();
+        let shape = Shape { columns, ..Shape::default() };
+        let expected = self.limit.filter(|_| self.filter.is_none()).map(u64::from);
+        Find { collection: table.to_owned(), pipeline, shape, progress, expected, ..Find::default() }
+    }
+
+    /// The read of the rows with what identifies them, and with the columns that order them at the end.
+    pub fn find_with_ids(&self, table: &str, progress: OnProgress) -> Find {
+        let mut find = self.find(table, progress);
+        find.shape.ids = true;
+        let missing = self.sorted_by.iter().filter(|by| !self.columns.contains(by));
+        find.shape.columns.extend(missing.map(AnswerColumn::from));
+        let projection: Document =
+            find.shape.columns.iter().map(|column| (column.path.clone(), bson::Bson::Int32(1))).collect();
+        find.pipeline.retain(|stage| !stage.contains_key("$project"));
+        find.pipeline.push(doc! { "$project": projection });
+        find
+    }
+
+    /// The columns that were asked for.
+    pub fn visible(&self, frame: &DataFrame) -> PolarsResult<DataFrame> {
+        frame.select(self.columns.iter().map(|column| column.name.as_str()))
     }
 }
 
@@ -138,7 +186,7 @@ pub(crate) mod tests {
     #[test]
     fn asks_for_everything_in_table_order_by_default() {
         let plan = Query::default().plan(&movies_by_month()).expect("a plan");
-        assert_eq!(plan.filter, doc! {});
+        assert_eq!(plan.filter, None);
         assert_eq!(plan.sort, doc! { "window_start": 1, "movie": 1 });
         assert_eq!(plan.columns, movies_by_month().columns);
         assert_eq!(plan.projection.get("_id"), Some(&Bson::Int32(0)));
@@ -153,11 +201,12 @@ pub(crate) mod tests {
             columns: Some(vec!["reviews".into(), "movie".into()]),
             largest: Some("reviews".into()),
             limit: Some(5),
+            ..Query::default()
         };
         let plan = query.plan(&movies_by_month()).expect("a plan");
         let day = |day: i64| bson::DateTime::from_millis(day * 86_400_000);
         assert_eq!(
-            plan.filter,
+            plan.filter.expect("a filter"),
             doc! { "$and": [
                 { "window_start": { "$gte": day(1) } },
                 { "window_start": { "$lt": day(2) } },

@@ -2,7 +2,7 @@
 
 use polars::prelude::DataFrame;
 
-use super::{Condition, Moment, MomentError, Store, StoreError, query::Query};
+use super::{Condition, Follow, Moment, MomentError, Progress, Store, StoreError, progress::OnProgress, query::Query};
 
 /// Rows of one rollup; every call narrows them, [`collect`](Rollup::collect) reads them.
 ///
@@ -73,6 +73,30 @@ impl Rollup {
     pub fn limit(mut self, rows: u32) -> Self {
         self.query.limit = Some(rows);
         self
+    }
+
+    /// Calls `tell` whenever some more rows have arrived, on a thread of the store.
+    pub fn on_progress(mut self, tell: impl Fn(Progress) + Send + Sync + 'static) -> Self {
+        self.query.progress = OnProgress::new(tell);
+        self
+    }
+
+    /// Reads the rows, and from then on only those that have changed: see [`Follow`]. With a [`limit`](Rollup::limit) or
+    /// [`top`](Rollup::top) all of the few rows are read again whenever one of the table has changed.
+    ///
+    /// # Errors
+    /// As [`collect`](Rollup::collect).
+    ///
+    /// ```no_run
+    /// # use analysis::load::Store;
+    /// # let store = Store::connect("mongodb://127.0.0.1:27017", "rushes")?;
+    /// let mut months = store.rollup("reviews_by_month").from("2019").follow()?;
+    /// let news = months.refresh()?;
+    /// println!("{news}"); // 1 new row, 2 changed
+    /// # Ok::<(), analysis::load::StoreError>(())
+    /// ```
+    pub fn follow(self) -> Result<Follow, StoreError> {
+        Follow::rollup(self.store, self.name, self.query)
     }
 
     /// Reads the rows, ordered by window, rank and keys unless [`top`](Rollup::top) says otherwise.

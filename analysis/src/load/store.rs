@@ -6,22 +6,16 @@
 use std::{fmt, future::Future, sync::Arc, sync::mpsc, time::Duration};
 
 use bson::doc;
-use futures_util::{StreamExt, TryStreamExt};
+use futures_util::TryStreamExt;
 use model::layout::{CatalogEntry, ROLLUP_CATALOG};
 use mongodb::{Client, Collection, Database, options::ClientOptions};
 use polars::prelude::DataFrame;
 use tokio::runtime::{Builder, Runtime};
 
-use super::{
-    Rollup, StoreError, TableInfo,
-    decode::FrameBuilder,
-    query::{Plan, Query},
-};
+use super::{Events, Rollup, StoreError, TableInfo, query::Query};
 
 /// How long a server may take to answer the first time, unless the address says otherwise.
 const SERVER_SELECTION: Duration = Duration::from_secs(5);
-/// Rows that a frame makes room for before the first batch.
-const FIRST_ROWS: usize = 1_024;
 
 /// A database with rollups in it; cheap to clone.
 #[derive(Clone)]
@@ -29,10 +23,10 @@ pub struct Store {
     shared: Arc<Shared>,
 }
 
-struct Shared {
+pub(crate) struct Shared {
     /// Taken when the store goes, so that it ends without waiting: dropping a runtime inside another one panics.
     runtime: Option<Runtime>,
-    database: Database,
+    pub(crate) database: Database,
     hosts: String,
 }
 
@@ -99,6 +93,11 @@ impl Store {
         Rollup::new(self.clone(), name.into())
     }
 
+    /// A query of the stored events; nothing is read before [`Events::collect`].
+    pub fn events(&self) -> Events {
+        Events::new(self.clone())
+    }
+
     /// Name of the database.
     pub fn database(&self) -> &str {
         self.shared.database.name()
@@ -119,8 +118,12 @@ impl Store {
         self.wait(async move {
             let table = shared.entry(&name).await?;
             let plan = query.plan(&table)?;
-            shared.find(&name, plan).await
+            Ok(shared.find(plan.find(&name, query.progress)).await?.frame)
         })
+    }
+
+    pub(crate) fn shared(&self) -> Arc<Shared> {
+        Arc::clone(&self.shared)
     }
 
     /// Runs `work` on the store's thread and blocks this one until it is done.
@@ -147,7 +150,7 @@ impl Shared {
         entries.try_collect().await.map_err(|error| self.catalog_error(error))
     }
 
-    async fn entry(&self, name: &str) -> Result<CatalogEntry, StoreError> {
+    pub(crate) async fn entry(&self, name: &str) -> Result<CatalogEntry, StoreError> {
         let catalog: Collection<CatalogEntry> = self.database.collection(ROLLUP_CATALOG);
         match catalog.find_one(doc! { "_id": name }).await {
             Ok(Some(entry)) => Ok(entry),
@@ -159,27 +162,7 @@ impl Shared {
         }
     }
 
-    async fn find(&self, name: &str, plan: Plan) -> Result<DataFrame, StoreError> {
-        let collection = self.database.collection::<bson::RawDocumentBuf>(name);
-        let mut find = collection.find(plan.filter).projection(plan.projection).sort(plan.sort).allow_disk_use(true);
-        if let Some(limit) = plan.limit {
-            // To MongoDB a limit of 0 is no limit.
-            if limit == 0 {
-                return Ok(FrameBuilder::new(&plan.columns, 0).finish());
-            }
-            find = find.limit(limit.into());
-        }
-        let mut batches = find.batch().await.map_err(|error| self.error(error, name))?;
-        let mut frame = FrameBuilder::new(&plan.columns, FIRST_ROWS);
-        while let Some(batch) = batches.next().await {
-            let batch = batch.map_err(|error| self.error(error, name))?;
-            let documents = batch.doc_slices().map_err(|error| self.error(error, name))?;
-            frame.extend(documents).map_err(|source| StoreError::Decode { table: name.to_owned(), source })?;
-        }
-        Ok(frame.finish())
-    }
-
-    fn error(&self, error: mongodb::error::Error, what: &str) -> StoreError {
+    pub(crate) fn error(&self, error: mongodb::error::Error, what: &str) -> StoreError {
         StoreError::from_driver(error, &self.hosts, what)
     }
 

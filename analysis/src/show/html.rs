@@ -1,18 +1,31 @@
-//! A table as HTML that stands on its own: no script, no style sheet.
+//! A table as HTML that stands on its own: no style sheet, nothing from a network. A click on a column's head sorts by it, where the
+//! page may run scripts; without, the rows keep their order.
 
 use super::columns::TextColumn;
 use crate::format;
 
 const TABLE: &str = "border-collapse:collapse;font-variant-numeric:tabular-nums";
+/// A long table scrolls under its head.
+const FRAME: &str = "max-height:32em;overflow:auto";
+const HEAD: &str = "position:sticky;top:0;background:Canvas;cursor:pointer;vertical-align:bottom";
+/// Sorts the rows by the clicked column, numbers by value, the other way round when clicked again; what has no value comes last.
+const SORT: &str = "const h=this,b=h.closest('table').tBodies[0],i=h.cellIndex,u=h.dataset.up=h.dataset.up==='1'?'0':'1',\
+    t=r=>r.cells[i].textContent,n=s=>s.replace(/,/g,''),e=s=>s==='–'||s==='⋮';\
+    [...b.rows].sort((x,y)=>{const a=t(x),c=t(y);if(e(a)||e(c))return e(a)-e(c);\
+    const d=n(a)!==''&&n(c)!==''&&!isNaN(n(a))&&!isNaN(n(c))?n(a)-n(c):a.localeCompare(c);return u==='1'?d:-d})\
+    .forEach(r=>b.append(r))";
 const CELL: &str = "padding:.2em .8em;border-bottom:1px solid #e4e7eb";
 
 /// The rows of `columns`, all of equal length, with a row of dots before the row `gap`.
 pub(crate) fn table(columns: &[TextColumn], gap: Option<usize>, height: usize) -> String {
     let rows = columns.first().map_or(0, |column| column.values.len());
-    let mut html = format!("<table style=\"{TABLE}\"><thead><tr>");
+    let mut html = format!("<div style=\"{FRAME}\"><table style=\"{TABLE}\"><thead><tr>");
     for column in columns {
         let (name, kind, align) = (escaped(&column.name), escaped(&column.kind), align(column));
-        html.push_str(&format!("<th style=\"{CELL};text-align:{align}\" title=\"{kind}\">{name}</th>"));
+        html.push_str(&format!(
+            "<th style=\"{CELL};{HEAD};text-align:{align}\" title=\"{kind}; click to sort\" onclick=\"{SORT}\">{name}\
+             <br><span style=\"font-weight:normal;color:#616e7c\">{kind}</span></th>"
+        ));
     }
     html.push_str("</tr></thead><tbody>\n");
     for row in 0..rows {
@@ -23,7 +36,7 @@ pub(crate) fn table(columns: &[TextColumn], gap: Option<usize>, height: usize) -
     }
     let unit = if height == 1 { "row" } else { "rows" };
     html.push_str(&format!(
-        "</tbody></table>\n<p style=\"color:#616e7c\">{} {unit}</p>\n",
+        "</tbody></table></div>\n<p style=\"color:#616e7c\">{} {unit}</p>\n",
         format::count(height as u64)
     ));
     html

@@ -7,7 +7,7 @@ use std::io::Write;
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 
-use crate::chart::{ChartError, Figure};
+use crate::chart::{ChartError, Figure, Grid};
 
 const BEGIN: &str = "EVCXR_BEGIN_CONTENT";
 const END: &str = "EVCXR_END_CONTENT";
@@ -52,18 +52,30 @@ impl Figure {
     /// Displays the chart in a notebook with the evcxr kernel, which calls this for a cell's last value; where it cannot be drawn,
     /// says why.
     pub fn evcxr_display(&self) {
-        match self.blocks() {
-            Ok(blocks) => display(&blocks),
-            Err(error) => display(&[Block::text("text/plain", &error.to_string())]),
-        }
+        display_drawn(self.blocks());
     }
 
     fn blocks(&self) -> Result<[Block; 3], ChartError> {
-        Ok([
-            Block::text("text/plain", &self.to_string()),
-            Block::markup("image/svg+xml", &self.svg()?),
-            Block::binary("image/png", &self.png()?),
-        ])
+        Ok(forms(&self.to_string(), &self.svg()?, &self.png()?))
+    }
+}
+
+impl Grid {
+    /// Displays the page in a notebook with the evcxr kernel, as [`Figure::evcxr_display`].
+    pub fn evcxr_display(&self) {
+        let blocks = || Ok(forms(&self.to_string(), &self.svg()?, &self.png()?));
+        display_drawn(blocks());
+    }
+}
+
+fn forms(text: &str, svg: &str, png: &[u8]) -> [Block; 3] {
+    [Block::text("text/plain", text), Block::markup("image/svg+xml", svg), Block::binary("image/png", png)]
+}
+
+fn display_drawn(blocks: Result<[Block; 3], ChartError>) {
+    match blocks {
+        Ok(blocks) => display(&blocks),
+        Err(error) => display(&[Block::text("text/plain", &error.to_string())]),
     }
 }
 

@@ -2,13 +2,15 @@
 
 #![allow(dead_code, reason = "not every test program uses all of it")]
 
+pub mod proxy;
+
 use std::sync::{
     OnceLock,
     atomic::{AtomicU32, Ordering},
 };
 
 use bson::{Bson, Document, doc};
-use model::layout::{CatalogEntry, Column, ColumnRole, ColumnType, ROLLUP_CATALOG};
+use model::layout::{CatalogEntry, Column, ColumnRole, ColumnType, EVENTS, OFFSETS, ROLLUP_CATALOG, position_id};
 use mongodb::{Client, Database};
 use stack::{Stack, StackOptions};
 use tokio::runtime::Runtime;
@@ -64,6 +66,60 @@ impl TestDatabase {
             }
             let catalog = self.database.collection::<CatalogEntry>(ROLLUP_CATALOG);
             catalog.replace_one(doc! { "_id": &entry.name }, entry).upsert(true).await.expect("catalogued");
+        });
+    }
+
+    /// Writes rows over those of the same `_id`, and moves the published revision, as a round of the publisher does.
+    pub fn republish(&self, table: &str, revision: i64, rows: &[Document]) {
+        self.block_on(async {
+            let collection = self.database.collection::<Document>(table);
+            for row in rows {
+                let mut row = row.clone();
+                row.insert("revision", revision);
+                let id = doc! { "_id": row.get("_id").cloned() };
+                collection.replace_one(id, row).upsert(true).await.expect("written");
+            }
+            let newest = doc! { "$set": { "revision": revision, "published_revision": revision } };
+            let catalog = self.database.collection::<Document>(ROLLUP_CATALOG);
+            catalog.update_one(doc! { "_id": table }, newest).await.expect("catalogued");
+        });
+    }
+
+    /// Stores events of a partition at these offsets and moves its position, as the worker does.
+    pub fn store_events(&self, partition: i32, events: &[(i64, Document)], next: i64) {
+        let stored = |(offset, event): &(i64, Document)| {
+            let mut event = event.clone();
+            event.insert("src", doc! { "partition": partition, "offset": offset });
+            event
+        };
+        self.block_on(async {
+            if !events.is_empty() {
+                let collection = self.database.collection::<Document>(EVENTS);
+                collection.insert_many(events.iter().map(stored)).await.expect("stored");
+            }
+            self.move_position("rushes", partition, next, events.len() as i64).await;
+        });
+    }
+
+    /// Moves a position of a group.
+    pub fn set_position(&self, group: &str, partition: i32, next: i64) {
+        self.block_on(self.move_position(group, partition, next, 0));
+    }
+
+    async fn move_position(&self, group: &str, partition: i32, next: i64, stored: i64) {
+        let change = doc! {
+            "$set": { "group": group, "topic": "reviews", "partition": partition, "next": next },
+            "$inc": { "counts.stored": stored },
+        };
+        let positions = self.database.collection::<Document>(OFFSETS);
+        let id = doc! { "_id": position_id(group, "reviews", partition) };
+        positions.update_one(id, change).upsert(true).await.expect("moved");
+    }
+
+    /// Empties a collection.
+    pub fn empty(&self, collection: &str) {
+        self.block_on(async {
+            self.database.collection::<Document>(collection).delete_many(doc! {}).await.expect("emptied");
         });
     }
 

@@ -1,0 +1,208 @@
+//! From a figure's settings to a scene: checks what the kind needs, and hands over to it.
+
+use super::{
+    ChartError, Figure, Kind, bar, box_plot, category_bar,
+    data::{self, Domain},
+    heat_map, histogram,
+    line::{self, Options},
+    page::Page,
+    palette::CATEGORIES,
+    pie, scatter,
+    scene::Scene,
+    series::{Roles, Series, SeriesSet},
+};
+use crate::format::words;
+
+/// Pixels that a box takes at least.
+const LEAST_BOX: u32 = 4;
+
+impl Figure {
+    /// The scene on white paper, without regard to facets.
+    pub(super) fn drawn(&self) -> Result<Scene, ChartError> {
+        self.check_settings()?;
+        match self.kind {
+            Kind::HeatMap => self.heat_map_scene(),
+            Kind::Histogram => self.histogram_scene(),
+            Kind::Box => self.box_scene(),
+            Kind::Scatter => self.scatter_scene(),
+            Kind::Pie => self.pie_scene(),
+            Kind::Line | Kind::Area | Kind::StackedArea => self.line_scene(),
+            Kind::Bar | Kind::StackedBar => self.bar_scene(),
+        }
+    }
+
+    /// Refuses settings that the kind does not have, rather than draw something else than was asked for.
+    fn check_settings(&self) -> Result<(), ChartError> {
+        let lines = matches!(self.kind, Kind::Line | Kind::Area | Kind::StackedArea);
+        let marked = !(self.marks.bands.is_empty() && self.marks.places.is_empty() && self.marks.values.is_empty());
+        let wrong = [
+            (self.log && self.kind != Kind::Line, "log", "a line"),
+            (self.right.is_some() && !matches!(self.kind, Kind::Line | Kind::Area), "right", "a line or an area"),
+            (self.right.is_some() && self.by.is_some(), "right", "a line or an area without `by`"),
+            (self.right.is_some() && self.log, "right", "a line without `log`"),
+            (marked && !lines, "band, mark and level", "a line or an area"),
+            (self.range.is_some() && !lines, "range", "a line or an area"),
+        ];
+        if let Some((_, setting, kinds)) = wrong.into_iter().find(|(wrong, ..)| *wrong) {
+            return Err(ChartError::Setting { setting, kind: self.kind.name(), kinds });
+        }
+        let places = self.marks.bands.iter().flat_map(|(from, to, _)| [from, to]);
+        match places.chain(self.marks.places.iter().map(|(place, _)| place)).find_map(|place| place.as_ref().err()) {
+            Some(reason) => Err(ChartError::Place { reason: reason.clone() }),
+            None => Ok(()),
+        }
+    }
+
+    fn line_scene(&self) -> Result<Scene, ChartError> {
+        let y = self.need(self.y.as_deref(), "y")?;
+        let stacked = self.kind == Kind::StackedArea;
+        let by = if stacked { self.need(self.by.as_deref(), "by").map(Some)? } else { self.by.as_deref() };
+        let mut set = SeriesSet::from_frame(&self.frame, Roles { x: self.x_name(), y, by })?.colored_as(&self.names);
+        if stacked && set.value_range().0 < 0.0 {
+            return Err(ChartError::Negative { column: y.to_owned() });
+        }
+        if self.log {
+            set = set.logarithms();
+            if !set.value_range().0.is_finite() {
+                return Err(ChartError::NoLogarithm { column: y.to_owned() });
+            }
+        }
+        let right = self.right.as_deref().map(|right| self.right_series(right, &mut set, y)).transpose()?;
+        let name = right.as_ref().map_or_else(|| words(y), |right| format!("{} (left), {}", words(y), right.name));
+        let mut page = self.page(&described(&name, by));
+        let options = Options {
+            x_name: &words(self.x_name()),
+            filled: self.kind == Kind::Area,
+            log: self.log,
+            right: right.as_ref(),
+            marks: &self.marks,
+            range: self
+                .range
+                .map(|(low, high)| if self.log { (low.max(1e-300).log10(), high.log10()) } else { (low, high) }),
+        };
+        match stacked {
+            true => line::draw_stacked(&mut page, &set, &options),
+            false => line::draw(&mut page, &set, &options),
+        }
+        Ok(page.scene)
+    }
+
+    /// The series of the second axis, at the places of the first.
+    fn right_series(&self, column: &str, set: &mut SeriesSet, y: &str) -> Result<Series, ChartError> {
+        let other = SeriesSet::from_frame(&self.frame, Roles { x: self.x_name(), y: column, by: None })?;
+        if let Some(first) = set.series.first_mut() {
+            first.name = words(y);
+        }
+        let points = other.series.into_iter().next().map(|series| series.points).unwrap_or_default();
+        Ok(Series { name: format!("{} (right)", words(column)), color: CATEGORIES[3], points })
+    }
+
+    fn bar_scene(&self) -> Result<Scene, ChartError> {
+        let y = self.need(self.y.as_deref(), "y")?;
+        let by = match (self.kind, self.by.as_deref()) {
+            (Kind::Bar, Some(by)) => return Err(ChartError::OneSeries { by: by.to_owned() }),
+            (Kind::StackedBar, by) => Some(self.need(by, "by")?),
+            (_, by) => by,
+        };
+        let set = SeriesSet::from_frame(&self.frame, Roles { x: self.x_name(), y, by })?.colored_as(&self.names);
+        if self.kind == Kind::StackedBar && set.value_range().0 < 0.0 {
+            return Err(ChartError::Negative { column: y.to_owned() });
+        }
+        let mut page = self.page(&described(&words(y), by));
+        match &set.domain {
+            Domain::Category(names) => category_bar::draw(&mut page, &set, names),
+            _ => bar::draw(&mut page, &set, &words(self.x_name())),
+        }
+        Ok(page.scene)
+    }
+
+    fn heat_map_scene(&self) -> Result<Scene, ChartError> {
+        let color = self.need(self.color.as_deref(), "color")?;
+        let y = self.need(self.y.as_deref(), "y")?;
+        let roles = heat_map::Roles { x: self.x_name(), y, color };
+        let cells = heat_map::Cells::from_frame(&self.frame, roles)?;
+        let (columns, rows) = cells.size();
+        refuse_more(self.x_name(), columns, self.size.0)?;
+        refuse_more(y, rows, self.size.1)?;
+        let mut page = self.page(&described(&words(color), Some(y)));
+        heat_map::draw(&mut page, &cells, &words(self.x_name()));
+        Ok(page.scene)
+    }
+
+    fn histogram_scene(&self) -> Result<Scene, ChartError> {
+        let x = self.need(self.x.as_deref(), "x")?;
+        let set = histogram::bins(&self.frame, x)?;
+        let mut page = self.page(&format!("rows by {}", words(x)));
+        bar::draw(&mut page, &set, &words(x));
+        Ok(page.scene)
+    }
+
+    fn box_scene(&self) -> Result<Scene, ChartError> {
+        let y = self.need(self.y.as_deref(), "y")?;
+        let groups = box_plot::Groups::from_frame(&self.frame, self.x.as_deref(), y)?;
+        refuse_more(self.x_name(), groups.count(), self.size.0 / LEAST_BOX)?;
+        let mut page = self.page(&described(&words(y), self.x.as_deref()));
+        box_plot::draw(&mut page, &groups, &self.x.as_deref().map(words).unwrap_or_default());
+        Ok(page.scene)
+    }
+
+    fn scatter_scene(&self) -> Result<Scene, ChartError> {
+        let y = self.need(self.y.as_deref(), "y")?;
+        let roles = scatter::Roles { x: self.x_name(), y, by: self.by.as_deref() };
+        let cloud = scatter::Cloud::from_frame(&self.frame, roles)?;
+        let mut page = self.page(&described(&words(y), self.by.as_deref()));
+        scatter::draw(&mut page, &cloud, &words(self.x_name()));
+        Ok(page.scene)
+    }
+
+    fn pie_scene(&self) -> Result<Scene, ChartError> {
+        let (x, y) = (self.need(self.x.as_deref(), "x")?, self.need(self.y.as_deref(), "y")?);
+        let set = SeriesSet::from_frame(&self.frame, Roles { x, y, by: None })?;
+        if set.value_range().0 < 0.0 {
+            return Err(ChartError::Negative { column: y.to_owned() });
+        }
+        let points = set.series.iter().flat_map(|series| &series.points);
+        let parts = points.filter_map(|(place, value)| Some((set.domain.describe(*place), (*value)?))).collect();
+        let slices = pie::Slices::of(parts).ok_or_else(|| ChartError::NoValues { column: y.to_owned() })?;
+        let mut page = self.page(&described(&words(y), Some(x)));
+        pie::draw(&mut page, &slices);
+        Ok(page.scene)
+    }
+
+    /// The range of values that all facets need, where the kind can be told one.
+    pub(super) fn common_range(&self) -> Option<(f64, f64)> {
+        if !matches!(self.kind, Kind::Line | Kind::Area) || self.log {
+            return None;
+        }
+        let values = data::numbers(&self.frame, self.y.as_deref()?, "y").ok()?;
+        let (low, high) = values
+            .into_iter()
+            .flatten()
+            .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
+        let low = if self.kind == Kind::Area || (low > 0.0 && low < high / 2.0) { low.min(0.0) } else { low };
+        Some((low, high))
+    }
+
+    fn need<'a>(&self, column: Option<&'a str>, role: &'static str) -> Result<&'a str, ChartError> {
+        column.ok_or(ChartError::Unset { kind: self.kind.name(), role })
+    }
+
+    pub(super) fn page(&self, default_subtitle: &str) -> Page {
+        let line = |text: &str| crate::format::one_line(text);
+        let subtitle = self.subtitle.as_deref().unwrap_or(default_subtitle);
+        Page::new(self.size.0, self.size.1, &line(&self.title), &line(subtitle))
+    }
+}
+
+/// Refuses what would lie on one another.
+fn refuse_more(column: &str, found: usize, most: u32) -> Result<(), ChartError> {
+    let most = most as usize;
+    if found > most { Err(ChartError::TooMany { column: column.to_owned(), found, most }) } else { Ok(()) }
+}
+
+fn described(value: &str, by: Option<&str>) -> String {
+    match by {
+        Some(by) => format!("{value} by {}", words(by)),
+        None => value.to_owned(),
+    }
+}

@@ -1,0 +1,77 @@
+//! Histograms: how many values lie in each of some equal ranges.
+
+use polars::prelude::DataFrame;
+
+use super::{
+    ChartError, data,
+    data::Domain,
+    palette::CATEGORIES,
+    series::{Series, SeriesSet},
+};
+
+const MOST_BINS: f64 = 60.0;
+
+/// The counts of the column's values as bars, a bar per bin.
+pub(crate) fn bins(frame: &DataFrame, column: &str) -> Result<SeriesSet, ChartError> {
+    if frame.height() == 0 {
+        return Err(ChartError::NoRows);
+    }
+    let mut values: Vec<f64> = data::numbers(frame, column, "x")?.into_iter().flatten().collect();
+    values.sort_by(f64::total_cmp);
+    let step = step(&values);
+    let bin = |value: f64| (value / step).floor();
+    let (first, last) = (bin(values[0]), bin(values[values.len() - 1]));
+    let mut counts = vec![0.0; (last - first) as usize + 1];
+    values.iter().for_each(|value| counts[(bin(*value) - first) as usize] += 1.0);
+    let points = counts.into_iter().enumerate().map(|(place, count)| ((first + place as f64) * step, Some(count)));
+    let series = Series { name: String::new(), color: CATEGORIES[0], points: points.collect() };
+    Ok(SeriesSet { domain: Domain::Number, series: vec![series], others: Vec::new() })
+}
+
+/// The width of a bin of these ascending values, 1, 2 or 5 times a power of ten: after Freedman and Diaconis, "On the histogram
+/// as a density estimator" (1981), twice the distance of the quartiles over the cube root of the count. Few whole numbers get a
+/// bin each.
+fn step(values: &[f64]) -> f64 {
+    let span = values[values.len() - 1] - values[0];
+    if span == 0.0 {
+        return if values[0] == 0.0 { 1.0 } else { 10_f64.powf(values[0].abs().log10().floor()) };
+    }
+    if span < MOST_BINS && values.iter().all(|value| value.fract() == 0.0) {
+        return 1.0;
+    }
+    let quartile = |share: f64| values[((values.len() - 1) as f64 * share) as usize];
+    let wanted = 2.0 * (quartile(0.75) - quartile(0.25)) / (values.len() as f64).cbrt();
+    let rough = wanted.max(span / MOST_BINS);
+    let power = 10_f64.powf(rough.log10().floor());
+    [1.0, 2.0, 5.0].into_iter().map(|factor| factor * power).find(|step| *step >= rough).unwrap_or(10.0 * power)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use polars::prelude::df;
+
+    fn counts(values: Vec<f64>) -> Vec<(f64, Option<f64>)> {
+        bins(&df!("x" => values).expect("a frame"), "x").expect("bins").series.remove(0).points
+    }
+
+    #[test]
+    fn every_value_is_counted_once_in_bins_of_round_width() {
+        let values: Vec<f64> = (0..10_000).map(|value| f64::from(value * value % 7_919) / 100.0).collect();
+        let points = counts(values);
+        assert_eq!(points.iter().filter_map(|point| point.1).sum::<f64>(), 10_000.0);
+        assert!(points.len() > 5 && points.len() <= 61, "{}", points.len());
+        assert_eq!(
+            counts(vec![1.0, 3.0, 3.0, -1.0]),
+            [(-1.0, 1.0), (0.0, 0.0), (1.0, 1.0), (2.0, 0.0), (3.0, 2.0)].map(|(x, y)| (x, Some(y)))
+        );
+    }
+
+    #[test]
+    fn one_value_and_far_apart_values_have_bins_too() {
+        assert_eq!(counts(vec![7.5; 3]), [(7.0, Some(3.0))]);
+        assert_eq!(counts(vec![0.0]), [(0.0, Some(1.0))]);
+        assert!(counts(vec![0.001, 1e12]).len() <= 62);
+        assert!(counts(vec![f64::NAN, 1.0, f64::INFINITY]).len() == 1);
+    }
+}

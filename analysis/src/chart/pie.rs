@@ -1,0 +1,111 @@
+//! Pies: shares of a whole, the largest clockwise from the top.
+
+use std::f64::consts::TAU;
+
+use super::{
+    legend::{self, Entry, Swatch},
+    page::Page,
+    palette::{self, CATEGORIES},
+    scene::{Anchor, Color, Point},
+};
+
+/// A slice per name; the rest is taken together.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Slices(Vec<Slice>);
+
+#[derive(Debug, PartialEq)]
+struct Slice {
+    name: String,
+    value: f64,
+    color: Color,
+}
+
+impl Slices {
+    /// The largest values with a colour each; `None` where there is nothing to share.
+    pub fn of(mut parts: Vec<(String, f64)>) -> Option<Self> {
+        parts.retain(|(_, value)| *value > 0.0);
+        parts.sort_by(|a, b| b.1.total_cmp(&a.1));
+        let rest = parts.split_off(parts.len().min(CATEGORIES.len()));
+        let slice = |((name, value), color)| Slice { name, value, color };
+        let mut slices: Vec<Slice> = parts.into_iter().zip(CATEGORIES).map(slice).collect();
+        if !rest.is_empty() {
+            let name = format!("{} others", crate::format::count(rest.len() as u64));
+            slices.push(Slice { name, value: rest.iter().map(|part| part.1).sum(), color: palette::OTHERS });
+        }
+        (!slices.is_empty()).then_some(Self(slices))
+    }
+
+    fn total(&self) -> f64 {
+        self.0.iter().map(|slice| slice.value).sum()
+    }
+}
+
+/// Draws the slices; each entry of the legend begins with its share.
+pub(crate) fn draw(page: &mut Page, slices: &Slices) {
+    let total = slices.total();
+    let share = |value: f64| format!("{:.0} %", 100.0 * value / total);
+    // The share first: a long name is cut at its end.
+    let entry = |slice: &Slice| Entry { name: format!("{} · {}", share(slice.value), slice.name), color: slice.color };
+    let entries: Vec<Entry> = slices.0.iter().map(entry).collect();
+    legend::entries(page, &entries, Swatch::Square);
+    let area = page.free;
+    let radius = (area.width().min(area.height()) / 2.0).max(4.0);
+    let middle = Point { x: (area.left + area.right) / 2.0, y: (area.top + area.bottom) / 2.0 };
+    let at = |turn: f64, radius: f32| Point {
+        x: middle.x + radius * (turn * TAU).sin() as f32,
+        y: middle.y - radius * (turn * TAU).cos() as f32,
+    };
+    let mut from = 0.0;
+    for slice in &slices.0 {
+        let to = from + slice.value / total;
+        // A point for every two pixels of the rim.
+        let steps = ((to - from) * TAU * f64::from(radius) / 2.0).ceil().max(2.0) as u32;
+        let rim = (0..=steps).map(|step| at(from + (to - from) * f64::from(step) / f64::from(steps), radius));
+        let whole = slices.0.len() == 1;
+        page.scene.polygon(rim.chain((!whole).then_some(middle)).collect(), slice.color, 1.0);
+        from = to;
+    }
+    if slices.0.len() > 1 {
+        separate(page, slices, middle, &at, radius);
+    }
+    shares(page, slices, &at, radius);
+}
+
+/// Lines of paper between the slices.
+fn separate(page: &mut Page, slices: &Slices, middle: Point, at: &impl Fn(f64, f32) -> Point, radius: f32) {
+    let mut turn = 0.0;
+    for slice in &slices.0 {
+        page.scene.line(vec![middle, at(turn, radius)], palette::PAPER, 1.5);
+        turn += slice.value / slices.total();
+    }
+}
+
+/// The share of every slice that is wide enough for it.
+fn shares(page: &mut Page, slices: &Slices, at: &impl Fn(f64, f32) -> Point, radius: f32) {
+    let mut from = 0.0;
+    for slice in &slices.0 {
+        let part = slice.value / slices.total();
+        let text = format!("{:.0} %", 100.0 * part);
+        let room = part * TAU * f64::from(radius) * 0.68;
+        if f64::from(page.width(&text) + page.gap()) < room && radius > page.label.size * 3.0 {
+            let place = if slices.0.len() == 1 { at(0.0, 0.0) } else { at(from + part / 2.0, radius * 0.68) };
+            page.label(text, place, Anchor::Middle, palette::ink_on(slice.color));
+        }
+        from += part;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_largest_get_a_colour_and_the_rest_is_one_slice() {
+        let parts = (0..9).map(|part| (format!("p{part}"), f64::from(part))).collect();
+        let slices = Slices::of(parts).expect("slices");
+        let names: Vec<&str> = slices.0.iter().map(|slice| slice.name.as_str()).collect();
+        assert_eq!(names, ["p8", "p7", "p6", "p5", "p4", "p3", "2 others"]);
+        assert_eq!(slices.total(), 36.0);
+        assert_eq!(Slices::of(vec![("none".into(), 0.0)]), None);
+    }
+}

@@ -1,0 +1,184 @@
+//! Typed columns under construction, one BSON value at a time.
+
+use bson::{RawArray, raw::RawBsonRef, spec::ElementType};
+use model::layout::ColumnType;
+use polars::prelude::{
+    BooleanChunkedBuilder, ChunkedBuilder, Column as Series, Float64Type, Int32Type, Int64Type, IntoColumn, IntoSeries,
+    ListBuilderTrait, ListStringChunkedBuilder, PrimitiveChunkedBuilder, StringChunkedBuilder, TimeUnit,
+};
+
+const MILLIS_PER_DAY: i64 = 86_400_000;
+
+/// Values of one column so far.
+pub(crate) enum Builder {
+    /// Nothing but nulls: the first value decides.
+    Undecided(usize),
+    Int(PrimitiveChunkedBuilder<Int64Type>),
+    Float(PrimitiveChunkedBuilder<Float64Type>),
+    Text(StringChunkedBuilder),
+    TextList(ListStringChunkedBuilder),
+    Bool(BooleanChunkedBuilder),
+    /// Days since 1970-01-01.
+    Date(PrimitiveChunkedBuilder<Int32Type>),
+    /// Milliseconds since 1970-01-01T00:00:00Z.
+    Timestamp(PrimitiveChunkedBuilder<Int64Type>),
+}
+
+impl Builder {
+    /// A column of this type; `None` where the first value decides. `capacity` is a guess at the rows.
+    pub fn new(name: &str, kind: Option<ColumnType>, capacity: usize) -> Self {
+        let name = name.into();
+        match kind {
+            None => Self::Undecided(0),
+            Some(ColumnType::Int) => Self::Int(PrimitiveChunkedBuilder::new(name, capacity)),
+            Some(ColumnType::Float) => Self::Float(PrimitiveChunkedBuilder::new(name, capacity)),
+            Some(ColumnType::String) => Self::Text(StringChunkedBuilder::new(name, capacity)),
+            Some(ColumnType::StringList) => Self::TextList(ListStringChunkedBuilder::new(name, capacity, capacity)),
+            Some(ColumnType::Bool) => Self::Bool(BooleanChunkedBuilder::new(name, capacity)),
+            Some(ColumnType::Date) => Self::Date(PrimitiveChunkedBuilder::new(name, capacity)),
+            Some(ColumnType::Timestamp) => Self::Timestamp(PrimitiveChunkedBuilder::new(name, capacity)),
+        }
+    }
+
+    pub fn type_name(&self) -> &'static str {
+        match self {
+            Self::Undecided(_) => "any value",
+            Self::Int(_) => "int",
+            Self::Float(_) => "float",
+            Self::Text(_) => "string",
+            Self::TextList(_) => "array of strings",
+            Self::Bool(_) => "bool",
+            Self::Date(_) => "date",
+            Self::Timestamp(_) => "timestamp",
+        }
+    }
+
+    pub fn push_null(&mut self) {
+        match self {
+            Self::Undecided(nulls) => *nulls += 1,
+            Self::Int(builder) | Self::Timestamp(builder) => builder.append_null(),
+            Self::Float(builder) => builder.append_null(),
+            Self::Text(builder) => builder.append_null(),
+            Self::TextList(builder) => builder.append_null(),
+            Self::Bool(builder) => builder.append_null(),
+            Self::Date(builder) => builder.append_null(),
+        }
+    }
+
+    /// Appends a value, or says what was found instead.
+    pub fn push(&mut self, value: RawBsonRef<'_>) -> Result<(), String> {
+        match (self, value) {
+            (builder, RawBsonRef::Null) => builder.push_null(),
+            (Self::Int(builder), RawBsonRef::Int64(value)) => builder.append_value(value),
+            (Self::Int(builder), RawBsonRef::Int32(value)) => builder.append_value(value.into()),
+            (Self::Float(builder), RawBsonRef::Double(value)) => builder.append_value(value),
+            (Self::Float(builder), RawBsonRef::Int32(value)) => builder.append_value(value.into()),
+            (Self::Text(builder), RawBsonRef::String(value)) => builder.append_value(value),
+            (Self::TextList(builder), RawBsonRef::Array(values)) => {
+                builder.append_values_iter(texts(values)?.into_iter())
+            }
+            (Self::Bool(builder), RawBsonRef::Boolean(value)) => builder.append_value(value),
+            (Self::Timestamp(builder), RawBsonRef::DateTime(value)) => builder.append_value(value.timestamp_millis()),
+            (Self::Date(builder), RawBsonRef::DateTime(value)) => builder.append_value(day(value.timestamp_millis())?),
+            (_, other) => return Err(type_name(other.element_type())),
+        }
+        Ok(())
+    }
+
+    /// As [`push`](Self::push); a column of integers that meets a fraction becomes one of fractions, a column of dates that meets
+    /// a time of day one of instants.
+    pub fn push_widening(&mut self, name: &str, value: RawBsonRef<'_>) -> Result<(), String> {
+        match (&*self, value) {
+            (Self::Undecided(nulls), value) if value != RawBsonRef::Null => {
+                let kind = kind_of(value).ok_or_else(|| type_name(value.element_type()))?;
+                let mut decided = Self::new(name, Some(kind), nulls + 1);
+                (0..*nulls).for_each(|_| decided.push_null());
+                *self = decided;
+            }
+            (Self::Int(_), RawBsonRef::Double(_)) => self.rebuild_as(name, ColumnType::Float),
+            (Self::Float(_), RawBsonRef::Int64(value)) => return self.push(RawBsonRef::Double(value as f64)),
+            (Self::Date(_), RawBsonRef::DateTime(value)) if !is_midnight(value.timestamp_millis()) => {
+                self.rebuild_as(name, ColumnType::Timestamp);
+            }
+            _ => {}
+        }
+        self.push(value)
+    }
+
+    fn rebuild_as(&mut self, name: &str, kind: ColumnType) {
+        let old = std::mem::replace(self, Self::Undecided(0));
+        let mut wide = Self::new(name, Some(kind), 0);
+        match (old, &mut wide) {
+            (Self::Int(builder), Self::Float(wide)) => {
+                builder.finish().iter().for_each(|value| wide.append_option(value.map(|value| value as f64)));
+            }
+            (Self::Date(builder), Self::Timestamp(wide)) => {
+                let millis = |day: i32| i64::from(day) * MILLIS_PER_DAY;
+                builder.finish().iter().for_each(|day| wide.append_option(day.map(millis)));
+            }
+            _ => unreachable!("only integers and dates are widened"),
+        }
+        *self = wide;
+    }
+
+    pub fn finish(self, name: &str) -> Series {
+        match self {
+            Self::Undecided(nulls) => polars::prelude::Series::new_null(name.into(), nulls).into_column(),
+            Self::Int(builder) => builder.finish().into_column(),
+            Self::Float(builder) => builder.finish().into_column(),
+            Self::Text(builder) => builder.finish().into_column(),
+            Self::TextList(mut builder) => builder.finish().into_column(),
+            Self::Bool(builder) => builder.finish().into_column(),
+            Self::Date(builder) => builder.finish().into_series().into_date().into_column(),
+            Self::Timestamp(builder) => {
+                builder.finish().into_series().into_datetime(TimeUnit::Milliseconds, None).into_column()
+            }
+        }
+    }
+}
+
+/// The type of a column that begins with this value; `None` where no column can hold it.
+pub(crate) fn kind_of(value: RawBsonRef<'_>) -> Option<ColumnType> {
+    Some(match value {
+        RawBsonRef::Int32(_) | RawBsonRef::Int64(_) => ColumnType::Int,
+        RawBsonRef::Double(_) => ColumnType::Float,
+        RawBsonRef::String(_) => ColumnType::String,
+        RawBsonRef::Boolean(_) => ColumnType::Bool,
+        RawBsonRef::Array(_) => ColumnType::StringList,
+        RawBsonRef::DateTime(value) if is_midnight(value.timestamp_millis()) => ColumnType::Date,
+        RawBsonRef::DateTime(_) => ColumnType::Timestamp,
+        _ => return None,
+    })
+}
+
+fn is_midnight(millis: i64) -> bool {
+    millis.rem_euclid(MILLIS_PER_DAY) == 0
+}
+
+/// Days since 1970-01-01 of an instant at 00:00 UTC; any other instant is no date, and rounding it would be a wrong one.
+fn day(millis: i64) -> Result<i32, String> {
+    let whole = if is_midnight(millis) { i32::try_from(millis / MILLIS_PER_DAY).ok() } else { None };
+    whole.ok_or_else(|| format!("the instant {}", crate::format::timestamp(millis)))
+}
+
+fn texts(values: &RawArray) -> Result<Vec<&str>, String> {
+    let text = |value: Result<_, bson::error::Error>| match value {
+        Ok(RawBsonRef::String(text)) => Ok(text),
+        Ok(other) => Err(format!("array with {}", type_name(RawBsonRef::element_type(&other)))),
+        Err(error) => Err(error.to_string()),
+    };
+    values.into_iter().map(text).collect()
+}
+
+fn type_name(found: ElementType) -> String {
+    match found {
+        ElementType::Double => "float".to_owned(),
+        ElementType::String => "string".to_owned(),
+        ElementType::Boolean => "bool".to_owned(),
+        ElementType::DateTime => "timestamp".to_owned(),
+        ElementType::Int32 | ElementType::Int64 => "int".to_owned(),
+        ElementType::Array => "array".to_owned(),
+        ElementType::EmbeddedDocument => "document".to_owned(),
+        other => format!("{other:?}"),
+    }
+}

@@ -1,0 +1,167 @@
+//! Which windows a time is in, quickly: a window is worked out once and then found again.
+
+use std::collections::BTreeMap;
+
+use model::window::{Hopping, Window, WindowKind, WindowSpec};
+use polars::{
+    datatypes::PlHashMap,
+    prelude::{DataFrame, DataType, Int64Chunked, TimeUnit},
+};
+
+use super::{Spec, WindowError, Windows};
+
+const DAY_MS: i64 = 86_400_000;
+/// A frame whose dates span more days than this has no table of days.
+const MOST_DAYS: i64 = 1 << 18;
+
+/// The event times of a frame, in milliseconds.
+#[derive(Debug)]
+pub(super) struct Times {
+    pub millis: Int64Chunked,
+    /// Whether they are dates.
+    pub dates: bool,
+}
+
+impl Times {
+    pub fn of(frame: &DataFrame, name: &str) -> Result<Self, WindowError> {
+        let column = frame.column(name).map_err(|_| WindowError::no_column(frame, name))?;
+        let (dates, times, over) = match column.dtype() {
+            DataType::Date => (true, DAY_MS, 1),
+            DataType::Datetime(TimeUnit::Milliseconds, _) => (false, 1, 1),
+            DataType::Datetime(TimeUnit::Microseconds, _) => (false, 1, 1_000),
+            DataType::Datetime(TimeUnit::Nanoseconds, _) => (false, 1, 1_000_000),
+            _ => return Err(WindowError::wrong_type(column, "the time of a window", "dates or instants")),
+        };
+        let numbers = column.cast(&DataType::Int64)?.i64()?.clone();
+        let millis = match (times, over) {
+            (1, 1) => numbers,
+            _ => numbers.iter().map(|number| number.map(|number| (number * times).div_euclid(over))).collect(),
+        };
+        Ok(Self { millis, dates })
+    }
+}
+
+/// A window with the instant at which it ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Known {
+    pub window: Window,
+    pub ends_at: i64,
+}
+
+/// The windows seen so far, by number.
+#[derive(Debug)]
+pub(super) struct Assign {
+    rule: Rule,
+    known: Vec<Known>,
+    of_start: PlHashMap<i64, u32>,
+    /// First instant, end and number of the calendar's windows.
+    intervals: BTreeMap<i64, (i64, u32)>,
+    last: (i64, i64, u32),
+}
+
+#[derive(Debug)]
+enum Rule {
+    Aligned(WindowSpec),
+    Hopping(Hopping),
+}
+
+impl Assign {
+    /// `None` for sessions, which are no windows of the time alone.
+    pub fn new(spec: &Spec, dates: bool) -> Option<Self> {
+        let rule = match spec.windows {
+            Windows::Hopping(hopping) => Rule::Hopping(hopping),
+            Windows::Aligned(_) => Rule::Aligned(spec.aligned(dates)?),
+            Windows::Session { .. } => return None,
+        };
+        let (known, of_start, intervals) = Default::default();
+        Some(Self { rule, known, of_start, intervals, last: (0, 0, 0) })
+    }
+
+    pub fn window(&self, number: u32) -> Known {
+        self.known[number as usize]
+    }
+
+    /// Whether a time may be in several windows.
+    pub fn is_hopping(&self) -> bool {
+        matches!(self.rule, Rule::Hopping(_))
+    }
+
+    /// The numbers of a hopping time's windows.
+    pub fn all(&mut self, millis: i64, numbers: &mut Vec<u32>) {
+        numbers.clear();
+        match self.rule {
+            Rule::Aligned(_) => numbers.push(self.one(millis)),
+            Rule::Hopping(hopping) => {
+                hopping.for_each(millis, |window| {
+                    numbers.push(number(&mut self.known, &mut self.of_start, Known { window, ends_at: window.end }));
+                });
+            }
+        }
+    }
+
+    /// The number of each time's window; `u32::MAX` where there is no time. Not for hopping windows.
+    pub fn each(&mut self, times: &Times) -> Vec<u32> {
+        let days = if times.dates { self.days(&times.millis) } else { None };
+        match days {
+            Some((first, table)) => {
+                let of_day = |millis: i64| table[(millis.div_euclid(DAY_MS) - first) as usize];
+                times.millis.iter().map(|millis| millis.map_or(u32::MAX, of_day)).collect()
+            }
+            None => times.millis.iter().map(|millis| millis.map_or(u32::MAX, |millis| self.one(millis))).collect(),
+        }
+    }
+
+    /// Windows of every day from the first to the last, where there are not too many.
+    fn days(&mut self, millis: &Int64Chunked) -> Option<(i64, Vec<u32>)> {
+        let (first, last) = (millis.iter().flatten().min()?, millis.iter().flatten().max()?);
+        let (first, last) = (first.div_euclid(DAY_MS), last.div_euclid(DAY_MS));
+        // A table that is larger than the frame would cost more than it saves.
+        if last - first > MOST_DAYS.min(millis.len() as i64) {
+            return None;
+        }
+        Some((first, (first..=last).map(|day| self.one(day * DAY_MS)).collect()))
+    }
+
+    fn one(&mut self, millis: i64) -> u32 {
+        let (start, end, number) = self.last;
+        if start <= millis && millis < end {
+            return number;
+        }
+        let found = self.intervals.range(..=millis).next_back().filter(|(_, (end, _))| millis < *end);
+        if let Some((&start, &(end, number))) = found {
+            self.last = (start, end, number);
+            return number;
+        }
+        self.work_out(millis)
+    }
+
+    fn work_out(&mut self, millis: i64) -> u32 {
+        let Rule::Aligned(spec) = &self.rule else { unreachable!("a hopping time has several windows") };
+        let mut window = Window { start: millis, end: millis };
+        spec.for_each(millis, |found| window = found);
+        let ends_at = spec.ends_at(window);
+        // The instant at which the window before ends, of which only the end is asked.
+        let first = match spec.kind() {
+            WindowKind::Tumbling { .. } => window.start,
+            WindowKind::Calendar(_) => spec.ends_at(Window { start: window.start, end: window.start }),
+        };
+        let number = number(&mut self.known, &mut self.of_start, Known { window, ends_at });
+        self.intervals.insert(first, (ends_at, number));
+        self.last = (first, ends_at, number);
+        number
+    }
+}
+
+fn number(known: &mut Vec<Known>, of_start: &mut PlHashMap<i64, u32>, window: Known) -> u32 {
+    *of_start.entry(window.window.start).or_insert_with(|| {
+        known.push(window);
+        known.len() as u32 - 1
+    })
+}
+
+impl Assign {
+    /// Puts back a window that was saved.
+    pub fn restore(&mut self, window: Known) -> u32 {
+        number(&mut self.known, &mut self.of_start, window)
+    }
+}

@@ -1,0 +1,237 @@
+//! The states of one measure, a group each.
+
+use model::state::{FloatMoments, Histogram, IntMoments};
+use polars::prelude::{Column, DataFrame, DataType, NamedFrom, Series};
+
+use super::{WindowError, spec::MeasureSpec};
+
+/// Rows of a frame with their groups.
+pub(super) struct Assigned {
+    /// `None` where every row has one group, which stands at its place.
+    pub rows: Option<Vec<u32>>,
+    /// `u32::MAX` for no group.
+    pub groups: Vec<u32>,
+}
+
+impl Assigned {
+    /// Calls `visit(row, group)` for each.
+    pub fn for_each(&self, mut visit: impl FnMut(usize, usize)) {
+        match &self.rows {
+            None => {
+                let groups = self.groups.iter().enumerate();
+                groups.filter(|(_, group)| **group != u32::MAX).for_each(|(row, group)| visit(row, *group as usize));
+            }
+            Some(rows) => rows.iter().zip(&self.groups).for_each(|(row, group)| visit(*row as usize, *group as usize)),
+        }
+    }
+}
+
+/// States by group.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum States {
+    /// Nothing but nulls so far, in so many groups.
+    Undecided(usize),
+    Histogram(Vec<Histogram>),
+    Int(Vec<IntMoments>),
+    Float(Vec<FloatMoments>),
+}
+
+/// A measured column with its states.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Measure {
+    pub spec: MeasureSpec,
+    pub states: States,
+}
+
+impl Measure {
+    pub fn new(spec: MeasureSpec) -> Self {
+        let states = if spec.range.is_some() { States::Histogram(Vec::new()) } else { States::Undecided(0) };
+        Self { spec, states }
+    }
+
+    /// Checks the column before anything is changed.
+    pub fn check(&self, frame: &DataFrame) -> Result<(), WindowError> {
+        let name = &self.spec.column;
+        let column = frame.column(name).map_err(|_| WindowError::no_column(frame, name))?;
+        let kind = column.dtype();
+        let (fits, expected) = match &self.states {
+            States::Undecided(_) | States::Float(_) => (kind.is_integer() || kind.is_float(), "numbers"),
+            States::Histogram(_) => (kind.is_integer(), "integers"),
+            States::Int(_) => (kind.is_integer(), "integers as before"),
+        };
+        if !fits && kind != &DataType::Null {
+            return Err(WindowError::wrong_type(column, "a measure", expected));
+        }
+        let Some((first, last)) = self.spec.range else { return Ok(()) };
+        let values = column.strict_cast(&DataType::Int64)?;
+        match values.i64()?.iter().flatten().find(|value| !(first..=last).contains(value)) {
+            Some(value) => Err(WindowError::OutOfRange { column: name.clone(), value, first, last }),
+            None => Ok(()),
+        }
+    }
+
+    /// Adds the values of a frame's column, which was checked.
+    pub fn update(&mut self, frame: &DataFrame, assigned: &Assigned) -> Result<(), WindowError> {
+        let column = frame.column(&self.spec.column)?;
+        if column.dtype() == &DataType::Null {
+            return Ok(());
+        }
+        if let States::Undecided(groups) = self.states {
+            self.states = match column.dtype().is_integer() {
+                true => States::Int(vec![IntMoments::default(); groups]),
+                false => States::Float(vec![FloatMoments::default(); groups]),
+            };
+        }
+        match &mut self.states {
+            States::Undecided(_) => {}
+            // The range was checked.
+            States::Histogram(states) => ints(column, assigned, |group, value| _ = states[group].insert(value))?,
+            States::Int(states) => ints(column, assigned, |group, value| states[group].insert(value))?,
+            States::Float(states) => {
+                let values = column.cast(&DataType::Float64)?.rechunk();
+                let values = values.f64()?;
+                assigned.for_each(|row, group| {
+                    if let Some(value) = values.get(row).filter(|value| !value.is_nan()) {
+                        states[group].insert(value);
+                    }
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes room for so many groups.
+    pub fn grow(&mut self, groups: usize) {
+        let (first, last) = self.spec.range.unwrap_or_default();
+        match &mut self.states {
+            States::Undecided(known) => *known = groups,
+            States::Histogram(states) => states.resize_with(groups, || Histogram::new(first, last)),
+            States::Int(states) => states.resize_with(groups, IntMoments::default),
+            States::Float(states) => states.resize_with(groups, FloatMoments::default),
+        }
+    }
+
+    /// Adds the state of one group to that of another.
+    pub fn combine(&mut self, into: usize, from: usize) {
+        match &mut self.states {
+            States::Undecided(_) => {}
+            States::Histogram(states) => combine(states, into, from, Histogram::combine),
+            States::Int(states) => combine(states, into, from, IntMoments::combine),
+            States::Float(states) => combine(states, into, from, FloatMoments::combine),
+        }
+    }
+
+    /// The columns of a table of these groups.
+    pub fn columns(&self, groups: &[u32]) -> Vec<Column> {
+        let of = |suffix: &str| format!("{}_{suffix}", self.spec.column);
+        let names = Names { counted_as: &self.spec.counted_as, of: &of };
+        match &self.states {
+            States::Undecided(known) => {
+                let none = vec![IntMoments::default(); *known];
+                names.columns(&none, groups, &INT)
+            }
+            States::Histogram(states) => {
+                let mut columns = names.columns(states, groups, &HISTOGRAM);
+                columns.extend(self.histogram_columns(states, groups));
+                columns
+            }
+            States::Int(states) => names.columns(states, groups, &INT),
+            States::Float(states) => names.columns(states, groups, &FLOAT),
+        }
+    }
+
+    /// The median, and the counts of single values where they are wanted.
+    fn histogram_columns(&self, states: &[Histogram], groups: &[u32]) -> Vec<Column> {
+        let name = &self.spec.column;
+        let medians: Vec<Option<f64>> = groups.iter().map(|group| states[*group as usize].quantile(0.5)).collect();
+        let mut columns = vec![Series::new(format!("{name}_p50").into(), medians).into()];
+        if let (true, Some((first, last))) = (self.spec.buckets, self.spec.range) {
+            for (at, value) in (first..=last).enumerate() {
+                let count = |group: &u32| states[*group as usize].iter().nth(at).map_or(0, |(_, count)| count);
+                let counts: Vec<i64> = groups.iter().map(count).collect();
+                columns.push(Series::new(format!("{name}_{value}").into(), counts).into());
+            }
+        }
+        columns
+    }
+}
+
+fn ints(column: &Column, assigned: &Assigned, mut insert: impl FnMut(usize, i64)) -> Result<(), WindowError> {
+    let values = column.strict_cast(&DataType::Int64)?.rechunk();
+    let values = values.i64()?;
+    assigned.for_each(|row, group| {
+        if let Some(value) = values.get(row) {
+            insert(group, value);
+        }
+    });
+    Ok(())
+}
+
+fn combine<S: Clone>(states: &mut [S], into: usize, from: usize, add: impl Fn(&mut S, &S)) {
+    let other = states[from].clone();
+    add(&mut states[into], &other);
+}
+
+/// What is read from a state of type `S` with values of type `V`.
+struct Readings<S, V> {
+    count: fn(&S) -> i64,
+    sum: fn(&S) -> V,
+    mean: fn(&S) -> Option<f64>,
+    variance: fn(&S) -> Option<f64>,
+    min: fn(&S) -> Option<V>,
+    max: fn(&S) -> Option<V>,
+}
+
+const HISTOGRAM: Readings<Histogram, i64> = Readings {
+    count: Histogram::count,
+    sum: Histogram::sum,
+    mean: Histogram::mean,
+    variance: Histogram::variance,
+    min: Histogram::min,
+    max: Histogram::max,
+};
+const INT: Readings<IntMoments, i64> = Readings {
+    count: IntMoments::count,
+    // One that leaves 64 bits is held at their limit, as in a rollup.
+    sum: |state| i64::try_from(state.sum()).unwrap_or(if state.sum() < 0 { i64::MIN } else { i64::MAX }),
+    mean: IntMoments::mean,
+    variance: IntMoments::variance,
+    min: |state| state.extremes().map(|(min, _)| min),
+    max: |state| state.extremes().map(|(_, max)| max),
+};
+const FLOAT: Readings<FloatMoments, f64> = Readings {
+    count: FloatMoments::count,
+    sum: FloatMoments::sum,
+    mean: FloatMoments::mean,
+    variance: FloatMoments::variance,
+    min: |state| state.extremes().map(|(min, _)| min),
+    max: |state| state.extremes().map(|(_, max)| max),
+};
+
+/// Names of a measure's columns.
+struct Names<'a> {
+    counted_as: &'a str,
+    of: &'a dyn Fn(&str) -> String,
+}
+
+impl Names<'_> {
+    /// Count, sum, mean, standard deviation, minimum and maximum of these groups.
+    fn columns<S, V>(&self, states: &[S], groups: &[u32], readings: &Readings<S, V>) -> Vec<Column>
+    where
+        Series: NamedFrom<Vec<V>, [V]> + NamedFrom<Vec<Option<V>>, [Option<V>]>,
+    {
+        fn all<S, T>(states: &[S], groups: &[u32], read: impl Fn(&S) -> T) -> Vec<T> {
+            groups.iter().map(|group| read(&states[*group as usize])).collect()
+        }
+        let name = |suffix: &str| (self.of)(suffix).into();
+        let deviation = |state: &S| (readings.variance)(state).map(f64::sqrt);
+        vec![
+            Series::new(self.counted_as.into(), all(states, groups, readings.count)).into(),
+            Series::new(name("sum"), all(states, groups, readings.sum)).into(),
+            Series::new(name("mean"), all(states, groups, readings.mean)).into(),
+            Series::new(name("stddev"), all(states, groups, deviation)).into(),
+            Series::new(name("min"), all(states, groups, readings.min)).into(),
+            Series::new(name("max"), all(states, groups, readings.max)).into(),
+        ]
+    }
+}

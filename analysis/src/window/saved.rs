@@ -1,0 +1,246 @@
+//! An aggregation as bytes, and back: to go on after a restart without the rows from before.
+//!
+//! A line that names format and version, the xxh3 checksum of what follows (8 bytes, little-endian), then a BSON document.
+
+use std::{fs, path::Path};
+
+use bson::{Bson, Document, doc, spec::BinarySubtype};
+use model::{
+    clock::EventClock,
+    rollup::KeyValue,
+    state::{Distinct, FloatMoments, Histogram, IntMoments},
+    window::Window,
+};
+use polars::prelude::DataType;
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::{
+    Spec, WindowError, Windowed,
+    assign::Known,
+    keys::kind_of_name,
+    measure::{Measure, States},
+    windowed::Group,
+};
+use crate::whole_file;
+
+const HEAD: &[u8] = b"rushes windows 1\n";
+
+impl Windowed {
+    /// Everything that is needed to go on, as bytes; what [`changes`](Windowed::changes) would tell is told again after a restore.
+    pub fn save(&self) -> Vec<u8> {
+        let body = self.document().to_vec().expect("numbers, texts and bytes are BSON");
+        [HEAD, &xxh3_64(&body).to_le_bytes(), &body].concat()
+    }
+
+    /// An aggregation as it was when it was [saved](Windowed::save).
+    ///
+    /// # Errors
+    /// [`WindowError::Saved`] where the bytes are damaged, of another version, or of another spec.
+    ///
+    /// ```
+    /// use analysis::window::{Spec, Windowed};
+    ///
+    /// let spec = || Spec::new("day", "month");
+    /// let saved = Windowed::new(spec()?).save();
+    /// assert!(Windowed::restore(spec()?, &saved).is_ok());
+    /// assert!(Windowed::restore(Spec::new("day", "year")?, &saved).is_err());
+    /// # Ok::<(), analysis::window::WindowError>(())
+    /// ```
+    pub fn restore(spec: Spec, bytes: &[u8]) -> Result<Self, WindowError> {
+        let refuse = |problem: String| WindowError::Saved(problem);
+        let rest =
+            bytes.strip_prefix(HEAD).ok_or_else(|| refuse("they are of another program or version".to_owned()))?;
+        let body = match rest.split_first_chunk::<8>() {
+            Some((sum, body)) if u64::from_le_bytes(*sum) == xxh3_64(body) => body,
+            _ => return Err(refuse("they are damaged; make them again from the rows".to_owned())),
+        };
+        let saved = Document::from_reader(body).map_err(|error| refuse(error.to_string()))?;
+        let definition = saved.get_str("definition").unwrap_or_default();
+        if definition != spec.definition() {
+            let wanted = spec.definition();
+            return Err(refuse(format!("they are of another spec: {definition}, and not {wanted}")));
+        }
+        Self::of_document(spec, &saved).ok_or_else(|| refuse("a part is missing".to_owned()))
+    }
+
+    /// [Saves](Windowed::save) into a file, which is there as a whole or not at all.
+    ///
+    /// # Errors
+    /// [`WindowError::File`].
+    pub fn save_to(&self, path: impl AsRef<Path>) -> Result<(), WindowError> {
+        let (path, bytes) = (path.as_ref(), self.save());
+        whole_file::write(path, |file| file.write_all(&bytes)).map_err(|source| file_error("write", path, source))
+    }
+
+    /// [Restores](Windowed::restore) from a file.
+    ///
+    /// # Errors
+    /// [`WindowError::File`], and as [`restore`](Windowed::restore).
+    pub fn restore_from(spec: Spec, path: impl AsRef<Path>) -> Result<Self, WindowError> {
+        let path = path.as_ref();
+        let bytes = fs::read(path).map_err(|source| file_error("read", path, source))?;
+        Self::restore(spec, &bytes)
+    }
+
+    fn document(&self) -> Document {
+        let kind = |kind: Option<DataType>| kind.map_or(Bson::Null, |kind| Bson::String(kind.to_string()));
+        let key = |key: Vec<KeyValue>| Bson::Array(key.iter().map(KeyValue::to_bson).collect());
+        // Sessions that were taken in by others are gone; groups keep their order, so their numbers are given anew.
+        let alive: Vec<usize> =
+            (0..self.groups.len()).filter(|group| self.groups[*group].merged_into.is_none()).collect();
+        let rows = || alive.iter().map(|group| &self.groups[*group]);
+        let column = |value: fn(&Group) -> i64| rows().map(value).map(Bson::Int64).collect::<Vec<Bson>>();
+        doc! {
+            "definition": self.spec.definition(),
+            "dates": self.dates,
+            "clock": self.clock.now(),
+            "late": self.late as i64,
+            "without_time": self.without_time as i64,
+            "key_types": self.keys.kinds().into_iter().map(kind).collect::<Vec<Bson>>(),
+            "keys": self.keys.saved().into_iter().map(key).collect::<Vec<Bson>>(),
+            "key": column(|row| row.key.into()),
+            "start": column(|row| row.window.start),
+            "end": column(|row| row.window.end),
+            "ends_at": column(|row| row.ends_at),
+            "count": column(|row| row.count),
+            "late_rows": column(|row| row.late),
+            "measures": self.measures.iter().map(|measure| saved_states(&measure.states, &alive)).collect::<Vec<Bson>>(),
+            "distinct": self.distinct.iter().map(|sets| {
+                Bson::Array(alive.iter().map(|group| sets.get(*group).map_or(Bson::Null, binary)).collect())
+            }).collect::<Vec<Bson>>(),
+        }
+    }
+
+    fn of_document(spec: Spec, saved: &Document) -> Option<Self> {
+        let mut windowed = Self::new(spec);
+        if let Bson::Boolean(dates) = saved.get("dates")? {
+            windowed.begin(*dates);
+        }
+        windowed.clock = EventClock::restored(saved.get("clock")?.as_i64());
+        windowed.late = u64::try_from(saved.get_i64("late").ok()?).ok()?;
+        windowed.without_time = u64::try_from(saved.get_i64("without_time").ok()?).ok()?;
+        let kind = |kind: &Bson| match kind {
+            Bson::Null => Some(None),
+            Bson::String(name) => kind_of_name(name).map(Some),
+            _ => None,
+        };
+        let kinds = saved.get_array("key_types").ok()?.iter().map(kind).collect::<Option<Vec<_>>>()?;
+        let key = |key: &Bson| key.as_array()?.iter().map(key_value).collect::<Option<Vec<_>>>();
+        let keys = saved.get_array("keys").ok()?.iter().map(key).collect::<Option<Vec<_>>>()?;
+        let key_count = keys.len() as i64;
+        windowed.keys.restore(kinds, keys);
+
+        let column = |name: &str| ints(saved.get(name)?);
+        let (key, start, end) = (column("key")?, column("start")?, column("end")?);
+        let (ends_at, count, late) = (column("ends_at")?, column("count")?, column("late_rows")?);
+        for (row, &number) in key.iter().enumerate() {
+            let window = Window { start: *start.get(row)?, end: *end.get(row)? };
+            if number < 0 || number >= key_count.max(1) {
+                return None;
+            }
+            let mut group = Group::new(number as u32, Known { window, ends_at: *ends_at.get(row)? });
+            (group.count, group.late) = (*count.get(row)?, *late.get(row)?);
+            windowed.restore_group(group);
+        }
+        for (measure, states) in windowed.measures.iter_mut().zip(saved.get_array("measures").ok()?) {
+            restore_states(measure, states, key.len())?;
+        }
+        for (sets, saved) in windowed.distinct.iter_mut().zip(saved.get_array("distinct").ok()?) {
+            *sets = saved.as_array()?.iter().map(set).collect::<Option<Vec<_>>>()?;
+        }
+        windowed.touch_all();
+        Some(windowed)
+    }
+}
+
+fn file_error(verb: &'static str, path: &Path, source: std::io::Error) -> WindowError {
+    WindowError::File { verb, path: path.to_owned(), source }
+}
+
+fn key_value(value: &Bson) -> Option<KeyValue> {
+    Some(match value {
+        Bson::Null => KeyValue::Null,
+        Bson::Boolean(truth) => KeyValue::Bool(*truth),
+        Bson::Int64(number) => KeyValue::Int(*number),
+        Bson::DateTime(moment) => KeyValue::Millis(moment.timestamp_millis()),
+        Bson::String(text) => KeyValue::Str(text.as_str().into()),
+        _ => return None,
+    })
+}
+
+fn ints(values: &Bson) -> Option<Vec<i64>> {
+    values.as_array()?.iter().map(Bson::as_i64).collect()
+}
+
+fn binary(set: &Distinct) -> Bson {
+    Bson::Binary(bson::Binary { subtype: BinarySubtype::Generic, bytes: set.to_bytes() })
+}
+
+fn set(value: &Bson) -> Option<Distinct> {
+    match value {
+        Bson::Null => Some(Distinct::default()),
+        Bson::Binary(set) => Distinct::from_bytes(&set.bytes).ok(),
+        _ => None,
+    }
+}
+
+/// States as columns of numbers, under the name of their form.
+fn saved_states(states: &States, alive: &[usize]) -> Bson {
+    fn column<S>(states: &[S], alive: &[usize], value: impl Fn(&S) -> Bson) -> Bson {
+        Bson::Array(alive.iter().map(|group| value(&states[*group])).collect())
+    }
+    Bson::Document(match states {
+        States::Undecided(_) => doc! {},
+        States::Histogram(states) => {
+            let counts = |state: &Histogram| Bson::Array(state.iter().map(|(_, count)| Bson::Int64(count)).collect());
+            doc! { "histogram": column(states, alive, counts) }
+        }
+        States::Int(states) => doc! { "int": column(states, alive, |state| {
+            let (min, max) = state.extremes().unwrap_or_default();
+            // Sums may need more than 64 bits.
+            let sum = state.sum().to_string();
+            Bson::Array(vec![state.count().into(), state.mean().unwrap_or_default().into(), state.m2().into(), sum.into(), min.into(), max.into()])
+        }) },
+        States::Float(states) => doc! { "float": column(states, alive, |state| {
+            let (min, max) = state.extremes().unwrap_or_default();
+            let numbers = [state.mean().unwrap_or_default(), state.m2(), state.sum(), min, max].map(Bson::Double);
+            Bson::Array(std::iter::once(state.count().into()).chain(numbers).collect())
+        }) },
+    })
+}
+
+fn restore_states(measure: &mut Measure, saved: &Bson, groups: usize) -> Option<()> {
+    let saved = saved.as_document()?;
+    let parts =
+        |name: &str| -> Option<Vec<&Vec<Bson>>> { saved.get_array(name).ok()?.iter().map(Bson::as_array).collect() };
+    measure.states = if let Some((first, last)) = measure.spec.range {
+        let histogram = |counts: &Vec<Bson>| {
+            let mut histogram = Histogram::new(first, last);
+            let added = (first..=last)
+                .zip(counts)
+                .all(|(value, count)| count.as_i64().is_some_and(|count| histogram.add(value, count)));
+            added.then_some(histogram)
+        };
+        States::Histogram(parts("histogram")?.into_iter().map(histogram).collect::<Option<Vec<_>>>()?)
+    } else if saved.contains_key("int") {
+        let state = |parts: &Vec<Bson>| {
+            let count = parts.first()?.as_i64()?;
+            let extremes = (count > 0).then_some((parts.get(4)?.as_i64()?, parts.get(5)?.as_i64()?));
+            let sum = parts.get(3)?.as_str()?.parse().ok()?;
+            Some(IntMoments::from_parts(count, parts.get(1)?.as_f64()?, parts.get(2)?.as_f64()?, sum, extremes))
+        };
+        States::Int(parts("int")?.into_iter().map(state).collect::<Option<Vec<_>>>()?)
+    } else if saved.contains_key("float") {
+        let state = |parts: &Vec<Bson>| {
+            let count = parts.first()?.as_i64()?;
+            let number = |at: usize| parts.get(at)?.as_f64();
+            let extremes = (count > 0).then_some((number(4)?, number(5)?));
+            Some(FloatMoments::from_parts(count, number(1)?, number(2)?, number(3)?, extremes))
+        };
+        States::Float(parts("float")?.into_iter().map(state).collect::<Option<Vec<_>>>()?)
+    } else {
+        States::Undecided(groups)
+    };
+    measure.grow(groups);
+    Some(())
+}

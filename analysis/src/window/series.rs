@@ -1,0 +1,280 @@
+//! What one asks of a table of windows next: changes, moving means, shares, running totals, the largest, missing windows.
+//!
+//! All take the column of windows (`window_start` in a rollup) and the key columns that tell the series apart, keep the order of
+//! the rows, and add a column or leave rows out. Nulls stay null and count for nothing.
+
+use std::collections::BTreeMap;
+
+use model::layout::column::WINDOW_START;
+use polars::prelude::{
+    Column, DataFrame, DataType, IdxCa, IdxSize, IntoLazy, JoinArgs, JoinType, NamedFrom, Series, SortMultipleOptions,
+    TimeUnit, col,
+};
+
+use super::{Spec, WindowError, Windows, assign::Times, keys::Keys};
+
+const DAY_MS: i64 = 86_400_000;
+
+/// Adds `NAME_change`: the value less that of the window before, per key. Null where there is none before.
+///
+/// The window before is the row before; where windows may be missing, [`fill_windows`] first.
+///
+/// # Errors
+/// When a column is missing or `value` holds no numbers.
+///
+/// ```
+/// use analysis::{polars::prelude::{DataType, IntoLazy, col, df}, window::change};
+///
+/// let frame = df!("window_start" => [1, 1, 2], "movie" => ["A", "B", "A"], "reviews" => [5_i64, 7, 8])?;
+/// let frame = frame.lazy().with_column(col("window_start").cast(DataType::Date)).collect()?;
+/// let changes = change(&frame, "reviews", &["movie"])?;
+/// let column = changes.column("reviews_change")?.f64()?.clone();
+/// assert_eq!(column.iter().collect::<Vec<_>>(), [None, None, Some(3.0)]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn change(frame: &DataFrame, value: &str, keys: &[&str]) -> Result<DataFrame, WindowError> {
+    let values = numbers(frame, value)?;
+    let mut changes = vec![None; values.len()];
+    for rows in in_time(frame, keys)? {
+        for pair in rows.windows(2) {
+            changes[pair[1]] = values[pair[1]].zip(values[pair[0]]).map(|(now, before)| now - before);
+        }
+    }
+    with(frame, &format!("{value}_change"), changes)
+}
+
+/// Adds `NAME_moving_mean`: the mean of the value in this window and those before it, `windows` at most, per key. Null where all
+/// of them are null.
+///
+/// # Errors
+/// As [`change`].
+pub fn moving_mean(frame: &DataFrame, value: &str, windows: usize, keys: &[&str]) -> Result<DataFrame, WindowError> {
+    let values = numbers(frame, value)?;
+    let mut means = vec![None; values.len()];
+    for rows in in_time(frame, keys)? {
+        for last in 0..rows.len() {
+            let first = (last + 1).saturating_sub(windows.max(1));
+            // Summed anew each time: a running sum would carry rounding errors from window to window.
+            let some: Vec<f64> = rows[first..=last].iter().filter_map(|row| values[*row]).collect();
+            means[rows[last]] = (!some.is_empty()).then(|| some.iter().sum::<f64>() / some.len() as f64);
+        }
+    }
+    with(frame, &format!("{value}_moving_mean"), means)
+}
+
+/// Adds `NAME_share`: the value over the sum of all rows of its window, 0 to 1. Null where that sum is 0.
+///
+/// # Errors
+/// As [`change`].
+pub fn share(frame: &DataFrame, value: &str) -> Result<DataFrame, WindowError> {
+    let values = numbers(frame, value)?;
+    let mut shares = vec![None; values.len()];
+    for rows in windows(frame)?.into_values() {
+        let sum: f64 = rows.iter().filter_map(|row| values[*row]).sum();
+        rows.iter().filter(|_| sum != 0.0).for_each(|row| shares[*row] = values[*row].map(|value| value / sum));
+    }
+    with(frame, &format!("{value}_share"), shares)
+}
+
+/// Adds `NAME_total`: the sum of the value up to and with this window, per key.
+///
+/// # Errors
+/// As [`change`].
+pub fn cumulative(frame: &DataFrame, value: &str, keys: &[&str]) -> Result<DataFrame, WindowError> {
+    let values = numbers(frame, value)?;
+    let mut totals = vec![None; values.len()];
+    for rows in in_time(frame, keys)? {
+        let mut total = 0.0;
+        for row in rows {
+            total += values[row].unwrap_or(0.0);
+            totals[row] = Some(total);
+        }
+    }
+    with(frame, &format!("{value}_total"), totals)
+}
+
+/// The `rows` rows of each window with the largest values, with their `rank` from 1, the largest first within its window; of
+/// equal values the one that came first.
+///
+/// # Errors
+/// As [`change`].
+pub fn top_per_window(frame: &DataFrame, value: &str, rows: usize) -> Result<DataFrame, WindowError> {
+    let values = numbers(frame, value)?;
+    let (mut order, mut ranks) = (Vec::new(), Vec::new());
+    for mut window in windows(frame)?.into_values() {
+        window.retain(|row| values[*row].is_some());
+        window.sort_by(|a, b| values[*b].unwrap_or_default().total_cmp(&values[*a].unwrap_or_default()));
+        window.truncate(rows);
+        ranks.extend(1..=window.len() as i64);
+        order.extend(window.into_iter().map(|row| row as IdxSize));
+    }
+    let mut top = frame.take(&IdxCa::from_vec("".into(), order))?;
+    top.with_column(Column::from(Series::new("rank".into(), ranks)))?;
+    Ok(top)
+}
+
+/// Rows for the windows without events, from the first to the last window of the frame, for every key that it has: counts and
+/// everything else null. Ordered by window and keys.
+///
+/// `every` is the window of the rows: `month`, `15m` and the like.
+///
+/// # Errors
+/// When that is no window that fills time without gaps, or a column is missing.
+pub fn fill_windows(frame: &DataFrame, every: &str, keys: &[&str]) -> Result<DataFrame, WindowError> {
+    let spec = Spec::new(WINDOW_START, every)?;
+    let Windows::Aligned(_) = spec.windows else { return Err(WindowError::Window(every.to_owned())) };
+    let times = Times::of(frame, WINDOW_START)?;
+    // Labels of calendar windows are civil dates, whatever the type of their column.
+    let windows = spec.aligned(true).ok_or_else(|| WindowError::Window(every.to_owned()))?;
+    let (Some(first), Some(last)) = (times.millis.iter().flatten().min(), times.millis.iter().flatten().max()) else {
+        return Ok(frame.clone());
+    };
+    let mut starts = Vec::new();
+    let mut window = windows.at_start(first);
+    while window.start <= last {
+        starts.push(window.start);
+        window = windows.at_start(window.end);
+    }
+    let column = frame.column(WINDOW_START)?;
+    let series = Series::new(WINDOW_START.into(), starts);
+    let series = match column.dtype() {
+        DataType::Date => (series / DAY_MS).cast(&DataType::Int32)?.cast(&DataType::Date)?,
+        kind => series.cast(&DataType::Datetime(TimeUnit::Milliseconds, None))?.cast(kind)?,
+    };
+    let on: Vec<_> = std::iter::once(WINDOW_START).chain(keys.iter().copied()).map(col).collect();
+    let places = match keys.is_empty() {
+        true => series.into_frame(),
+        false => every_pair(&series.into_frame(), &distinct_rows(&frame.select(keys.iter().copied())?)?)?,
+    };
+    let joined = JoinArgs { nulls_equal: true, ..JoinArgs::new(JoinType::Left) };
+    let names: Vec<_> = frame.get_column_names().into_iter().map(|name| col(name.clone())).collect();
+    let filled = places.lazy().join(frame.clone().lazy(), on.clone(), on.clone(), joined).select(names);
+    let order = SortMultipleOptions::default().with_maintain_order(true);
+    Ok(filled.sort_by_exprs(on, order).collect()?)
+}
+
+/// Each row once, in order of appearance.
+fn distinct_rows(frame: &DataFrame) -> Result<DataFrame, WindowError> {
+    let all: Vec<_> = frame.get_column_names().into_iter().map(|name| col(name.clone())).collect();
+    Ok(frame.clone().lazy().group_by_stable(all.clone()).agg([]).select(all).collect()?)
+}
+
+/// Each row of the first with each of the second.
+fn every_pair(first: &DataFrame, second: &DataFrame) -> Result<DataFrame, WindowError> {
+    let (rows, times) = (first.height() as IdxSize, second.height() as IdxSize);
+    let of_first = (0..rows).flat_map(|row| (0..times).map(move |_| row)).collect();
+    let of_second = (0..rows).flat_map(|_| 0..times).collect();
+    let mut pairs = first.take(&IdxCa::from_vec("".into(), of_first))?;
+    pairs.hstack_mut(second.take(&IdxCa::from_vec("".into(), of_second))?.columns())?;
+    Ok(pairs)
+}
+
+fn with(frame: &DataFrame, name: &str, values: Vec<Option<f64>>) -> Result<DataFrame, WindowError> {
+    let mut wider = frame.clone();
+    wider.with_column(Column::from(Series::new(name.into(), values)))?;
+    Ok(wider)
+}
+
+fn numbers(frame: &DataFrame, name: &str) -> Result<Vec<Option<f64>>, WindowError> {
+    let column = frame.column(name).map_err(|_| WindowError::no_column(frame, name))?;
+    if !column.dtype().is_primitive_numeric() {
+        return Err(WindowError::wrong_type(column, "a value", "numbers"));
+    }
+    Ok(column.cast(&DataType::Float64)?.f64()?.iter().collect())
+}
+
+/// The rows of each key in order of their windows; rows without a window are left out.
+fn in_time(frame: &DataFrame, keys: &[&str]) -> Result<Vec<Vec<usize>>, WindowError> {
+    let times = Times::of(frame, WINDOW_START)?;
+    let mut known = Keys::new(&keys.iter().map(ToString::to_string).collect::<Vec<_>>());
+    known.check(frame)?;
+    let mut series: BTreeMap<u32, Vec<(i64, usize)>> = BTreeMap::new();
+    for (row, (key, time)) in known.of_rows(frame)?.into_iter().zip(times.millis.iter()).enumerate() {
+        series.entry(key).or_default().extend(time.map(|time| (time, row)));
+    }
+    let sorted = series.into_values().map(|mut rows| {
+        rows.sort();
+        rows.into_iter().map(|(_, row)| row).collect()
+    });
+    Ok(sorted.collect())
+}
+
+/// The rows of each window.
+fn windows(frame: &DataFrame) -> Result<BTreeMap<i64, Vec<usize>>, WindowError> {
+    let mut windows: BTreeMap<i64, Vec<usize>> = BTreeMap::new();
+    for (row, time) in Times::of(frame, WINDOW_START)?.millis.iter().enumerate() {
+        if let Some(time) = time {
+            windows.entry(time).or_default().push(row);
+        }
+    }
+    Ok(windows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use polars::prelude::df;
+
+    fn dated(frame: DataFrame) -> DataFrame {
+        frame.lazy().with_column(col(WINDOW_START).cast(DataType::Date)).collect().expect("dates")
+    }
+
+    /// Two films over months from 1 January 2020, out of order, one month and one value missing.
+    fn films() -> DataFrame {
+        dated(
+            df!(
+                WINDOW_START => [18_293, 18_262, 18_262, 18_353],
+                "movie" => ["A", "A", "B", "A"],
+                "n" => [Some(4_i64), Some(1), Some(3), None],
+            )
+            .expect("a frame"),
+        )
+    }
+
+    fn floats(frame: &DataFrame, name: &str) -> Vec<Option<f64>> {
+        frame.column(name).expect(name).f64().expect(name).iter().collect()
+    }
+
+    #[test]
+    fn changes_and_running_values_follow_time_within_a_key() {
+        let changes = change(&films(), "n", &["movie"]).expect("changes");
+        assert_eq!(floats(&changes, "n_change"), [Some(3.0), None, None, None]);
+        let totals = cumulative(&films(), "n", &["movie"]).expect("totals");
+        assert_eq!(floats(&totals, "n_total"), [Some(5.0), Some(1.0), Some(3.0), Some(5.0)]);
+        let means = moving_mean(&films(), "n", 2, &["movie"]).expect("means");
+        assert_eq!(floats(&means, "n_moving_mean"), [Some(2.5), Some(1.0), Some(3.0), Some(4.0)]);
+    }
+
+    #[test]
+    fn shares_and_ranks_are_within_a_window() {
+        let shares = share(&films(), "n").expect("shares");
+        assert_eq!(floats(&shares, "n_share"), [Some(1.0), Some(0.25), Some(0.75), None]);
+        let top = top_per_window(&films(), "n", 1).expect("the largest");
+        let expected = df!(
+            WINDOW_START => [18_262, 18_293], "movie" => ["B", "A"], "n" => [3_i64, 4], "rank" => [1_i64, 1]
+        );
+        assert_eq!(top, dated(expected.expect("a frame")));
+    }
+
+    #[test]
+    fn windows_without_events_get_rows_of_nulls() {
+        let filled = fill_windows(&films(), "month", &["movie"]).expect("filled");
+        let expected = df!(
+            WINDOW_START => [18_262, 18_262, 18_293, 18_293, 18_322, 18_322, 18_353, 18_353],
+            "movie" => ["A", "B", "A", "B", "A", "B", "A", "B"],
+            "n" => [Some(1_i64), Some(3), Some(4), None, None, None, None, None],
+        );
+        assert_eq!(filled, dated(expected.expect("a frame")));
+        assert!(fill_windows(&films(), "session 1h", &[]).is_err());
+        let none = films().head(Some(0));
+        assert_eq!(fill_windows(&none, "month", &[]).expect("nothing").height(), 0);
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        let error = change(&films(), "reviews", &[]).expect_err("no reviews").to_string();
+        assert_eq!(error, "the frame has no column \"reviews\"; it has window_start, movie, n");
+        let error = share(&films(), "movie").expect_err("texts").to_string();
+        assert_eq!(error, "column \"movie\" is str; a value needs numbers");
+    }
+}
