@@ -3,7 +3,7 @@
 //! A store owns a runtime with one thread. Its calls hand a task to that thread and wait on a channel, which works in a plain
 //! program, in a notebook cell and inside somebody else's tokio runtime alike (where blocking on a second runtime panics).
 
-use std::{fmt, future::Future, sync::Arc, sync::mpsc, time::Duration};
+use std::{collections::BTreeMap, fmt, future::Future, sync::Arc, sync::mpsc, time::Duration};
 
 use bson::doc;
 use futures_util::{StreamExt, TryStreamExt};
@@ -111,6 +111,16 @@ impl Store {
             let plan = query.plan(&table)?;
             shared.find(&name, plan).await
         })
+    }
+
+    /// Whether every rollup shows all events before these positions of the partitions.
+    pub(crate) fn published_up_to(&self, positions: &BTreeMap<String, i64>) -> Result<bool, StoreError> {
+        let shared = Arc::clone(&self.shared);
+        let catalog = self.wait(async move { shared.catalog().await })?;
+        let shows = |entry: &CatalogEntry, partition: &String, next: i64| {
+            next == 0 || entry.published.get(partition).is_some_and(|published| *published >= next)
+        };
+        Ok(catalog.iter().all(|entry| positions.iter().all(|(partition, next)| shows(entry, partition, *next))))
     }
 
     fn wait<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> T {

@@ -4,9 +4,9 @@
 //! [`Figure`](crate::chart::Figure) SVG with PNG and text, because notebooks that are not trusted hide SVG.
 
 mod columns;
-mod html;
+pub(crate) mod html;
 mod json;
-mod notebook;
+pub(crate) mod notebook;
 mod table;
 
 pub use json::json_rows;
