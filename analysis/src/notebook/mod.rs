@@ -19,12 +19,14 @@ mod error;
 mod live;
 mod output;
 mod page;
+mod panic;
 mod program;
 mod worker;
 
 pub use error::NotebookError;
 pub use live::{Live, live};
 pub use output::CellOutput;
+pub use panic::tell_panics_briefly;
 pub use program::{Said, ingest};
 pub use worker::{Worker, WorkerStatus};
 
