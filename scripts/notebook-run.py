@@ -2,8 +2,11 @@
 
 usage: notebook-run.py [--write | --into FOLDER] NOTEBOOK…
 
-`--write` keeps the new outputs in the notebooks themselves, `--into` in copies. evcxr reports an error that a `?` has
-returned, and a panic, as text on stderr and calls the cell a success; so anything on stderr counts as a failure.
+`--write` keeps the new outputs in the notebooks themselves, `--into` in copies.
+
+evcxr reports an error that a `?` has returned, and a panic, as text on stderr, calls the cell a success, and does not wait until
+the text has arrived. So anything on stderr counts as a failure, and so does a cell that shows something of another kind than it
+does in the notebook as it is stored.
 """
 
 from __future__ import annotations
@@ -29,6 +32,7 @@ CELL_TIMEOUT_S = 300
 def run(path: Path) -> tuple[nbformat.NotebookNode, str | None]:
     """The notebook with its outputs, and what failed."""
     notebook = nbformat.read(path, as_version=4)
+    stored = [kinds_of_output(cell) for cell in notebook.cells]
     client = NotebookClient(
         notebook,
         kernel_name=KERNEL,
@@ -39,9 +43,29 @@ def run(path: Path) -> tuple[nbformat.NotebookNode, str | None]:
     )
     try:
         client.execute()
+        number_outputs_as_inputs(notebook)
     except (CellControlSignal, RuntimeError) as error:  # a cell failed, or took too long, or the kernel died
         return notebook, str(error)
-    return notebook, next((complaint for cell in notebook.cells if (complaint := on_stderr(cell))), None)
+    complaints = (on_stderr(cell) or other_than(before, cell) for before, cell in zip(stored, notebook.cells, strict=True))
+    return notebook, next(filter(None, complaints), None)
+
+
+def kinds_of_output(cell: nbformat.NotebookNode) -> list[list[str]]:
+    return [sorted(output.get("data", {})) for output in cell.get("outputs", [])]
+
+
+def other_than(before: list[list[str]], cell: nbformat.NotebookNode) -> str | None:
+    now = kinds_of_output(cell)
+    # A new notebook has no outputs yet.
+    return f"{cell.source}\n--\nshows {now}, where it was {before}" if before and now != before else None
+
+
+def number_outputs_as_inputs(notebook: nbformat.NotebookNode) -> None:
+    """evcxr gives an output the number of the next input."""
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            if output.output_type == "execute_result":
+                output.execution_count = cell.execution_count
 
 
 def on_stderr(cell: nbformat.NotebookNode) -> str | None:
@@ -59,10 +83,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as state:
         os.environ["RUSHES_STATE_DIR"] = state
         try:
-            failures = sum([run_and_report(path, arguments) for path in arguments.notebooks])
+            # The first failure ends it; so does a signal, which nbclient turns into a failure of the cell.
+            failed = any(run_and_report(path, arguments) for path in arguments.notebooks)
         finally:
             subprocess.run([INGEST, "stop"], stdout=subprocess.DEVNULL, check=False)
-    sys.exit(failures > 0)
+    sys.exit(failed)
 
 
 def run_and_report(path: Path, arguments: argparse.Namespace) -> bool:

@@ -216,7 +216,7 @@ def main() -> None:
     if wrong is None:
         return
     if "--check" in sys.argv[1:]:
-        sys.exit(f"the notebook library {wrong}; `make notebook-library` builds it")
+        sys.exit(f"the notebook library {wrong}; `make notebook` builds it")
     if "--quiet" not in sys.argv[1:]:
         print(f"the notebook library {wrong}; building it", file=sys.stderr)
     build()
