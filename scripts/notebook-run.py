@@ -26,7 +26,7 @@ from nbclient.exceptions import CellControlSignal
 KERNEL = "rushes"
 INGEST = Path(__file__).resolve().parents[1] / "target" / "release" / "ingest"
 # A cell may wait for a stream.
-CELL_TIMEOUT_S = 300
+CELL_TIMEOUT_S = 900
 
 
 def run(path: Path) -> tuple[nbformat.NotebookNode, str | None]:
