@@ -2,11 +2,15 @@
 # make demo DATA=DIR  the same with your own files
 # make test           everything that checks the project
 # make bench          raw limit against `ingest run`, in one run
+# make notebook       JupyterLab with Rust notebooks over the rollups, on a Kafka and MongoDB of its own
+# make report         notebooks/02-reviews-over-time as an HTML page and pictures, into out/report
+# make bench-notebook how quick a notebook is, beside Python
 # make help           this list
 
 SHELL := /bin/sh
 BIN := target/release
 OUT ?= out/demo
+REPORT ?= out/report
 ROWS ?= 100000
 DATA ?=
 
@@ -15,7 +19,7 @@ DATA ?=
 CARGO_BUILD := cargo build --release --locked
 CARGO_TEST := cargo test --release --locked
 
-.PHONY: help demo build test bench fmt clippy doc clean prerequisites
+.PHONY: help demo build test bench fmt clippy doc clean prerequisites notebook notebook-setup test-notebooks report bench-notebook
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -29,7 +33,7 @@ build: prerequisites
 demo: build
 	@$(BIN)/stack run -- sh scripts/demo.sh "$(OUT)" "$(ROWS)" "$(DATA)"
 
-test: fmt clippy doc unit-and-integration
+test: fmt clippy doc unit-and-integration test-notebooks
 
 unit-and-integration: build
 	$(CARGO_TEST) --no-run
@@ -47,6 +51,23 @@ doc: prerequisites
 bench: build
 	cargo build --release --locked -p bench
 	$(BIN)/stack run -- $(BIN)/bench
+
+notebook-setup: build
+	@sh scripts/notebook-setup.sh
+
+notebook: notebook-setup
+	@$(BIN)/stack run -- sh scripts/notebook-lab.sh
+
+test-notebooks: notebook-setup
+	.venv/bin/python -m unittest discover --start-directory notebooks/kernel --pattern 'test_*.py'
+	$(BIN)/stack run --private -- .venv/bin/python scripts/notebook-run.py notebooks/*.ipynb
+
+report: notebook-setup
+	@$(BIN)/stack run -- sh scripts/notebook-report.sh "$(REPORT)"
+
+bench-notebook: build
+	@sh scripts/notebook-setup.sh --bench
+	$(BIN)/stack run --private -- .venv/bin/python scripts/notebook-bench.py
 
 clean:
 	rm -rf out

@@ -8,6 +8,7 @@
 //! | [`chart`] | a frame | a [`chart::Figure`]: one drawing as SVG or PNG |
 //! | [`show`] | a frame | a [`show::Table`] for a terminal or a notebook |
 //! | [`export`] | rollups | CSV files that Tableau opens without a question |
+//! | [`notebook`] | all of that | one prelude for notebooks, with the worker and live charts |
 //!
 //! Made for notebooks as much as for programs: values are owned (no lifetimes), calls block (no `async`, also inside a
 //! running tokio runtime), errors are `Result`s whose text says what to do. polars is re-exported, so that a notebook
@@ -26,6 +27,7 @@
 pub mod chart;
 pub mod export;
 pub mod load;
+pub mod notebook;
 pub mod reshape;
 pub mod show;
 pub mod window;

@@ -11,7 +11,6 @@
 //! | the rollup's name | window and key: a flat row, with its combined state | by the publisher |
 
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 
 /// Stored events.
 pub const EVENTS: &str = "events";
@@ -138,7 +137,7 @@ pub struct Column {
 
 /// A rollup's document in [`ROLLUP_CATALOG`].
 ///
-/// Readers take the names and types of the columns from here; `revision`, `published` and `lease` belong to the publisher.
+/// Readers take the names and types of the columns from here; `published_revision` is the publisher's.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CatalogEntry {
     /// Name of the rollup and of its collection.
@@ -154,15 +153,9 @@ pub struct CatalogEntry {
     pub definition_hash: String,
     /// The table's columns, in order.
     pub columns: Vec<Column>,
-    /// Last revision handed to a publisher.
-    #[serde(default)]
-    pub revision: i64,
     /// Newest revision whose rows are all there: what an incremental reader may read up to.
     #[serde(default)]
     pub published_revision: i64,
-    /// Per partition: the position up to which its states are published.
-    #[serde(default)]
-    pub published: BTreeMap<String, i64>,
 }
 
 /// The `_id` of a position: `group/topic/partition`.

@@ -177,9 +177,7 @@ pub(crate) mod tests {
                 column("is_final", ColumnType::Bool, ColumnRole::IsFinal, None),
                 column("updated_at", ColumnType::Timestamp, ColumnRole::UpdatedAt, None),
             ],
-            revision: 7,
             published_revision: 7,
-            published: Default::default(),
         }
     }
 

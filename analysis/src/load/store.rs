@@ -5,9 +5,9 @@
 
 use std::{fmt, future::Future, sync::Arc, sync::mpsc, time::Duration};
 
-use bson::doc;
+use bson::{Bson, Document, doc};
 use futures_util::TryStreamExt;
-use model::layout::{CatalogEntry, ROLLUP_CATALOG};
+use model::layout::{CatalogEntry, ROLLUP_CATALOG, ROLLUP_STATES, ROLLUP_TABLES};
 use mongodb::{Client, Collection, Database, options::ClientOptions};
 use polars::prelude::DataFrame;
 use tokio::runtime::{Builder, Runtime};
@@ -126,6 +126,12 @@ impl Store {
         Arc::clone(&self.shared)
     }
 
+    /// Whether the rollups show every event that is stored.
+    pub(crate) fn is_published(&self) -> Result<bool, StoreError> {
+        let shared = Arc::clone(&self.shared);
+        self.wait(async move { shared.is_published().await })
+    }
+
     /// Runs `work` on the store's thread and blocks this one until it is done.
     pub(crate) fn wait<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> T {
         wait(self.shared.runtime(), work)
@@ -141,6 +147,18 @@ impl fmt::Debug for Store {
 impl Shared {
     fn runtime(&self) -> &Runtime {
         self.runtime.as_ref().expect("the runtime is taken only when the last store goes")
+    }
+
+    async fn is_published(&self) -> Result<bool, StoreError> {
+        let one = |name: &str, filter| {
+            let collection: Collection<Document> = self.database.collection(name);
+            async move { collection.find_one(filter).await }
+        };
+        let waiting = one(ROLLUP_STATES, doc! {}).await.map_err(|error| self.error(error, ROLLUP_STATES))?;
+        // A round's last states are removed before readers are told its revision.
+        let open = doc! { "round": { "$ne": Bson::Null } };
+        let round = one(ROLLUP_TABLES, open).await.map_err(|error| self.error(error, ROLLUP_TABLES))?;
+        Ok(waiting.is_none() && round.is_none())
     }
 
     async fn catalog(&self) -> Result<Vec<CatalogEntry>, StoreError> {

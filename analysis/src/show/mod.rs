@@ -4,9 +4,9 @@
 //! [`Figure`](crate::chart::Figure) SVG with PNG and text, because notebooks that are not trusted hide SVG. A [`View`] is both, to be switched by the reader.
 
 mod columns;
-mod html;
+pub(crate) mod html;
 mod json;
-mod notebook;
+pub(crate) mod notebook;
 mod table;
 mod view;
 

@@ -58,9 +58,7 @@ pub fn entry(name: &str, revision: i64) -> CatalogEntry {
         time_zone: "UTC".to_owned(),
         definition_hash: "test".to_owned(),
         columns: COLUMNS.iter().map(column).collect(),
-        revision,
         published_revision: revision,
-        published: BTreeMap::new(),
     }
 }
 

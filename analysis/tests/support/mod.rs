@@ -164,9 +164,7 @@ fn entry(name: &str, window: &str, columns: &[(&str, ColumnType, ColumnRole, Opt
         time_zone: "UTC".to_owned(),
         definition_hash: "test".to_owned(),
         columns: columns.iter().map(column).collect(),
-        revision: 3,
         published_revision: 3,
-        published: Default::default(),
     }
 }
 
