@@ -184,7 +184,7 @@ fn spec() -> Done<Spec> {
 fn values(number: u64) -> (String, Option<i64>, i64, i64) {
     let mixed = number.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 16;
     let movie = format!("A film with a name of usual length {} (2004)", mixed % MOVIES);
-    let day = FIRST_DAY + ((mixed / MOVIES) % (MONTHS * 30)) as i64;
+    let day = FIRST_DAY + (number.wrapping_mul(0xD134_2543_DE82_EF95) >> 33) as i64 % (MONTHS as i64 * 30);
     (movie, (!mixed.is_multiple_of(8)).then_some((mixed / 7 % 10) as i64 + 1), day, (mixed % 50) as i64)
 }
 
