@@ -9,9 +9,8 @@ use analysis::{
 use bson::{Bson, Document, RawDocumentBuf, doc};
 use model::{
     clock::{AllowedLateness, EventClock},
-    rollup::{Changes, Facts, Rows},
+    rollup::{Changes, Facts},
     schema::Schema,
-    window::Window,
 };
 use proptest::prelude::{Just, Strategy, any, prop, prop_assert, prop_assert_eq, prop_oneof, proptest};
 
@@ -230,16 +229,14 @@ fn by_worker(schema: &Schema, events: &[Document]) -> Vec<Document> {
         let raw = RawDocumentBuf::try_from(event).expect("a document");
         let facts = Facts::read(plan, &raw).expect("an event of the schema");
         let time = event.get_datetime("at").expect("a time").timestamp_millis();
-        changes.add(plan, 0, time, &facts, &mut clock, schema.allowed_lateness());
-    }
-    let mut windows: BTreeMap<Window, Rows> = BTreeMap::new();
-    for (key, state) in changes.into_states() {
-        windows.entry(key.window).or_default().push((key.key, state));
+        changes.add(plan, time, &facts, &mut clock, schema.allowed_lateness());
     }
     let rollup = &plan.rollups()[0];
     let mut rows = Vec::new();
-    for (window, groups) in windows {
-        rows.extend(rollup.rows(window, groups).into_iter().map(|row| Document::try_from(row.columns).expect("a row")));
+    for (group, state) in changes.tables(plan).flat_map(|(_, groups)| groups) {
+        let mut row = RawDocumentBuf::new();
+        rollup.append_columns(group, state, &mut row);
+        rows.push(Document::try_from(row).expect("a row"));
     }
     rows
 }

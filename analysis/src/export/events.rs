@@ -185,13 +185,13 @@ impl Query {
                 }
                 if piece.bytes >= PIECE {
                     let full = std::mem::replace(&mut piece, Piece::new(&columns));
-                    if pieces.send(full.frame.finish()).is_err() {
+                    if pieces.send(full.frame.finish().frame).is_err() {
                         return Ok(Ok(()));
                     }
                 }
             }
             // What the receiver does not want any more is nobody's error.
-            let _ = pieces.send(piece.frame.finish());
+            let _ = pieces.send(piece.frame.finish().frame);
             Ok(Ok(()))
         });
         read.unwrap_or_else(|error: mongodb::error::Error| Err(store.explain(error, EVENTS)))
@@ -206,7 +206,7 @@ struct Piece {
 
 impl Piece {
     fn new(columns: &[Column]) -> Self {
-        Self { frame: FrameBuilder::new(columns, 0), bytes: 0 }
+        Self { frame: FrameBuilder::of_columns(columns), bytes: 0 }
     }
 
     fn push(&mut self, event: &RawDocument) -> Result<(), DecodeError> {

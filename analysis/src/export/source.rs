@@ -195,7 +195,7 @@ fn ordered(store: &Store, table: &SourceTable, settings: &Settings, filter: Docu
 
 /// Rows as they come: MongoDB collects a batch while the one before it is decoded here.
 fn unordered(store: &Store, name: &str, columns: &[Column], filter: Document) -> Result<DataFrame, StoreError> {
-    let mut frame = FrameBuilder::new(columns, 0);
+    let mut frame = FrameBuilder::of_columns(columns);
     thread::scope(|scope| {
         let (sender, batches) = mpsc::sync_channel(BATCHES_AHEAD);
         let (database, collection) = (store.handle(), name.to_owned());
@@ -217,5 +217,5 @@ fn unordered(store: &Store, name: &str, columns: &[Column], filter: Document) ->
         let read: mongodb::error::Result<()> = reader.join().expect("a reader returns its errors");
         read.map_err(|error| store.explain(error, name))
     })?;
-    Ok(frame.finish())
+    Ok(frame.finish().frame)
 }

@@ -113,6 +113,12 @@ impl FrameBuilder {
         }
     }
 
+    /// An empty frame with the columns of a table.
+    pub fn of_columns(columns: &[Column]) -> Self {
+        let columns = columns.iter().map(AnswerColumn::from).collect();
+        Self::new(&Shape { columns, ..Shape::default() }, 0)
+    }
+
     /// Appends the documents of a batch.
     pub fn extend(&mut self, batch: &RawArray) -> Result<(), DecodeError> {
         for value in batch {

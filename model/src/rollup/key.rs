@@ -3,6 +3,7 @@
 use super::{Facts, RollupPlan, State, StateTable};
 use crate::clock::{AllowedLateness, EventClock};
 use crate::window::Window;
+use bson::Bson;
 use bson::raw::{RawArrayBuf, RawBsonRef, RawDocumentBuf, cstr};
 use std::collections::HashMap;
 
@@ -31,6 +32,17 @@ impl KeyValue {
             RawBsonRef::DateTime(moment) => Some(Self::Millis(moment.timestamp_millis())),
             RawBsonRef::String(text) => Some(Self::Str(text.into())),
             _ => None,
+        }
+    }
+
+    /// The value as owned BSON.
+    pub fn to_bson(&self) -> Bson {
+        match self {
+            Self::Null => Bson::Null,
+            Self::Bool(truth) => Bson::Boolean(*truth),
+            Self::Int(number) => Bson::Int64(*number),
+            Self::Millis(millis) => Bson::DateTime(bson::DateTime::from_millis(*millis)),
+            Self::Str(text) => Bson::String(text.to_string()),
         }
     }
 
