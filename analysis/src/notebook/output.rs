@@ -198,6 +198,6 @@ mod tests {
             path: "out".into(),
             source: std::io::Error::other("the disk is gone"),
         };
-        assert_eq!(sentence(&caused), "cannot make the folder out: the disk is gone");
+        assert_eq!(sentence(&caused), "cannot use the folder out: the disk is gone");
     }
 }
