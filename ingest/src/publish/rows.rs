@@ -229,8 +229,8 @@ impl RowWriter<'_> {
         Ok(())
     }
 
-    /// Runs a command as one transaction, which costs the server less than a write of its own for each row; false where it did not
-    /// succeed as a whole, and nothing was written.
+    /// Runs a command as one transaction, which costs the server less than a write of its own for each row; false where it is not
+    /// certain to have succeeded. Doing it again then is no harm: rows of this revision are left alone.
     async fn run_at_once(&self, command: &RawDocumentBuf) -> bool {
         let run = async {
             let mut session = self.store.client().start_session().await?;
