@@ -1,7 +1,7 @@
 //! What a notebook has at hand: `use analysis::notebook::*;` is the prelude of the kernel "Rust (Rushes)".
 //!
 //! Everything that a first look needs goes by one name here: the [`Store`] and what it answers, [`Figure`], [`Table`], the
-//! reshaping functions, polars' frames and expressions, the worker ([`Worker`]), the command line ([`ingest`]) and charts that
+//! reshaping functions, windows over frames ([`Windowed`]), polars' frames and expressions, the worker ([`Worker`]), the command line ([`ingest`]) and charts that
 //! follow the stream ([`live`]). A cell's last value is shown without further ado, be it a frame, a list of tables or a
 //! `Result` ([`CellOutput`]).
 //!
@@ -30,11 +30,12 @@ pub use panic::tell_panics_briefly;
 pub use program::{Said, ingest};
 pub use worker::{Worker, WorkerStatus};
 
-pub use crate::chart::{Figure, Kind};
+pub use crate::chart::{Figure, Grid, Kind};
 pub use crate::export::export;
 pub use crate::load::{Comparison, Condition, Rollup, Store, StoreError, TableInfo};
 pub use crate::reshape::{ColumnRange, Every, keep_largest, regroup, unpivot};
-pub use crate::show::Table;
+pub use crate::show::{Table, View};
+pub use crate::window::{Spec, Windowed, change, cumulative, fill_windows, moving_mean, share, top_per_window};
 pub use polars::df;
 pub use polars::prelude::{
     DataFrame, DataType, Expr, IntoLazy, LazyFrame, NamedFrom, Series, SortMultipleOptions, col, lit, when,
