@@ -25,8 +25,8 @@ const SEASON: [u64; 12] = [118, 98, 97, 90, 88, 92, 101, 99, 86, 95, 104, 132];
 
 /// 2^64 divided by the golden ratio.
 const GOLDEN_RATIO: u64 = 0x9e37_79b9_7f4a_7c15;
-/// Reviews that stand together are of some weeks: a 256th of all.
-const STRETCH_LENGTH: u64 = 1 << 56;
+/// Reviews that stand together are of some weeks or, where there are few, months: a 128th of all.
+const STRETCH_LENGTH: u64 = 1 << 57;
 
 /// Last year with reviews.
 pub(super) const LAST_YEAR: u16 = FIRST_YEAR + YEARS.len() as u16 - 1;
@@ -112,7 +112,7 @@ mod tests {
         };
         for stretch in 1..100 {
             let (here, there) = (months(stretch, &mut random), months(stretch + 1, &mut random));
-            assert!(here.iter().max().unwrap() - here.iter().min().unwrap() <= 5 || here.contains(&(1998 * 12 + 7)));
+            assert!(here.iter().max().unwrap() - here.iter().min().unwrap() <= 20 || here.contains(&(1998 * 12 + 7)));
             assert!(here.iter().all(|month| !there.contains(month)));
         }
     }

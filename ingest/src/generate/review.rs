@@ -12,7 +12,7 @@ const UNRATED_PER_MILLE: u64 = 119;
 const SPOILER_PER_MILLE: u64 = 215;
 /// Reviews that stand together in a file are of nearly the same time, as in the real files, which were gathered by review id; such
 /// stretches follow each other in no order.
-const TOGETHER: u64 = 200;
+const TOGETHER: u64 = 50;
 /// Number of the first review's id.
 const FIRST_ID: u64 = 1_000_000;
 
