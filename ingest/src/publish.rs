@@ -1,6 +1,6 @@
 //! The publishers: one for each state table combines the partial states that batches have stored into the flat rows that people read.
 //!
-//! Rows are absolute values under a `revision` that only grows. One worker at a time publishes a table, by a [lease](lease); what a
+//! Rows are absolute values under a `revision` that only grows. One worker at a time publishes a table, by a lease; what a
 //! worker leaves behind when it dies, any other finds and publishes.
 
 mod combine;

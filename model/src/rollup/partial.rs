@@ -35,7 +35,7 @@ pub fn write(groups: &Groups) -> Vec<RawArrayBuf> {
 /// Adds the states of one document to `sum`.
 ///
 /// # Errors
-/// [`StateError`] where the document is not what [`write`] makes of this table's states.
+/// [`StateError`] where the document is not what [`write`](fn@write) makes of this table's states.
 pub fn combine(table: &StateTable, document: &RawDocument, sum: &mut Groups) -> Result<(), StateError> {
     let entries = document.get_array("groups").map_err(|error| StateError(error.to_string()))?;
     for entry in entries {
