@@ -252,7 +252,9 @@ impl Lane {
         let mut positions = self.context.positions.lock().unwrap_or_else(PoisonError::into_inner);
         positions.extend(committed.moves.iter().map(|(&partition, to)| (partition, to.next)));
         drop(positions);
-        self.context.waiting.notice();
+        if committed.moves.values().any(|to| to.counts.stored > 0) {
+            self.context.waiting.notice();
+        }
     }
 
     /// Asks until the store tells whether a commit without an answer landed.

@@ -45,7 +45,7 @@ impl Waiting {
         Self(plan.tables().iter().map(|_| AtomicBool::new(true)).collect())
     }
 
-    /// A batch was committed.
+    /// A batch has stored partial states.
     pub fn notice(&self) {
         self.0.iter().for_each(|table| table.store(true, Ordering::Release));
     }
@@ -124,8 +124,11 @@ struct Publisher {
 enum Turn {
     /// Nothing waits.
     Idle,
-    /// A round was published; more may wait.
-    Published,
+    /// A round was published.
+    Published {
+        /// More waited than a round takes.
+        more: bool,
+    },
     /// Another worker publishes the table.
     Busy,
 }
@@ -145,7 +148,7 @@ impl Publisher {
             let begun = Instant::now();
             let pause = match self.turn().await {
                 Ok(Turn::Idle) if last => return,
-                Ok(Turn::Published) if last => continue,
+                Ok(Turn::Published { .. }) if last => continue,
                 Ok(Turn::Busy) => BUSY_PAUSE,
                 Ok(_) => self.context.interval.max(begun.elapsed().mul_f64(1.0 / SHARE - 1.0)),
                 Err(error) => {
@@ -173,7 +176,7 @@ impl Publisher {
             self.known.forget();
             self.looked = None;
         }
-        if !matches!(turn, Ok(Turn::Idle)) {
+        if matches!(turn, Err(_) | Ok(Turn::Busy | Turn::Published { more: true })) {
             self.context.waiting.notice_table(self.place);
         }
         turn
@@ -216,7 +219,7 @@ impl Publisher {
         known.advance(lease.revision);
         lease.finish_round(&states).await?;
         tracing::debug!(table = table.id(), rows = count, batches = states.len(), more, took = ?begun.elapsed(), "published");
-        Ok(Turn::Published)
+        Ok(Turn::Published { more })
     }
 
     /// Looks, from time to time, how far the stream is: whether it was time to, and whether more windows may be final than before.
