@@ -208,7 +208,7 @@ impl Lane {
             return;
         }
         let clocks = batch.spans().keys().filter_map(|id| Some((*id, self.partitions.get(id)?.clock))).collect();
-        let mut pause = FIRST_PAUSE;
+        let mut backoff = Backoff::default();
         while self.context.fence.permits(self.generation) {
             match self.context.committer.commit(&batch, &clocks).await {
                 Outcome::Committed(committed) => return self.committed(committed),
@@ -224,7 +224,7 @@ impl Lane {
                     return self.forget();
                 }
                 Outcome::Conflict(problem) => {
-                    if pause == LONGEST_PAUSE {
+                    if backoff.pause == LONGEST_PAUSE {
                         tracing::warn!(problem, "a batch keeps meeting another one; trying again");
                     }
                     self.context.progress.retry("another batch with the same ids");
@@ -234,8 +234,7 @@ impl Lane {
                     self.context.progress.retry(&format!("MongoDB: {error}"));
                 }
             }
-            tokio::time::sleep(jittered(pause)).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
+            backoff.wait().await;
         }
         tracing::info!("an open batch was dropped with its partitions; their new owner reads it again");
         self.forget();
@@ -259,15 +258,14 @@ impl Lane {
 
     /// Asks until the store tells whether a commit without an answer landed.
     async fn landed(&self, committed: &Committed) -> bool {
-        let mut pause = FIRST_PAUSE;
+        let mut backoff = Backoff::default();
         while self.context.fence.permits(self.generation) {
             match self.context.committer.landed(&committed.moves).await {
                 Ok(landed) => return landed,
                 Err(error) => {
                     tracing::warn!(%error, "the positions cannot be read; trying again");
                     self.context.progress.retry(&format!("MongoDB: {error}"));
-                    tokio::time::sleep(jittered(pause)).await;
-                    pause = (pause * 2).min(LONGEST_PAUSE);
+                    backoff.wait().await;
                 }
             }
         }
@@ -295,7 +293,21 @@ impl Lane {
     }
 }
 
-/// Half of the pause and a random part of the other half, so that workers do not come back at once.
-fn jittered(pause: Duration) -> Duration {
-    pause.mul_f64(0.5 + 0.5 * rand::random::<f64>())
+/// Growing pauses between tries.
+struct Backoff {
+    pause: Duration,
+}
+
+impl Default for Backoff {
+    fn default() -> Self {
+        Self { pause: FIRST_PAUSE }
+    }
+}
+
+impl Backoff {
+    /// Waits half of the pause and a random part of the other half, so that workers do not come back at once.
+    async fn wait(&mut self) {
+        tokio::time::sleep(self.pause.mul_f64(0.5 + 0.5 * rand::random::<f64>())).await;
+        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+    }
 }
