@@ -6,7 +6,7 @@
 
 use crate::batch::{Batch, CommitPlan, DeadLetter, Move};
 use crate::known_ids::KnownIds;
-use crate::store::{Position, Store, error_code};
+use crate::store::{DUPLICATE_KEY, Position, Store, error_code};
 use bson::oid::ObjectId;
 use bson::raw::{RawArrayBuf, RawBsonRef, RawDocumentBuf, cstr};
 use bson::spec::BinarySubtype;
@@ -28,7 +28,6 @@ const COMMAND_BYTES: usize = 8 << 20;
 /// The driver holds a command's documents in memory twice.
 const EVENTS_PER_COMMAND: usize = 1_000;
 const COMMIT_PAUSE: Duration = Duration::from_millis(100);
-const DUPLICATE_KEY: i32 = 11000;
 const WRITE_CONFLICT: i32 = 112;
 
 /// How a try to commit ended.

@@ -270,6 +270,9 @@ fn read_position(document: &Document) -> Option<Position> {
     })
 }
 
+/// Code of the server's error that a unique key is taken.
+pub(crate) const DUPLICATE_KEY: i32 = 11000;
+
 /// The server's error code, where the error came from the server.
 pub fn error_code(error: &mongodb::error::Error) -> Option<i32> {
     use mongodb::error::{ErrorKind, WriteFailure};

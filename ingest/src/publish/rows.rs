@@ -2,7 +2,7 @@
 
 use super::known::{Known, KnownRows};
 use super::lease::Lease;
-use crate::store::Store;
+use crate::store::{DUPLICATE_KEY, Store};
 use bson::raw::{CStr, RawArrayBuf, RawBsonRef, RawDocument, RawDocumentBuf, cstr};
 use bson::{Bson, DateTime, Document, doc};
 use futures_util::TryStreamExt;
@@ -16,7 +16,6 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 pub(super) const ROWS_PER_COMMAND: usize = 1_000;
 const WRITES_IN_FLIGHT: usize = 3;
-const DUPLICATE_KEY: i32 = 11000;
 
 /// Writes rows of one state table under one revision.
 pub(super) struct RowWriter<'a> {
