@@ -11,7 +11,7 @@ use std::{
 
 use analysis::{load::Store, show::json_rows};
 use bson::{Bson, Document, doc};
-use model::layout::{CatalogEntry, Column, ColumnRole, ColumnType};
+use model::layout::{CatalogEntry, ColumnRole, ColumnType};
 use serde_json::Value;
 
 use crate::support::{self, TestDatabase, day};
@@ -45,21 +45,7 @@ const COLUMNS: [(&str, ColumnType, ColumnRole, Option<&str>); 11] = [
 
 /// The catalog's entry of a table of these columns.
 pub fn entry(name: &str, revision: i64) -> CatalogEntry {
-    let column = |&(name, kind, role, measure): &(&str, ColumnType, ColumnRole, Option<&str>)| Column {
-        name: name.to_owned(),
-        kind,
-        role,
-        measure: measure.map(str::to_owned),
-    };
-    CatalogEntry {
-        name: name.to_owned(),
-        stream: "reviews".to_owned(),
-        window: "day".to_owned(),
-        time_zone: "UTC".to_owned(),
-        definition_hash: "test".to_owned(),
-        columns: COLUMNS.iter().map(column).collect(),
-        published_revision: revision,
-    }
+    support::entry(name, "day", revision, &COLUMNS)
 }
 
 /// A row of the day `start` (from 1970-01-01), last changed in `revision`.

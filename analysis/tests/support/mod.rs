@@ -150,7 +150,13 @@ pub fn day(days: i64) -> Bson {
     Bson::DateTime(bson::DateTime::from_millis(days * 86_400_000))
 }
 
-fn entry(name: &str, window: &str, columns: &[(&str, ColumnType, ColumnRole, Option<&str>)]) -> CatalogEntry {
+/// The catalog's entry of a table of reviews.
+pub fn entry(
+    name: &str,
+    window: &str,
+    published_revision: i64,
+    columns: &[(&str, ColumnType, ColumnRole, Option<&str>)],
+) -> CatalogEntry {
     let column = |&(name, kind, role, measure): &(&str, ColumnType, ColumnRole, Option<&str>)| Column {
         name: name.to_owned(),
         kind,
@@ -164,7 +170,7 @@ fn entry(name: &str, window: &str, columns: &[(&str, ColumnType, ColumnRole, Opt
         time_zone: "UTC".to_owned(),
         definition_hash: "test".to_owned(),
         columns: columns.iter().map(column).collect(),
-        published_revision: 3,
+        published_revision,
     }
 }
 
@@ -173,6 +179,7 @@ pub fn movies_by_day(days: i64) -> (CatalogEntry, Vec<Document>) {
     let entry = entry(
         "movies_by_day",
         "day",
+        3,
         &[
             ("window_start", ColumnType::Date, ColumnRole::WindowStart, None),
             ("movie", ColumnType::String, ColumnRole::Key, None),
@@ -208,6 +215,7 @@ pub fn ratings_by_month() -> (CatalogEntry, Vec<Document>) {
     let entry = entry(
         "ratings_by_month",
         "month",
+        3,
         &[
             ("window_start", ColumnType::Date, ColumnRole::WindowStart, None),
             ("reviews", ColumnType::Int, ColumnRole::Count, None),
