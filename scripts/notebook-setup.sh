@@ -41,10 +41,13 @@ need_evcxr() {
     mkdir -p "$cache"
     staging=$(mktemp -d "$cache/.evcxr-XXXXXX")
     trap 'rm -rf "$staging"' EXIT
+    # A shell that a signal ends does not run what is to be done at its exit.
+    trap 'exit 130' INT
+    trap 'exit 143' TERM
     cargo install --quiet --locked --root "$staging" --target-dir "$staging/build" "evcxr_jupyter@$EVCXR_VERSION"
     rm -rf "$staging/build" "$cache/evcxr_jupyter-$EVCXR_VERSION"
     mv "$staging" "$cache/evcxr_jupyter-$EVCXR_VERSION"
-    trap - EXIT
+    trap - EXIT INT TERM
 }
 
 # Installs pinned packages into .venv where the list has changed since the last time.

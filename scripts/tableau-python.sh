@@ -13,7 +13,10 @@ if [ ! -d "$part" ]; then
     echo "fetching Tableau's Hyper API and polars for Python into $part (once, 140 MB)" >&2
     mkdir -p "$cache"
     staging=$(mktemp -d "$cache/.tableau-python.XXXXXX")
-    trap 'rm -rf "$staging"' EXIT INT TERM
+    trap 'rm -rf "$staging"' EXIT
+    # A shell that a signal ends does not run what is to be done at its exit.
+    trap 'exit 130' INT
+    trap 'exit 143' TERM
     # `user = true` in someone's pip.conf contradicts --target.
     if ! PIP_USER=0 PIP_ROOT_USER_ACTION=ignore python3 -m pip --disable-pip-version-check install --quiet --no-input \
         --no-deps --prefer-binary --target "$staging/packages" --requirement "$requirements" >&2; then
