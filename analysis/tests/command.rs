@@ -99,6 +99,22 @@ window_start  movie      reviews  rating_mean
 }
 
 #[test]
+fn rows_of_windows_that_overlap_are_not_added_up() {
+    let database = TestDatabase::new();
+    let (mut entry, rows) = movies_by_day(10);
+    entry.window = "48h every 24h".to_owned();
+    database.publish(&entry, &rows);
+    let folder = tempfile::tempdir().expect("a folder");
+    let picture = folder.path().join("a.svg").to_string_lossy().into_owned();
+    for more in [["--every", "month"], ["--x", "movie"]] {
+        let arguments = [&["chart", "movies_by_day", "--kind", "bar", "-o", &picture], &more[..]].concat();
+        let said = failure(&database, &arguments, 1);
+        assert!(said.contains("overlap (48h every 24h)"), "{said}");
+    }
+    stdout(&database, &["chart", "movies_by_day", "-o", &picture]);
+}
+
+#[test]
 fn one_call_draws_svg_and_png() {
     let database = published();
     let folder = tempfile::tempdir().expect("a folder");

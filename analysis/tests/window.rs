@@ -315,7 +315,7 @@ fn any_value<'a>(value: &'a Bson, kind: &DataType) -> AnyValue<'a> {
 #[test]
 fn rows_are_those_that_the_worker_publishes() {
     let (events, frame) = reviews();
-    for window in ["day", "ten_day", "1h"] {
+    for window in ["day", "ten_day", "1h", "1h every 15m", "50m every 15m"] {
         let schema = Schema::parse("test", &SCHEMA.replace("WINDOW", window)).expect("a schema");
         let spec = Spec::new("at", window).and_then(|spec| spec.time_zone("America/New_York")).expect("a spec");
         let spec = spec.keys(["movie"]).count_as("reviews").histogram("rating", 1, 10).expect("a range").buckets();

@@ -145,7 +145,7 @@ pub struct CatalogEntry {
     pub name: String,
     /// The stream it belongs to.
     pub stream: String,
-    /// Window as in the schema: `month`, `ten_day`, `15m`.
+    /// Window as in the schema: `month`, `15m`, `1h every 15m`.
     pub window: String,
     /// IANA zone in which calendar windows begin.
     pub time_zone: String,

@@ -1,11 +1,11 @@
 //! Which window an event time falls into.
 //!
-//! Windows are half-open `[start, end)` and named by their start. Tumbling windows are aligned to the epoch, calendar windows to
-//! the calendar of a time zone; both divide towards minus infinity, so times before 1970 fall into the window that holds them.
+//! Windows are half-open `[start, end)` and named by their start. Tumbling and hopping windows are aligned to the epoch, calendar
+//! windows to the calendar of a time zone; all divide towards minus infinity, so times before 1970 fall into the windows that hold
+//! them. A session lasts as long as the events of a key follow each other.
 //!
-//! A window's `start` and `end` are *labels* in milliseconds: for tumbling windows the instants themselves, for calendar windows
-//! the civil dates at 00:00 UTC (`2020-03-01` reads the same in every zone). The instant at which a window ends is
-//! [`WindowSpec::ends_at`].
+//! A window's `start` and `end` are *labels* in milliseconds: for calendar windows the civil dates at 00:00 UTC (`2020-03-01` reads
+//! the same in every zone), for all others the instants themselves. The instant at which a window ends is [`WindowSpec::ends_at`].
 
 mod hopping;
 mod session;
@@ -34,22 +34,30 @@ pub enum WindowKind {
         /// Size in milliseconds, greater than 0.
         size: i64,
     },
+    /// Fixed size, a new one at every step.
+    Hopping(Hopping),
     /// A unit of the calendar.
     Calendar(CalendarUnit),
+    /// A run of a key's events, which ends after a pause.
+    Session {
+        /// The pause in milliseconds, greater than 0.
+        gap: i64,
+    },
 }
 
 /// What is wrong with the text of a window.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "unknown window \"{0}\": use day, week, ten_day, month, quarter, year, or a length such as \"15m\", \"1h\", \"12h\""
+    "unknown window \"{0}\": use day, week, ten_day, month, quarter, year, a length such as \"15m\" or \"12h\", \"1h every 15m\" \
+     for windows that overlap, or \"session 30m\" for windows that end after a pause"
 )]
 pub struct UnknownWindow(pub String);
 
 impl WindowKind {
-    /// Reads `month`, `ten_day`, `15m`, `1h`.
+    /// Reads `month`, `ten_day`, `15m`, `1h every 15m`, `session 30m`.
     ///
     /// # Errors
-    /// [`UnknownWindow`] where the text is neither a calendar unit nor a positive length.
+    /// [`UnknownWindow`] where the text is none of these.
     ///
     /// ```
     /// use model::window::WindowKind;
@@ -60,10 +68,13 @@ impl WindowKind {
         if let Some(unit) = CalendarUnit::parse(text) {
             return Ok(Self::Calendar(unit));
         }
-        match parse_duration_ms(text) {
-            Some(size) if size > 0 => Ok(Self::Tumbling { size }),
-            _ => Err(UnknownWindow(text.to_owned())),
-        }
+        let length = |text: &str| parse_duration_ms(text).filter(|&length| length > 0);
+        let kind = match text.strip_prefix("session ") {
+            Some(gap) => length(gap).map(|gap| Self::Session { gap }),
+            None if text.contains(" every ") => return Hopping::parse(text).map(Self::Hopping),
+            None => length(text).map(|size| Self::Tumbling { size }),
+        };
+        kind.ok_or_else(|| UnknownWindow(text.to_owned()))
     }
 }
 
@@ -128,25 +139,31 @@ impl WindowSpec {
         matches!(self.kind, WindowKind::Calendar(_))
     }
 
-    /// Calls `visit` for each window that holds the event time (milliseconds). One window today; a hopping window has several.
+    /// Calls `visit` for each window that holds the event time (milliseconds): several hopping windows, one of any other kind. A
+    /// session is the one that the event opens by itself; events that follow make it longer.
     pub fn for_each(&self, event_time: i64, mut visit: impl FnMut(Window)) {
         visit(match self.kind {
             WindowKind::Tumbling { size } => {
                 let start = event_time.div_euclid(size).saturating_mul(size);
                 Window { start, end: start.saturating_add(size) }
             }
+            WindowKind::Hopping(hopping) => return hopping.for_each(event_time, visit),
             WindowKind::Calendar(unit) => {
                 calendar::window_of(unit, self.label_of(event_time).div_euclid(calendar::DAY_MS))
             }
+            WindowKind::Session { gap } => Window { start: event_time, end: event_time.saturating_add(gap) },
         });
     }
 
-    /// The window that begins at this label.
+    /// The window that begins at this label; of sessions the shortest.
     pub fn at_start(&self, start: i64) -> Window {
-        match self.kind {
-            WindowKind::Tumbling { size } => Window { start, end: start.saturating_add(size) },
-            WindowKind::Calendar(unit) => calendar::window_of(unit, start.div_euclid(calendar::DAY_MS)),
-        }
+        let length = match self.kind {
+            WindowKind::Tumbling { size } => size,
+            WindowKind::Hopping(hopping) => hopping.size(),
+            WindowKind::Session { gap } => gap,
+            WindowKind::Calendar(unit) => return calendar::window_of(unit, start.div_euclid(calendar::DAY_MS)),
+        };
+        Window { start, end: start.saturating_add(length) }
     }
 
     /// The instant (milliseconds) at which the window ends: a record with this event time or a later one is outside.
@@ -174,6 +191,11 @@ impl fmt::Display for WindowKind {
         match self {
             Self::Calendar(unit) => f.write_str(unit.as_str()),
             Self::Tumbling { size } => write_size(f, *size),
+            Self::Hopping(hopping) => hopping.fmt(f),
+            Self::Session { gap } => {
+                f.write_str("session ")?;
+                write_size(f, *gap)
+            }
         }
     }
 }
@@ -239,10 +261,23 @@ mod tests {
 
     #[test]
     fn windows_read_and_print_alike() {
-        for text in ["day", "week", "ten_day", "month", "quarter", "year", "15m", "1h", "90s", "250ms"] {
+        for text in [
+            "day",
+            "week",
+            "ten_day",
+            "month",
+            "quarter",
+            "year",
+            "15m",
+            "1h",
+            "90s",
+            "250ms",
+            "1h every 15m",
+            "session 30m",
+        ] {
             assert_eq!(WindowKind::parse(text).unwrap().to_string(), text);
         }
-        for text in ["0s", "-1h", "", "monthly"] {
+        for text in ["0s", "-1h", "", "monthly", "15m every 1h", "1h every", "session", "session 0s"] {
             assert_eq!(WindowKind::parse(text), Err(UnknownWindow(text.to_owned())));
         }
     }

@@ -13,7 +13,7 @@ use analysis::{
 };
 use anyhow::{Context, bail, ensure};
 use clap::Args;
-use model::layout::{Column, column::WINDOW_START};
+use model::layout::column::WINDOW_START;
 
 use super::rows::Rows;
 
@@ -176,7 +176,7 @@ impl Chart {
         );
         let level = range.name().unwrap_or(&self.x).to_owned();
         let count = count_column(table)?;
-        let frame = self.grouped(frame, &table.columns, &[&self.x])?;
+        let frame = self.grouped(frame, table, &[&self.x])?;
         let frame = unpivot(&frame, range, &[&self.x], &count)?;
         let roles = if heat_map {
             Roles { x: self.x.clone(), y: level, by: None, color: Some(count) }
@@ -203,18 +203,26 @@ impl Chart {
         };
         let mut keys = roles.keys();
         keys.extend(self.facet.as_deref().filter(|facet| !roles.keys().contains(facet)));
-        let frame = self.grouped(frame, &table.columns, &keys)?;
+        let frame = self.grouped(frame, table, &keys)?;
         Ok((frame, roles))
     }
 
     /// `frame` with one row per value of `keys`; as it is where that already holds.
-    fn grouped(&self, frame: &DataFrame, columns: &[Column], keys: &[&str]) -> anyhow::Result<DataFrame> {
+    fn grouped(&self, frame: &DataFrame, table: &TableInfo, keys: &[&str]) -> anyhow::Result<DataFrame> {
         let known = keys.iter().all(|key| frame.column(key).is_ok());
         let repeated = known && frame.select(keys.iter().copied())?.is_duplicated()?.any();
         if self.every.is_none() && !repeated {
             return Ok(frame.clone());
         }
-        let grouped = regroup(frame, columns, keys, self.every)?;
+        if table.has_overlapping_windows() && (self.every.is_some() || !keys.contains(&WINDOW_START)) {
+            bail!(
+                "the windows of {} overlap ({}), so adding its rows up would count records several times; keep one point a window \
+                 (--x {WINDOW_START} without --every), or take a table whose windows do not overlap",
+                table.name,
+                table.window
+            );
+        }
+        let grouped = regroup(frame, &table.columns, keys, self.every)?;
         let value = self.color.as_ref().or(self.y.as_ref().filter(|_| self.kind != Kind::HeatMap));
         let lost = |value: &&String| frame.column(value).is_ok() && grouped.column(value).is_err();
         if let Some(value) = value.filter(lost) {

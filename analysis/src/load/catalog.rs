@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use model::layout::{CatalogEntry, Column, ColumnRole};
+use model::{
+    layout::{CatalogEntry, Column, ColumnRole},
+    window::WindowKind,
+};
 use serde::Serialize;
 
 /// A published rollup: one document of the catalog, and how many rows it has.
@@ -12,7 +15,7 @@ pub struct TableInfo {
     pub name: String,
     /// The stream it is made from.
     pub stream: String,
-    /// Window as in the schema: `month`, `ten_day`, `15m`.
+    /// Window as in the schema: `month`, `15m`, `1h every 15m`.
     pub window: String,
     /// IANA zone in which calendar windows begin.
     pub time_zone: String,
@@ -47,6 +50,11 @@ impl TableInfo {
         let counts = || self.columns.iter().filter(|column| column.role == ColumnRole::Count);
         let of_records = counts().find(|column| column.measure.is_none());
         of_records.or_else(|| counts().next()).map(|column| column.name.as_str())
+    }
+
+    /// Whether a record is counted in several rows, so that rows of different windows must not be added up.
+    pub fn has_overlapping_windows(&self) -> bool {
+        matches!(WindowKind::parse(&self.window), Ok(WindowKind::Hopping(_)))
     }
 
     fn with_role(&self, role: ColumnRole) -> impl Iterator<Item = &str> {

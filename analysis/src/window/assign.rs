@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use model::window::{Hopping, Window, WindowKind, WindowSpec};
+use model::window::{Window, WindowKind, WindowSpec};
 use polars::{
     datatypes::PlHashMap,
     prelude::{DataFrame, DataType, Int64Chunked, TimeUnit},
 };
 
-use super::{Spec, WindowError, Windows};
+use super::{Spec, WindowError};
 
 const DAY_MS: i64 = 86_400_000;
 /// A frame whose dates span more days than this has no table of days.
@@ -51,7 +51,7 @@ pub(super) struct Known {
 /// The windows seen so far, by number.
 #[derive(Debug)]
 pub(super) struct Assign {
-    rule: Rule,
+    rule: WindowSpec,
     known: Vec<Known>,
     of_start: PlHashMap<i64, u32>,
     /// First instant, end and number of the calendar's windows.
@@ -59,22 +59,14 @@ pub(super) struct Assign {
     last: (i64, i64, u32),
 }
 
-#[derive(Debug)]
-enum Rule {
-    Aligned(WindowSpec),
-    Hopping(Hopping),
-}
-
 impl Assign {
     /// `None` for sessions, which are no windows of the time alone.
     pub fn new(spec: &Spec, dates: bool) -> Option<Self> {
-        let rule = match spec.windows {
-            Windows::Hopping(hopping) => Rule::Hopping(hopping),
-            Windows::Aligned(_) => Rule::Aligned(spec.aligned(dates)?),
-            Windows::Session { .. } => return None,
-        };
+        if let WindowKind::Session { .. } = spec.windows {
+            return None;
+        }
         let (known, of_start, intervals) = Default::default();
-        Some(Self { rule, known, of_start, intervals, last: (0, 0, 0) })
+        Some(Self { rule: spec.windows_of(dates), known, of_start, intervals, last: (0, 0, 0) })
     }
 
     pub fn window(&self, number: u32) -> Known {
@@ -83,20 +75,16 @@ impl Assign {
 
     /// Whether a time may be in several windows.
     pub fn is_hopping(&self) -> bool {
-        matches!(self.rule, Rule::Hopping(_))
+        matches!(self.rule.kind(), WindowKind::Hopping(_))
     }
 
-    /// The numbers of a hopping time's windows.
+    /// The numbers of all windows that hold a time.
     pub fn all(&mut self, millis: i64, numbers: &mut Vec<u32>) {
         numbers.clear();
-        match self.rule {
-            Rule::Aligned(_) => numbers.push(self.one(millis)),
-            Rule::Hopping(hopping) => {
-                hopping.for_each(millis, |window| {
-                    numbers.push(number(&mut self.known, &mut self.of_start, Known { window, ends_at: window.end }));
-                });
-            }
-        }
+        self.rule.for_each(millis, |window| {
+            let ends_at = self.rule.ends_at(window);
+            numbers.push(number(&mut self.known, &mut self.of_start, Known { window, ends_at }));
+        });
     }
 
     /// The number of each time's window; `u32::MAX` where there is no time. Not for hopping windows.
@@ -136,13 +124,13 @@ impl Assign {
     }
 
     fn work_out(&mut self, millis: i64) -> u32 {
-        let Rule::Aligned(spec) = &self.rule else { unreachable!("a hopping time has several windows") };
+        let spec = &self.rule;
         let mut window = Window { start: millis, end: millis };
         spec.for_each(millis, |found| window = found);
         let ends_at = spec.ends_at(window);
         // The instant at which the window before ends, of which only the end is asked.
         let first = match spec.kind() {
-            WindowKind::Tumbling { .. } => window.start,
+            WindowKind::Tumbling { .. } | WindowKind::Hopping(_) | WindowKind::Session { .. } => window.start,
             WindowKind::Calendar(_) => spec.ends_at(Window { start: window.start, end: window.start }),
         };
         let number = number(&mut self.known, &mut self.of_start, Known { window, ends_at });

@@ -37,5 +37,5 @@ mod windowed;
 
 pub use error::WindowError;
 pub use series::{change, cumulative, fill_windows, moving_mean, share, top_per_window};
-pub use spec::{Spec, Windows};
+pub use spec::Spec;
 pub use windowed::{Changes, Windowed};

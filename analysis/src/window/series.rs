@@ -5,13 +5,13 @@
 
 use std::collections::BTreeMap;
 
-use model::layout::column::WINDOW_START;
+use model::{layout::column::WINDOW_START, window::WindowKind};
 use polars::prelude::{
     Column, DataFrame, DataType, IdxCa, IdxSize, IntoLazy, JoinArgs, JoinType, NamedFrom, Series, SortMultipleOptions,
     TimeUnit, col,
 };
 
-use super::{Spec, WindowError, Windows, assign::Times, keys::Keys};
+use super::{Spec, WindowError, assign::Times, keys::Keys};
 
 const DAY_MS: i64 = 86_400_000;
 
@@ -122,10 +122,12 @@ pub fn top_per_window(frame: &DataFrame, value: &str, rows: usize) -> Result<Dat
 /// When that is no window that fills time without gaps, or a column is missing.
 pub fn fill_windows(frame: &DataFrame, every: &str, keys: &[&str]) -> Result<DataFrame, WindowError> {
     let spec = Spec::new(WINDOW_START, every)?;
-    let Windows::Aligned(_) = spec.windows else { return Err(WindowError::Window(every.to_owned())) };
+    if matches!(spec.windows, WindowKind::Hopping(_) | WindowKind::Session { .. }) {
+        return Err(WindowError::Window(every.to_owned()));
+    }
     let times = Times::of(frame, WINDOW_START)?;
     // Labels of calendar windows are civil dates, whatever the type of their column.
-    let windows = spec.aligned(true).ok_or_else(|| WindowError::Window(every.to_owned()))?;
+    let windows = spec.windows_of(true);
     let (Some(first), Some(last)) = (times.millis.iter().flatten().min(), times.millis.iter().flatten().max()) else {
         return Ok(frame.clone());
     };

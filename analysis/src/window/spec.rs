@@ -1,54 +1,15 @@
 //! What is aggregated, and how.
 
-use std::{fmt, str::FromStr};
+use std::fmt;
 
 use jiff::tz::TimeZone;
 use model::{
     clock::AllowedLateness,
     state::Histogram,
-    window::{Hopping, Timeline, WindowKind, WindowSpec, parse_duration_ms},
+    window::{Timeline, WindowKind, WindowSpec, parse_duration_ms},
 };
 
 use super::WindowError;
-
-/// Which windows a time is in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Windows {
-    /// One window: a unit of the calendar, or a fixed length aligned to 1970-01-01T00:00:00Z.
-    Aligned(WindowKind),
-    /// Windows of one length that begin at every step, and overlap.
-    Hopping(Hopping),
-    /// A window per run of events of a key, which ends after a pause of so many milliseconds.
-    Session {
-        /// The pause, greater than 0.
-        gap: i64,
-    },
-}
-
-impl FromStr for Windows {
-    type Err = WindowError;
-
-    /// Reads `month`, `15m`, `1h every 15m`, `session 30m`.
-    fn from_str(text: &str) -> Result<Self, WindowError> {
-        let refuse = || WindowError::Window(text.to_owned());
-        if let Some(gap) = text.strip_prefix("session ") {
-            let gap = parse_duration_ms(gap).filter(|gap| *gap > 0).ok_or_else(refuse)?;
-            return Ok(Self::Session { gap });
-        }
-        let hopping = || Hopping::parse(text).map(Self::Hopping);
-        WindowKind::parse(text).map(Self::Aligned).or_else(|_| hopping()).map_err(|_| refuse())
-    }
-}
-
-impl fmt::Display for Windows {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Aligned(kind) => kind.fmt(f),
-            Self::Hopping(hopping) => hopping.fmt(f),
-            Self::Session { gap } => write!(f, "session {}", WindowKind::Tumbling { size: *gap }),
-        }
-    }
-}
 
 /// What is aggregated: times, windows, keys, measures. Every call adds to it.
 ///
@@ -68,7 +29,7 @@ impl fmt::Display for Windows {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Spec {
     pub(super) time: String,
-    pub(super) windows: Windows,
+    pub(super) windows: WindowKind,
     pub(super) zone: TimeZone,
     pub(super) keys: Vec<String>,
     pub(super) count: String,
@@ -97,7 +58,7 @@ impl Spec {
     pub fn new(time: impl Into<String>, windows: &str) -> Result<Self, WindowError> {
         Ok(Self {
             time: time.into(),
-            windows: windows.parse()?,
+            windows: WindowKind::parse(windows).map_err(|_| WindowError::Window(windows.to_owned()))?,
             zone: TimeZone::UTC,
             keys: Vec::new(),
             count: "count".to_owned(),
@@ -185,16 +146,15 @@ impl Spec {
         Ok(self)
     }
 
-    /// The windows as `model` sees them; `None` for sessions and hopping windows.
-    pub(super) fn aligned(&self, dates: bool) -> Option<WindowSpec> {
-        let Windows::Aligned(kind) = self.windows else { return None };
+    /// The windows of dates, or of instants.
+    pub(super) fn windows_of(&self, dates: bool) -> WindowSpec {
         let timeline = if dates { Timeline::Civil } else { Timeline::Zoned(self.zone.clone()) };
-        Some(WindowSpec::new(kind, timeline))
+        WindowSpec::new(self.windows, timeline)
     }
 
     /// Whether windows are named by dates and not by instants.
     pub(super) fn is_calendar(&self) -> bool {
-        matches!(self.windows, Windows::Aligned(WindowKind::Calendar(_)))
+        matches!(self.windows, WindowKind::Calendar(_))
     }
 
     /// Everything that decides what the states hold, as a text: what is saved fits only the same.
@@ -234,20 +194,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn windows_are_written_as_they_are_read() {
-        for text in ["month", "ten_day", "15m", "1h every 15m", "session 30m"] {
-            assert_eq!(text.parse::<Windows>().expect(text).to_string(), text);
-        }
-        for text in ["fortnight", "session", "session 0s", "15m every 1h", ""] {
-            let error = text.parse::<Windows>().expect_err(text).to_string();
-            assert!(error.contains("\"session 30m\""), "{error}");
-        }
-    }
-
-    #[test]
     fn what_cannot_be_is_refused_at_once() {
         let spec = || Spec::new("t", "day").expect("a spec");
         assert!(spec().histogram("n", 1, 65).is_err() && spec().histogram("n", 2, 1).is_err());
+        for text in ["fortnight", "session", "session 0s", "15m every 1h", ""] {
+            let error = Spec::new("t", text).expect_err(text).to_string();
+            assert!(error.contains("\"session 30m\""), "{error}");
+        }
         assert!(spec().lateness("-1h").is_err() && spec().lateness("soon").is_err());
         assert!(spec().time_zone("Atlantis").is_err());
         assert_eq!(spec().lateness("unbounded").expect("a spec").lateness, AllowedLateness::Unbounded);

@@ -3,12 +3,12 @@
 use model::{
     clock::{EventClock, PartitionClock, Watermark},
     state::Distinct,
-    window::{Sessions, Window},
+    window::{Sessions, Window, WindowKind},
 };
 use polars::{datatypes::PlHashMap, prelude::DataFrame};
 
 use super::{
-    Spec, WindowError, Windows,
+    Spec, WindowError,
     assign::{Assign, Known, Times},
     keys::Keys,
     measure::{Assigned, Measure},
@@ -116,7 +116,7 @@ impl Windowed {
         let times = self.check(frame)?;
         let keys = self.keys.of_rows(frame)?;
         let assigned = match self.spec.windows {
-            Windows::Session { gap } => self.assign_sessions(&times, &keys, gap),
+            WindowKind::Session { gap } => self.assign_sessions(&times, &keys, gap),
             _ => self.assign(&times, &keys),
         };
         let groups = self.groups.len();
@@ -362,7 +362,7 @@ impl Windowed {
     pub(super) fn restore_group(&mut self, group: Group) {
         let number = self.groups.len() as u32;
         match self.spec.windows {
-            Windows::Session { gap } => {
+            WindowKind::Session { gap } => {
                 let key = group.key as usize;
                 if self.sessions.len() <= key {
                     self.sessions.resize(key + 1, Sessions::new(gap));

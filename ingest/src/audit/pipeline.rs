@@ -7,7 +7,7 @@ use model::calendar::CalendarUnit;
 use model::layout::{Column, ColumnRole};
 use model::rollup::{Rollup, StateTable};
 use model::schema::Schema;
-use model::window::WindowKind;
+use model::window::{Hopping, WindowKind};
 
 /// Groups of the rollup, in the order of `_id: {w, k}`, with one member per column.
 pub(super) fn group_by(schema: &Schema, rollup: &Rollup) -> Vec<Document> {
@@ -16,13 +16,15 @@ pub(super) fn group_by(schema: &Schema, rollup: &Rollup) -> Vec<Document> {
     let path = |name: &str| schema.field(name).map_or_else(|| format!("${name}"), |field| format!("${}", field.path()));
     let keys: Vec<String> =
         columns.iter().filter(|column| column.role == ColumnRole::Key).map(|column| path(&column.name)).collect();
-    let mut group = doc! { "_id": { "w": window_start(table, &path(&schema.event_time().name)), "k": keys } };
+    let (mut stages, window) = window_start(table, &path(&schema.event_time().name));
+    let mut group = doc! { "_id": { "w": window, "k": keys } };
     for column in &columns {
         if let Some(expression) = accumulator(column, &path) {
             group.insert(column.name.clone(), expression);
         }
     }
-    vec![doc! { "$group": group }, doc! { "$sort": { "_id": 1 } }]
+    stages.extend([doc! { "$group": group }, doc! { "$sort": { "_id": 1 } }]);
+    stages
 }
 
 fn accumulator(column: &Column, path: &impl Fn(&str) -> String) -> Option<Document> {
@@ -48,20 +50,41 @@ fn accumulator(column: &Column, path: &impl Fn(&str) -> String) -> Option<Docume
     })
 }
 
-/// The window's start label, as the table has it.
-fn window_start(table: &StateTable, time: &str) -> Document {
+/// What to do first so that there is a document per event and window, and then the window's start label, as the table has it.
+fn window_start(table: &StateTable, time: &str) -> (Vec<Document>, Bson) {
     match table.window().kind() {
-        WindowKind::Tumbling { size } => {
-            let millis = doc! { "$toLong": time };
-            let rest = doc! { "$mod": [{ "$add": [{ "$mod": [&millis, size] }, size] }, size] };
-            doc! { "$toDate": { "$subtract": [millis, rest] } }
-        }
+        WindowKind::Tumbling { size } => (Vec::new(), step_start(time, size)),
+        WindowKind::Hopping(hopping) => every_start(time, hopping),
         WindowKind::Calendar(unit) => {
             let zone = table.window().zone().and_then(|zone| zone.iana_name()).unwrap_or("UTC");
             let parts = doc! { "$dateToParts": { "date": time, "timezone": zone } };
-            doc! { "$let": { "vars": { "p": parts }, "in": label(unit) } }
+            (Vec::new(), doc! { "$let": { "vars": { "p": parts }, "in": label(unit) } }.into())
         }
+        // The schema refuses rollups of sessions.
+        WindowKind::Session { .. } => (Vec::new(), time.into()),
     }
+}
+
+/// The last multiple of `step` that is not after the time.
+fn step_start(time: &str, step: i64) -> Bson {
+    doc! { "$toDate": { "$subtract": [{ "$toLong": time }, since_step(time, step)] } }.into()
+}
+
+/// Milliseconds since the last multiple of `step`. The server's remainder has the sign of the dividend.
+fn since_step(time: &str, step: i64) -> Document {
+    doc! { "$mod": [{ "$add": [{ "$mod": [{ "$toLong": time }, step] }, step] }, step] }
+}
+
+/// A document for each hopping window that holds the time: the last one, and those a step earlier that have not ended yet.
+fn every_start(time: &str, hopping: Hopping) -> (Vec<Document>, Bson) {
+    // A member of `src`, where no field of the stream can be.
+    const START: &str = "src.window_start";
+    let steps = doc! { "$ceil": { "$divide": [{ "$subtract": [hopping.size(), since_step(time, hopping.step())] }, hopping.step()] } };
+    let starts = doc! { "$map": {
+        "input": { "$range": [0, { "$toInt": steps }] },
+        "in": { "$subtract": [step_start(time, hopping.step()), { "$multiply": ["$$this", hopping.step()] }] },
+    } };
+    (vec![doc! { "$set": { START: starts } }, doc! { "$unwind": format!("${START}") }], format!("${START}").into())
 }
 
 /// The first civil date of the unit that holds the date with the parts `$$p`, at 00:00 UTC.

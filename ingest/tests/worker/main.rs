@@ -9,5 +9,6 @@ mod group;
 mod other_stream;
 mod repeat;
 mod support;
+mod time;
 mod truth;
 mod wrong_input;

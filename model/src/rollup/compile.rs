@@ -8,6 +8,9 @@ use crate::schema::{Field, FieldKind};
 use crate::state::Histogram;
 use crate::window::{Timeline, WindowKind, WindowSpec};
 
+/// Hopping windows that a record may be in: each is a state that it changes and a row that is written.
+const MOST_WINDOWS: i64 = 1_000;
+
 /// A rollup that cannot be built.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{rollup}: {problem}")]
@@ -68,7 +71,7 @@ impl RollupPlan {
         fields: &[Field],
         timeline: &Timeline,
     ) -> Result<usize, String> {
-        let kind = WindowKind::parse(&rule.window).map_err(|error| error.to_string())?;
+        let kind = window_kind(&rule.window)?;
         let keys = rule.keys.iter().map(|name| self.slot(name, fields, Use::Key)).collect::<Result<Vec<_>, _>>()?;
         let distinct = rule
             .distinct
@@ -133,6 +136,19 @@ impl RollupPlan {
             .chain(table.distinct.iter().map(|distinct| format!("distinct {}", typed(&distinct.slot))))
             .collect();
         format!("{}{zone}/{}/{}", table.window.kind(), keys.join(","), measures.join(","))
+    }
+}
+
+/// Reads a rollup's window.
+fn window_kind(text: &str) -> Result<WindowKind, String> {
+    let kind = WindowKind::parse(text).map_err(|error| error.to_string())?;
+    match kind {
+        WindowKind::Session { .. } => Err("sessions are not kept up to date by a rollup".into()),
+        WindowKind::Hopping(hopping) if hopping.most_windows() > MOST_WINDOWS => Err(format!(
+            "every record would be in {} windows of \"{text}\"; choose a longer step, so that it is in {MOST_WINDOWS} at most",
+            hopping.most_windows()
+        )),
+        kind => Ok(kind),
     }
 }
 

@@ -144,7 +144,7 @@ pub struct FilterRule {
 pub struct RollupRule {
     /// Name of the rollup and of its collection.
     pub name: String,
-    /// `day`, `week`, `ten_day`, `month`, `quarter`, `year`, or a length such as `15m`.
+    /// `day`, `week`, `ten_day`, `month`, `quarter`, `year`, a length such as `15m`, or `1h every 15m` for windows that overlap.
     pub window: String,
     /// Fields to group by within a window.
     #[serde(default)]

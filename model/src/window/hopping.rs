@@ -35,6 +35,21 @@ impl Hopping {
         hopping.ok_or_else(|| UnknownWindow(text.to_owned()))
     }
 
+    /// How long each window is, in milliseconds.
+    pub fn size(self) -> i64 {
+        self.size
+    }
+
+    /// Milliseconds from the start of one window to that of the next.
+    pub fn step(self) -> i64 {
+        self.step
+    }
+
+    /// In how many windows a time is at most.
+    pub fn most_windows(self) -> i64 {
+        (self.size - 1) / self.step + 1
+    }
+
     /// Calls `visit` for each window that holds the event time, the earliest first.
     pub fn for_each(self, event_time: i64, mut visit: impl FnMut(Window)) {
         // The first start after event_time - size.
