@@ -211,7 +211,9 @@ impl Publisher {
         };
         let Combined { states, groups, more } = combined;
         let count = groups.len();
-        let writer = RowWriter { store, plan, table, revision: lease.revision, watermark: self.watermark };
+        let (store, schema) = (context.store.clone(), Arc::clone(&context.schema));
+        let writer =
+            RowWriter { store, schema, place: self.place, revision: lease.revision, watermark: self.watermark };
         writer.write(groups, known, &mut lease).await?;
         if turned {
             writer.close_windows().await?;

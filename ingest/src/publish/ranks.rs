@@ -3,10 +3,10 @@
 //! Where groups are ordered by something that only rises, such as a count, the first of a window can only be those that were the
 //! first before, or those that have just changed; so a window is ranked on the server once, and from then on in memory.
 
-use super::rows::{ROWS_PER_COMMAND, RowWriter};
+use super::rows::RowWriter;
 use bson::raw::{RawBsonRef, RawDocument, RawDocumentBuf};
-use bson::{Bson, DateTime, doc};
-use futures_util::TryStreamExt;
+use bson::{Bson, DateTime, Document, doc};
+use futures_util::stream::{self, StreamExt, TryStreamExt};
 use model::layout::column;
 use model::rollup::{Group, Rollup, Row, State, partial};
 use model::window::Window;
@@ -15,6 +15,7 @@ use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
 
 const WINDOWS_PER_QUERY: usize = 64;
+const QUERIES_IN_FLIGHT: usize = 8;
 /// Windows that are remembered.
 const WINDOWS: usize = 2_000;
 
@@ -25,6 +26,16 @@ pub(super) struct Ranks {
     windows: HashMap<Window, Vec<(Group, State)>>,
     /// Columns of the rows as they were last written, by `_id`.
     written: HashMap<Vec<u8>, Vec<u8>>,
+}
+
+/// How a ranked row is written.
+enum Write {
+    /// It is there as it should be.
+    Nothing,
+    /// It was written before.
+    Replacement,
+    /// It was not, as far as is known.
+    New,
 }
 
 impl Ranks {
@@ -62,22 +73,44 @@ impl Ranks {
         }
     }
 
-    /// Whether a row is not as it was last written; notes it.
-    fn differs(&mut self, row: &Row) -> bool {
+    /// How a row is to be written; notes it.
+    fn note(&mut self, row: &Row) -> Write {
         if self.written.len() >= WINDOWS * 20 {
             self.written.clear();
         }
         match self.written.entry(row.id.as_bytes().to_vec()) {
-            Entry::Occupied(before) if before.get() == row.columns.as_bytes() => false,
-            entry => {
-                entry.insert_entry(row.columns.as_bytes().to_vec());
-                true
+            Entry::Occupied(before) if before.get() == row.columns.as_bytes() => Write::Nothing,
+            Entry::Occupied(mut before) => {
+                before.insert(row.columns.as_bytes().to_vec());
+                Write::Replacement
+            }
+            Entry::Vacant(none) => {
+                none.insert(row.columns.as_bytes().to_vec());
+                Write::New
             }
         }
     }
 }
 
-impl RowWriter<'_> {
+impl RowWriter {
+    /// Before the rows of a round are written: a window that has none yet needs no ranking on the server, because all its
+    /// groups come with the rounds from now on.
+    pub(super) async fn begin_ranks(&self, windows: &BTreeSet<Window>, ranks: &mut Ranks) -> Result<(), Error> {
+        let unknown: Vec<_> = windows.iter().copied().filter(|window| !ranks.has(*window)).take(WINDOWS).collect();
+        let rows = self.store.collection::<Document>(self.plan().group_rows(self.table()).name());
+        let is_empty = async |window: Window| {
+            let any = rows.find_one(rows_of(window)).projection(doc! { "_id": 1 }).await?;
+            Ok::<_, Error>(any.is_none().then_some(window))
+        };
+        let mut empty = stream::iter(unknown).map(is_empty).buffer_unordered(QUERIES_IN_FLIGHT);
+        while let Some(window) = empty.try_next().await? {
+            if let Some(window) = window {
+                ranks.load(window, Vec::new());
+            }
+        }
+        Ok(())
+    }
+
     /// Ranks the groups of the changed windows, and writes the rows that differ from before.
     pub(super) async fn write_ranked(
         &self,
@@ -92,11 +125,16 @@ impl RowWriter<'_> {
             for (window, groups) in self.first_groups(rollup, &unknown).await? {
                 ranks.load(window, groups);
             }
-            let mut rows: Vec<Row> = some.iter().flat_map(|window| rollup.ranked(ranks.first(*window))).collect();
-            rows.retain(|row| ranks.differs(row));
-            for rows in rows.chunks(ROWS_PER_COMMAND) {
-                self.update_ranked(rollup, rows).await?;
+            let (mut new, mut there) = (Vec::new(), Vec::new());
+            let rows: Vec<Row> = some.iter().flat_map(|window| rollup.ranked(ranks.first(*window))).collect();
+            for row in rows {
+                match ranks.note(&row) {
+                    Write::Nothing => {}
+                    Write::Replacement => there.push(row),
+                    Write::New => new.push(row),
+                }
             }
+            self.write_ranked_rows(rollup, &new, &there).await?;
             if !rollup.only_rises() {
                 ranks.windows.clear();
             }
@@ -114,19 +152,15 @@ impl RowWriter<'_> {
             return Ok(Vec::new());
         }
         let Some((top, by)) = rollup.top().zip(rollup.ordered_by()) else { return Ok(Vec::new()) };
-        let ranges = windows.iter().map(|window| {
-            let start = DateTime::from_millis(window.start);
-            doc! { "_id": { "$gte": { "w": start }, "$lt": { "w": start, "k": Bson::MaxKey } } }
-        });
         let count = i64::try_from(top.rows).unwrap_or(i64::MAX);
         let first = doc! { "$topN": {
             "n": count, "sortBy": { by: -1, "_id": 1 }, "output": { "k": "$_id.k", "s": format!("${}", column::STATE) },
         } };
         let pipeline = vec![
-            doc! { "$match": { "$or": ranges.collect::<Vec<_>>() } },
+            doc! { "$match": { "$or": windows.iter().copied().map(rows_of).collect::<Vec<_>>() } },
             doc! { "$group": { "_id": "$_id.w", "first": first } },
         ];
-        let rows = self.store.collection::<RawDocumentBuf>(self.plan.group_rows(self.table).name());
+        let rows = self.store.collection::<RawDocumentBuf>(self.plan().group_rows(self.table()).name());
         let answers: Vec<RawDocumentBuf> =
             rows.aggregate(pipeline).with_type::<RawDocumentBuf>().await?.try_collect().await?;
         answers.iter().map(|answer| self.ranked_groups(answer)).collect()
@@ -134,17 +168,23 @@ impl RowWriter<'_> {
 
     fn ranked_groups(&self, answer: &RawDocument) -> Result<(Window, Vec<(Group, State)>), Error> {
         let start = answer.get_datetime("_id").map_err(Error::custom)?;
-        let window = self.table.window_at(start.timestamp_millis());
+        let window = self.table().window_at(start.timestamp_millis());
         let groups = answer.get_array("first").map_err(Error::custom)?.into_iter().map(|group| {
-            let unreadable = || Error::custom(format!("a group of {} cannot be read", self.table.id()));
+            let unreadable = || Error::custom(format!("a group of {} cannot be read", self.table().id()));
             let group = group.ok().and_then(RawBsonRef::as_document).ok_or_else(unreadable)?;
             let key = group.get_array("k").ok().and_then(partial::key).ok_or_else(unreadable)?;
             let state = group.get_document("s").map_err(Error::custom)?;
-            let state = State::read(self.table, state).map_err(Error::custom)?;
+            let state = State::read(self.table(), state).map_err(Error::custom)?;
             Ok((Group { window, key }, state))
         });
         Ok((window, groups.collect::<Result<_, Error>>()?))
     }
+}
+
+/// The group rows of a window, as a filter.
+fn rows_of(window: Window) -> Document {
+    let start = DateTime::from_millis(window.start);
+    doc! { "_id": { "$gte": { "w": start }, "$lt": { "w": start, "k": Bson::MaxKey } } }
 }
 
 #[cfg(test)]

@@ -5,23 +5,26 @@ use super::lease::Lease;
 use crate::store::{DUPLICATE_KEY, Store};
 use bson::raw::{CStr, RawArrayBuf, RawBsonRef, RawDocument, RawDocumentBuf, cstr};
 use bson::{Bson, DateTime, Document, doc};
-use futures_util::TryStreamExt;
-use futures_util::stream::FuturesUnordered;
 use model::clock::Watermark;
 use model::layout::column;
 use model::rollup::{Group, Groups, Rollup, RollupPlan, Row, State, StateTable};
+use model::schema::Schema;
 use model::window::Window;
 use mongodb::error::Error;
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+use tokio::task::JoinSet;
 
-pub(super) const ROWS_PER_COMMAND: usize = 1_000;
+const ROWS_PER_COMMAND: usize = 1_000;
 const WRITES_IN_FLIGHT: usize = 3;
 
 /// Writes rows of one state table under one revision.
-pub(super) struct RowWriter<'a> {
-    pub(super) store: &'a Store,
-    pub(super) plan: &'a RollupPlan,
-    pub(super) table: &'a StateTable,
+#[derive(Clone)]
+pub(super) struct RowWriter {
+    pub(super) store: Store,
+    pub(super) schema: Arc<Schema>,
+    /// Place of the table in the plan.
+    pub(super) place: usize,
     pub(super) revision: i64,
     pub(super) watermark: Watermark,
 }
@@ -34,7 +37,15 @@ struct Change {
     known: Known,
 }
 
-impl RowWriter<'_> {
+impl RowWriter {
+    pub(super) fn plan(&self) -> &RollupPlan {
+        self.schema.rollups()
+    }
+
+    pub(super) fn table(&self) -> &StateTable {
+        &self.plan().tables()[self.place]
+    }
+
     /// Writes everything that a round changes.
     pub(super) async fn write(
         &self,
@@ -43,29 +54,33 @@ impl RowWriter<'_> {
         lease: &mut Lease<'_>,
     ) -> Result<(), Error> {
         let windows: BTreeSet<Window> = groups.keys().map(|group| group.window).collect();
+        for rollup in self.ranked() {
+            self.begin_ranks(&windows, known.ranks(rollup)).await?;
+        }
         let mut groups: Vec<_> = groups.into_iter().collect();
         // Neighbours in the index are written together.
         groups.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
         let mut groups = groups.into_iter();
-        let mut writes = FuturesUnordered::new();
+        // Building rows takes a processor as long as storing them; the tasks end with the set.
+        let mut writes = JoinSet::new();
         loop {
             let some: Vec<Change> =
                 groups.by_ref().take(ROWS_PER_COMMAND).map(|change| Change::new(change, known)).collect();
-            if some.is_empty() && writes.is_empty() {
-                break;
-            }
             if !some.is_empty() {
-                writes.push(self.write_groups(some));
-            }
-            if writes.len() >= WRITES_IN_FLIGHT || groups.len() == 0 {
-                for (group, state) in writes.try_next().await?.unwrap_or_default() {
-                    for rollup in self.ranked() {
-                        known.ranks(rollup).offer(rollup, &group, &state);
-                    }
-                    known.note(group, state);
+                let writer = self.clone();
+                writes.spawn(async move { writer.write_groups(some).await });
+                if writes.len() < WRITES_IN_FLIGHT {
+                    continue;
                 }
-                lease.renew().await?;
             }
+            let Some(written) = writes.join_next().await else { break };
+            for (group, state) in written.map_err(Error::custom)?? {
+                for rollup in self.ranked() {
+                    known.ranks(rollup).offer(rollup, &group, &state);
+                }
+                known.note(group, state);
+            }
+            lease.renew().await?;
         }
         for rollup in self.ranked() {
             self.write_ranked(rollup, &windows, known.ranks(rollup)).await?;
@@ -75,7 +90,7 @@ impl RowWriter<'_> {
 
     /// Writes the rows of some groups; returns the states that they have now.
     async fn write_groups(&self, changes: Vec<Change>) -> Result<Vec<(Group, State)>, Error> {
-        let carrier = self.plan.group_rows(self.table);
+        let carrier = self.plan().group_rows(self.table());
         let (new, mut there): (Vec<_>, Vec<_>) = changes.into_iter().partition(|change| change.known == Known::Nothing);
         let (mut written, met) = self.insert(carrier, new).await?;
         there.extend(met);
@@ -91,13 +106,13 @@ impl RowWriter<'_> {
 
     /// Rollups of the same groups besides the one whose rows carry the states.
     fn others(&self) -> impl Iterator<Item = &Rollup> {
-        let carrier = self.plan.group_rows(self.table).name();
-        self.plan.rollups_of(self.table).filter(move |rollup| rollup.top().is_none() && rollup.name() != carrier)
+        let carrier = self.plan().group_rows(self.table()).name();
+        self.plan().rollups_of(self.table()).filter(move |rollup| rollup.top().is_none() && rollup.name() != carrier)
     }
 
     /// Rollups of which only the first rows of a window are published.
     fn ranked(&self) -> impl Iterator<Item = &Rollup> {
-        self.plan.rollups_of(self.table).filter(|rollup| rollup.top().is_some())
+        self.plan().rollups_of(self.table()).filter(|rollup| rollup.top().is_some())
     }
 
     /// Inserts rows that are probably new; returns what was written, and what was there already.
@@ -105,19 +120,15 @@ impl RowWriter<'_> {
         if new.is_empty() {
             return Ok((Vec::new(), Vec::new()));
         }
-        let mut documents = RawArrayBuf::new();
+        let mut rows = RawArrayBuf::new();
         for change in &new {
-            let mut document = RawDocumentBuf::new();
-            document.append(cstr!("_id"), RawBsonRef::Document(&change.group.row_id()));
-            carrier.append_columns(&change.group, &change.state, &mut document);
-            self.append_revision(&mut document);
-            document.append(cstr!("_state"), RawBsonRef::Document(&change.state.to_document()));
-            document.append(cstr!("is_final"), self.is_final(change.group.window));
-            documents.push(RawBsonRef::Document(&document));
+            let row = self.new_row(&change.group.row_id(), change.group.window, |row| {
+                carrier.append_columns(&change.group, &change.state, row);
+                row.append(cstr!("_state"), RawBsonRef::Document(&change.state.to_document()));
+            });
+            rows.push(RawBsonRef::Document(&row));
         }
-        let command = self.command(carrier, cstr!("insert"), cstr!("documents"), &documents);
-        // A row that is there already ends the transaction; each row's own write then tells which ones are.
-        let met = if self.run_at_once(&command).await { HashSet::new() } else { self.run(carrier, command).await? };
+        let met = self.insert_rows(carrier, &rows).await?;
         let (mut written, mut there) = (Vec::with_capacity(new.len()), Vec::new());
         for (at, change) in new.into_iter().enumerate() {
             if met.contains(&at) {
@@ -127,6 +138,23 @@ impl RowWriter<'_> {
             }
         }
         Ok((written, there))
+    }
+
+    /// A row that is not there yet, whole.
+    fn new_row(&self, id: &RawDocument, window: Window, columns: impl FnOnce(&mut RawDocumentBuf)) -> RawDocumentBuf {
+        let mut row = RawDocumentBuf::new();
+        row.append(cstr!("_id"), RawBsonRef::Document(id));
+        columns(&mut row);
+        self.append_revision(&mut row);
+        row.append(cstr!("is_final"), self.is_final(window));
+        row
+    }
+
+    /// Inserts rows; returns the places of those that were there already.
+    async fn insert_rows(&self, rollup: &Rollup, rows: &RawArrayBuf) -> Result<HashSet<usize>, Error> {
+        let command = self.command(rollup, cstr!("insert"), cstr!("documents"), rows);
+        // A row that is there already ends the transaction; each row's own write then tells which ones are.
+        if self.run_at_once(&command).await { Ok(HashSet::new()) } else { self.run(rollup, command).await }
     }
 
     /// Adds to the states that rows carry; returns the ones to write, and those whose rows have this revision already.
@@ -172,14 +200,14 @@ impl RowWriter<'_> {
             let id = row.get_document("_id").map_err(|error| broken(error.to_string()))?;
             let revision = row.get_i64(column::REVISION).map_err(|error| broken(error.to_string()))?;
             let state = row.get_document(column::STATE).map_err(|error| broken(error.to_string()))?;
-            let state = State::read(self.table, state).map_err(|error| broken(error.to_string()))?;
+            let state = State::read(self.table(), state).map_err(|error| broken(error.to_string()))?;
             found.insert(id.as_bytes().to_vec(), (revision, state));
         }
         Ok(found)
     }
 
     async fn update(&self, rollup: &Rollup, groups: &[(Group, State)]) -> Result<(), Error> {
-        let carries = rollup.name() == self.plan.group_rows(self.table).name();
+        let carries = rollup.name() == self.plan().group_rows(self.table()).name();
         let updates = groups.iter().map(|(group, state)| {
             let mut set = RawDocumentBuf::new();
             rollup.append_columns(group, state, &mut set);
@@ -191,9 +219,24 @@ impl RowWriter<'_> {
         self.replace(rollup, updates.collect()).await
     }
 
-    pub(super) async fn update_ranked(&self, rollup: &Rollup, rows: &[Row]) -> Result<(), Error> {
-        let updates = rows.iter().map(|row| self.replacement(&row.id, row.window, row.columns.clone()));
-        self.replace(rollup, updates.collect()).await
+    /// Writes ranked rows; those of `new` were never written before, as far as is known.
+    pub(super) async fn write_ranked_rows(&self, rollup: &Rollup, new: &[Row], there: &[Row]) -> Result<(), Error> {
+        let mut there: Vec<&Row> = there.iter().collect();
+        for some in new.chunks(ROWS_PER_COMMAND) {
+            let rows = some.iter().map(|Row { id, window, columns }| {
+                let append = |row: &mut RawDocumentBuf| {
+                    columns.iter().flatten().for_each(|(name, value)| row.append(name, value))
+                };
+                self.new_row(id, *window, append)
+            });
+            let met = self.insert_rows(rollup, &rows.collect()).await?;
+            there.extend(met.into_iter().map(|place| &some[place]));
+        }
+        for some in there.chunks(ROWS_PER_COMMAND) {
+            let updates = some.iter().map(|row| self.replacement(&row.id, row.window, row.columns.clone()));
+            self.replace(rollup, updates.collect()).await?;
+        }
+        Ok(())
     }
 
     /// Replaces a row unless it has a revision as large; what is final stays final.
@@ -249,7 +292,7 @@ impl RowWriter<'_> {
     }
 
     fn is_final(&self, window: Window) -> bool {
-        self.watermark.has_passed(self.table.window().ends_at(window))
+        self.watermark.has_passed(self.table().window().ends_at(window))
     }
 
     fn command(&self, rollup: &Rollup, verb: &CStr, list: &CStr, members: &RawArrayBuf) -> RawDocumentBuf {
@@ -282,14 +325,14 @@ impl RowWriter<'_> {
     pub(super) async fn close_windows(&self) -> Result<(), Error> {
         let passed = match self.watermark {
             Watermark::Unknown => return Ok(()),
-            Watermark::At(time) => doc! { "$lte": DateTime::from_millis(self.table.window().label_of(time)) },
+            Watermark::At(time) => doc! { "$lte": DateTime::from_millis(self.table().window().label_of(time)) },
             Watermark::Idle => doc! { "$exists": true },
         };
         let open = doc! {
             column::IS_FINAL: false, column::WINDOW_END: passed, column::REVISION: { "$lte": self.revision },
         };
         let set = doc! { column::IS_FINAL: true, column::REVISION: self.revision, column::UPDATED_AT: DateTime::now() };
-        for rollup in self.plan.rollups_of(self.table) {
+        for rollup in self.plan().rollups_of(self.table()) {
             let rows = self.store.collection::<Document>(rollup.name());
             rows.update_many(open.clone(), doc! { "$set": &set }).await?;
         }
