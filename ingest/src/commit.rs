@@ -63,6 +63,8 @@ impl From<Stop> for Outcome {
 pub struct Committed {
     /// The moves of positions, by partition.
     pub moves: BTreeMap<i32, Move>,
+    /// How many groups of each state table have partial states of it.
+    pub groups: Vec<u32>,
 }
 
 /// Writes batches of one schema into one store.
@@ -156,12 +158,12 @@ impl Committer {
                 events.insert_many(some.iter().copied()).session(&mut session).await.map_err(repeat)?;
             }
         }
-        self.add_states(&mut session, &plan).await?;
+        let groups = self.add_states(&mut session, &plan).await?;
         if !batch.dead().is_empty() {
             let letters = batch.dead().iter().map(|letter| self.dead_letter(letter)).collect::<Result<Vec<_>, _>>()?;
             self.update_in_commands(&mut session, DEAD_LETTERS, &letters).await?;
         }
-        Ok((session, Committed { moves: plan.moves }))
+        Ok((session, Committed { moves: plan.moves, groups }))
     }
 
     /// Which of the ids are in the store, as `{_id}` documents; the query is answered by the index alone.
@@ -204,10 +206,11 @@ impl Committer {
         if usize::try_from(matched) == Ok(moves.len()) { Ok(()) } else { Err(Stop::Fenced) }
     }
 
-    /// Stores what the batch adds to the rollups, for the publisher to combine.
-    async fn add_states(&self, session: &mut ClientSession, plan: &CommitPlan<'_>) -> Result<(), Stop> {
-        let mut documents = Vec::new();
+    /// Stores what the batch adds to the rollups, for the publisher to combine; returns how many groups of each table that are.
+    async fn add_states(&self, session: &mut ClientSession, plan: &CommitPlan<'_>) -> Result<Vec<u32>, Stop> {
+        let (mut documents, mut counts) = (Vec::new(), Vec::new());
         for (table, groups) in plan.changes.tables(self.schema.rollups()) {
+            counts.push(u32::try_from(groups.len()).unwrap_or(u32::MAX));
             for groups in partial::write(groups) {
                 let mut id = RawDocumentBuf::new();
                 id.append(cstr!("t"), table.id());
@@ -218,12 +221,11 @@ impl Committer {
                 documents.push(document);
             }
         }
-        if documents.is_empty() {
-            return Ok(());
+        if !documents.is_empty() {
+            let states = self.store.collection::<RawDocumentBuf>(ROLLUP_STATES);
+            states.insert_many(documents).session(session).await?;
         }
-        let states = self.store.collection::<RawDocumentBuf>(ROLLUP_STATES);
-        states.insert_many(documents).session(session).await?;
-        Ok(())
+        Ok(counts)
     }
 
     /// Sends updates in as few commands as their size allows.

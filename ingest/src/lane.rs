@@ -9,7 +9,7 @@ use crate::breaker::{Breaker, BreakerLimits};
 use crate::commit::{Committed, Committer, Outcome};
 use crate::error::IngestError;
 use crate::progress::Progress;
-use crate::publish::Waiting;
+use crate::publish::{Behind, Waiting};
 use crate::source::{Chunk, Fence, GroupPositions};
 use model::clock::EventClock;
 use model::decode::Decoder;
@@ -111,6 +111,8 @@ struct PartitionState {
     next: i64,
     /// Position after the records in the open batch.
     open: i64,
+    /// Held until all of it has been read.
+    behind: Option<Behind>,
     clock: EventClock,
     breaker: Breaker,
 }
@@ -139,8 +141,9 @@ impl Lane {
         match command {
             LaneCommand::Begin { partition, generation, next, clock } => {
                 self.generation = generation;
-                self.partitions
-                    .insert(partition, PartitionState { next, open: next, clock, breaker: Breaker::default() });
+                let behind = Some(self.context.waiting.behind());
+                let breaker = Breaker::default();
+                self.partitions.insert(partition, PartitionState { next, open: next, behind, clock, breaker });
             }
             LaneCommand::Records(chunk) => self.take(&chunk).await,
             LaneCommand::ReachedEnd { partition, next, generation } => self.reach_end(partition, next, generation),
@@ -163,6 +166,7 @@ impl Lane {
                 // Another worker stored it in the meantime, and the position was read again.
                 continue;
             }
+            partition.behind.get_or_insert_with(|| self.context.waiting.behind());
             let added = self.batch.add(&self.context.decoder, record, partition.next);
             partition.open = record.at.offset + 1;
             if let Some(problem) = partition.breaker.record(added == Added::Dead, self.context.breaker) {
@@ -178,7 +182,11 @@ impl Lane {
 
     fn reach_end(&mut self, partition: i32, next: i64, generation: u64) {
         let Some(state) = self.partitions.get_mut(&partition) else { return };
-        if generation == self.generation && next > state.open {
+        if generation != self.generation {
+            return;
+        }
+        state.behind = None;
+        if next > state.open {
             self.batch.advance(partition, state.next, next);
             state.open = next;
             self.deadline.get_or_insert_with(|| Instant::now() + self.context.limits.age);
@@ -252,7 +260,7 @@ impl Lane {
         positions.extend(committed.moves.iter().map(|(&partition, to)| (partition, to.next)));
         drop(positions);
         if committed.moves.values().any(|to| to.counts.stored > 0) {
-            self.context.waiting.notice();
+            self.context.waiting.notice(&committed.groups);
         }
     }
 

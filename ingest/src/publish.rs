@@ -22,40 +22,91 @@ use model::rollup::RollupPlan;
 use model::schema::Schema;
 use mongodb::error::Error;
 use rows::RowWriter;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
-/// Publishing one table takes at most this share of the time, so that a large table leaves the ingest its share; a small one
-/// is published at every interval.
+/// Publishing one table takes at most this share of the time, so that a large table leaves the ingest its share.
 const SHARE: f64 = 0.1;
+/// How long what waits is put off for that, while the worker is behind the topic: nobody watches single records then.
+const WAIT_BEHIND: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(30);
+/// The same while it is not.
+const WAIT: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(1);
+/// A round of fewer groups tells nothing about what one takes.
+const FEW: u32 = 1_000;
+/// What publishing one group takes, until it is known.
+const FIRST_COST: Duration = Duration::from_micros(40);
 /// How often a publisher looks at the stream, and for what other workers may have left behind.
 const LOOK_INTERVAL: Duration = Duration::from_secs(5);
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
 const BUSY_PAUSE: Duration = Duration::from_millis(50);
 
-/// Tells the publishers that partial states wait.
+/// Tells the publishers that partial states wait, and about how many groups they change.
 #[derive(Debug)]
-pub struct Waiting(Vec<AtomicBool>);
+pub struct Waiting {
+    tables: Vec<WaitingTable>,
+    /// Partitions of this worker of which more waits in the topic.
+    behind: AtomicU32,
+}
+
+#[derive(Debug)]
+struct WaitingTable {
+    any: AtomicBool,
+    groups: AtomicU32,
+}
 
 impl Waiting {
     /// One for each table of the plan; at first something may wait that an earlier worker has left.
     pub fn new(plan: &RollupPlan) -> Self {
-        Self(plan.tables().iter().map(|_| AtomicBool::new(true)).collect())
+        let table = || WaitingTable { any: AtomicBool::new(true), groups: AtomicU32::new(0) };
+        Self { tables: plan.tables().iter().map(|_| table()).collect(), behind: AtomicU32::new(0) }
     }
 
-    /// A batch has stored partial states.
-    pub fn notice(&self) {
-        self.0.iter().for_each(|table| table.store(true, Ordering::Release));
+    /// A batch has stored partial states of so many groups of each table.
+    pub fn notice(&self, groups: &[u32]) {
+        for (table, &groups) in self.tables.iter().zip(groups) {
+            table.groups.fetch_add(groups, Ordering::Relaxed);
+            table.any.store(true, Ordering::Release);
+        }
+    }
+
+    /// More waits in the topic of one more partition, until the answer is dropped.
+    pub fn behind(self: &Arc<Self>) -> Behind {
+        self.behind.fetch_add(1, Ordering::Relaxed);
+        Behind(Arc::clone(self))
+    }
+
+    fn is_behind(&self) -> bool {
+        self.behind.load(Ordering::Relaxed) > 0
     }
 
     fn notice_table(&self, table: usize) {
-        self.0[table].store(true, Ordering::Release);
+        self.tables[table].any.store(true, Ordering::Release);
     }
 
-    fn take(&self, table: usize) -> bool {
-        self.0[table].swap(false, Ordering::AcqRel)
+    fn any(&self, table: usize) -> bool {
+        self.tables[table].any.load(Ordering::Acquire)
+    }
+
+    fn groups(&self, table: usize) -> u32 {
+        self.tables[table].groups.load(Ordering::Relaxed)
+    }
+
+    fn take(&self, table: usize) {
+        self.tables[table].any.store(false, Ordering::Release);
+        self.tables[table].groups.store(0, Ordering::Relaxed);
+    }
+}
+
+/// Held while more of a partition waits in the topic.
+#[derive(Debug)]
+pub struct Behind(Arc<Waiting>);
+
+impl Drop for Behind {
+    fn drop(&mut self) {
+        self.0.behind.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -117,7 +168,13 @@ struct Publisher {
     place: usize,
     known: KnownRows,
     watermark: Watermark,
+    /// Whether more windows may be final than rows tell.
+    turned: bool,
     looked: Option<Instant>,
+    /// End of the last round.
+    published: Instant,
+    /// What publishing one group takes.
+    cost: Duration,
 }
 
 /// How a turn of a publisher ended.
@@ -129,13 +186,24 @@ enum Turn {
         /// More waited than a round takes.
         more: bool,
     },
+    /// What waits is put off.
+    NotDue,
     /// Another worker publishes the table.
     Busy,
 }
 
 impl Publisher {
     fn new(context: PublishContext, place: usize) -> Self {
-        Self { context, place, known: KnownRows::default(), watermark: Watermark::Unknown, looked: None }
+        Self {
+            context,
+            place,
+            known: KnownRows::default(),
+            watermark: Watermark::Unknown,
+            turned: false,
+            looked: None,
+            published: Instant::now(),
+            cost: FIRST_COST,
+        }
     }
 
     async fn run(mut self, mut finished: watch::Receiver<bool>) {
@@ -145,12 +213,11 @@ impl Publisher {
             if last {
                 self.context.waiting.notice_table(self.place);
             }
-            let begun = Instant::now();
-            let pause = match self.turn().await {
+            let pause = match self.turn(last).await {
                 Ok(Turn::Idle) if last => return,
                 Ok(Turn::Published { .. }) if last => continue,
                 Ok(Turn::Busy) => BUSY_PAUSE,
-                Ok(_) => self.context.interval.max(begun.elapsed().mul_f64(1.0 / SHARE - 1.0)),
+                Ok(_) => self.context.interval,
                 Err(error) => {
                     tracing::warn!(%error, "a rollup could not be published; trying again");
                     RETRY_PAUSE
@@ -166,12 +233,19 @@ impl Publisher {
     }
 
     /// Publishes what waits, as much as one round takes; what fails waits on.
-    async fn turn(&mut self) -> Result<Turn, Error> {
-        let (looked, turned) = self.look().await;
-        if !self.context.waiting.take(self.place) && !looked {
+    async fn turn(&mut self, last: bool) -> Result<Turn, Error> {
+        let looked = self.look().await;
+        let waiting = &self.context.waiting;
+        if !waiting.any(self.place) && !looked {
             return Ok(Turn::Idle);
         }
-        let turn = self.publish(turned).await;
+        if !last && !self.is_due() {
+            // A look may have found what nobody has noticed.
+            waiting.notice_table(self.place);
+            return Ok(Turn::NotDue);
+        }
+        waiting.take(self.place);
+        let turn = self.publish().await;
         if turn.is_err() {
             self.known.forget();
             self.looked = None;
@@ -182,7 +256,13 @@ impl Publisher {
         turn
     }
 
-    async fn publish(&mut self, turned: bool) -> Result<Turn, Error> {
+    /// Whether what waits may be published now.
+    fn is_due(&self) -> bool {
+        let waiting = &self.context.waiting;
+        self.published.elapsed() >= time_between_rounds(self.cost * waiting.groups(self.place), waiting.is_behind())
+    }
+
+    async fn publish(&mut self) -> Result<Turn, Error> {
         let begun = Instant::now();
         let Self { context, known, .. } = self;
         let (store, plan) = (&context.store, context.schema.rollups());
@@ -201,7 +281,7 @@ impl Publisher {
             }
             None => {
                 let combined = combine::waiting(store, table).await?;
-                if combined.states.is_empty() && !turned {
+                if combined.states.is_empty() && !self.turned {
                     lease.release().await?;
                     return Ok(Turn::Idle);
                 }
@@ -215,28 +295,33 @@ impl Publisher {
         let writer =
             RowWriter { store, schema, place: self.place, revision: lease.revision, watermark: self.watermark };
         writer.write(groups, known, &mut lease).await?;
-        if turned {
+        if self.turned {
             writer.close_windows().await?;
         }
         known.advance(lease.revision);
         lease.finish_round(&states).await?;
+        self.turned = false;
+        self.published = Instant::now();
+        if let Some(count) = u32::try_from(count).ok().filter(|&count| count >= FEW) {
+            self.cost = begun.elapsed() / count;
+        }
         tracing::debug!(table = table.id(), rows = count, batches = states.len(), more, took = ?begun.elapsed(), "published");
         Ok(Turn::Published { more })
     }
 
-    /// Looks, from time to time, how far the stream is: whether it was time to, and whether more windows may be final than before.
-    async fn look(&mut self) -> (bool, bool) {
+    /// Looks, from time to time, how far the stream is; whether it was time to.
+    async fn look(&mut self) -> bool {
         if self.looked.is_some_and(|looked| looked.elapsed() < LOOK_INTERVAL) {
-            return (false, false);
+            return false;
         }
         self.looked = Some(Instant::now());
-        match self.current_watermark().await {
-            Some(watermark) if watermark != self.watermark => {
-                self.watermark = watermark;
-                (true, watermark != Watermark::Unknown)
-            }
-            _ => (true, false),
+        if let Some(watermark) = self.current_watermark().await
+            && watermark != self.watermark
+        {
+            self.watermark = watermark;
+            self.turned |= watermark != Watermark::Unknown;
         }
+        true
     }
 
     /// The watermark over all partitions of the topic, whoever works on them; `None` where a side does not answer.
@@ -256,5 +341,38 @@ impl Publisher {
             None => PartitionClock { clock: Default::default(), idle: end.low == end.high },
         });
         Some(Watermark::of(clocks, self.context.schema.allowed_lateness()))
+    }
+}
+
+/// How long after a round the next one begins that takes so long, so that it takes no more than its share of the time.
+fn time_between_rounds(cost: Duration, is_behind: bool) -> Duration {
+    let limits = if is_behind { WAIT_BEHIND } else { WAIT };
+    cost.div_f64(SHARE).clamp(*limits.start(), *limits.end())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::schema::IMDB_REVIEW;
+
+    #[test]
+    fn a_large_round_waits_and_never_for_ever() {
+        let (small, large, huge) = (Duration::from_millis(2), Duration::from_millis(500), Duration::from_secs(60));
+        assert_eq!(time_between_rounds(small, false), Duration::from_millis(20));
+        assert_eq!(time_between_rounds(large, false), Duration::from_secs(1), "people watch the stream");
+        assert_eq!(time_between_rounds(small, true), Duration::from_secs(1), "nobody watches single records");
+        assert_eq!(time_between_rounds(large, true), Duration::from_secs(5));
+        assert_eq!(time_between_rounds(huge, true), Duration::from_secs(30));
+    }
+
+    #[test]
+    fn the_worker_is_behind_while_a_partition_is() {
+        let schema = Schema::parse("imdb-review", IMDB_REVIEW).expect("the preset is valid");
+        let waiting = Arc::new(Waiting::new(schema.rollups()));
+        let (one, other) = (waiting.behind(), waiting.behind());
+        drop(one);
+        assert!(waiting.is_behind());
+        drop(other);
+        assert!(!waiting.is_behind());
     }
 }

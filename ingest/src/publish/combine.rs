@@ -11,6 +11,8 @@ use mongodb::error::Error;
 /// A round is closed when it has this many groups: about 40 MB.
 const GROUPS: usize = 100_000;
 const DOCUMENTS: usize = 5_000;
+/// Documents of up to 1 MiB that the server sends at once.
+const DOCUMENTS_PER_BATCH: u32 = 4;
 
 /// What waited, combined.
 #[derive(Debug, Default)]
@@ -43,7 +45,7 @@ pub(super) async fn of_round(store: &Store, table: &StateTable, states: &[Object
 /// Always in the order of `_id`, so that sums of floating-point numbers come out alike when a round is done again.
 async fn read(store: &Store, table: &StateTable, filter: Document, limit: usize) -> Result<Combined, Error> {
     let states = store.collection::<RawDocumentBuf>(ROLLUP_STATES);
-    let mut cursor = states.find(filter).sort(doc! { "_id": 1 }).await?;
+    let mut cursor = states.find(filter).sort(doc! { "_id": 1 }).batch_size(DOCUMENTS_PER_BATCH).await?;
     let mut combined = Combined::default();
     while cursor.advance().await? {
         if combined.groups.len() >= limit || combined.states.len() >= DOCUMENTS {

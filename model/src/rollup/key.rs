@@ -117,9 +117,9 @@ impl Changes {
         clock.observe(event_time);
     }
 
-    /// The tables with a changed group, each with its changes.
+    /// The tables in the order of the plan, each with its changed groups.
     pub fn tables<'a>(&'a self, plan: &'a RollupPlan) -> impl Iterator<Item = (&'a StateTable, &'a Groups)> {
-        plan.tables.iter().zip(&self.tables).filter(|(_, groups)| !groups.is_empty())
+        plan.tables.iter().zip(&self.tables)
     }
 
     /// Events that came after at least one of their windows had closed.
