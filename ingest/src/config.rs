@@ -91,7 +91,7 @@ impl Default for Settings {
             group: "rushes".into(),
             schema: "imdb-review".into(),
             lanes: 3,
-            batch_records: 4_000,
+            batch_records: 2_000,
             batch_bytes: 8 << 20,
             batch_age_ms: 150,
             publish_interval_ms: 200,

@@ -150,7 +150,8 @@ fn client_config(config: &Config) -> ClientConfig {
     client
         .set("session.timeout.ms", "45000")
         .set("queued.min.messages", "20000")
-        .set("queued.max.messages.kbytes", "8192")
+        // Of each partition; more only costs memory.
+        .set("queued.max.messages.kbytes", "1024")
         // By default a fetcher whose queue is full looks again after a second, and the lanes run dry meanwhile.
         .set("fetch.queue.backoff.ms", "5")
         .set("fetch.wait.max.ms", "50")
