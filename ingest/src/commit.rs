@@ -191,6 +191,9 @@ impl Committer {
                 if let Some(clock) = to.clock.now() {
                     set.insert("clock", DateTime::from_millis(clock));
                 }
+                if counts.stored > 0 {
+                    set.insert("stored_at", DateTime::now());
+                }
                 let counts = to.counts;
                 let increments = doc! {
                     "counts.read": counts.read, "counts.stored": counts.stored, "counts.duplicate": counts.duplicate,

@@ -168,9 +168,9 @@ struct Publisher {
     place: usize,
     known: KnownRows,
     watermark: Watermark,
-    /// Whether more windows may be final than rows tell.
-    turned: bool,
     looked: Option<Instant>,
+    /// The watermark, and the table's revision, at which no row was open that the watermark had passed.
+    closed: Option<(Watermark, i64)>,
     /// End of the last round.
     published: Instant,
     /// What publishing one group takes.
@@ -199,8 +199,8 @@ impl Publisher {
             place,
             known: KnownRows::default(),
             watermark: Watermark::Unknown,
-            turned: false,
             looked: None,
+            closed: None,
             published: Instant::now(),
             cost: FIRST_COST,
         }
@@ -234,18 +234,17 @@ impl Publisher {
 
     /// Publishes what waits, as much as one round takes; what fails waits on.
     async fn turn(&mut self, last: bool) -> Result<Turn, Error> {
-        let looked = self.look().await;
-        let waiting = &self.context.waiting;
-        if !waiting.any(self.place) && !looked {
-            return Ok(Turn::Idle);
-        }
-        if !last && !self.is_due() {
-            // A look may have found what nobody has noticed.
-            waiting.notice_table(self.place);
+        let waits = self.context.waiting.any(self.place);
+        if waits && !last && !self.is_due() {
             return Ok(Turn::NotDue);
         }
-        waiting.take(self.place);
-        let turn = self.publish().await;
+        // Right before a round: that the stream is idle holds no longer than until the next record.
+        let looked = self.look().await;
+        if !waits && !looked {
+            return Ok(Turn::Idle);
+        }
+        self.context.waiting.take(self.place);
+        let turn = self.publish(looked).await;
         if turn.is_err() {
             self.known.forget();
             self.looked = None;
@@ -262,13 +261,15 @@ impl Publisher {
         self.published.elapsed() >= time_between_rounds(self.cost * waiting.groups(self.place), waiting.is_behind())
     }
 
-    async fn publish(&mut self) -> Result<Turn, Error> {
-        let begun = Instant::now();
-        let Self { context, known, .. } = self;
+    /// Publishes what waits; where the publisher has just looked at the stream, it closes windows too.
+    async fn publish(&mut self, looked: bool) -> Result<Turn, Error> {
+        let (begun, context) = (Instant::now(), self.context.clone());
         let (store, plan) = (&context.store, context.schema.rollups());
         let table = &plan.tables()[self.place];
         let Some(mut lease) = Lease::take(store, plan, table, &context.worker).await? else { return Ok(Turn::Busy) };
-        known.hold_for(lease.revision);
+        self.known.hold_for(lease.revision);
+        let closed = Some((self.watermark, lease.revision));
+        let closes = looked && self.watermark != Watermark::Unknown && self.closed != closed;
         let combined = match lease.unfinished.take() {
             Some(states) => {
                 tracing::info!(
@@ -276,12 +277,13 @@ impl Publisher {
                     revision = lease.revision,
                     "publishing a round that was not finished"
                 );
-                known.forget();
+                self.known.forget();
                 combine::of_round(store, table, &states).await?
             }
             None => {
                 let combined = combine::waiting(store, table).await?;
-                if combined.states.is_empty() && !self.turned {
+                if combined.states.is_empty() && !(closes && self.rows(&lease).has_windows_to_close().await?) {
+                    self.closed = if closes { Some((self.watermark, lease.revision)) } else { self.closed };
                     lease.release().await?;
                     return Ok(Turn::Idle);
                 }
@@ -290,17 +292,14 @@ impl Publisher {
             }
         };
         let Combined { states, groups, more } = combined;
-        let count = groups.len();
-        let (store, schema) = (context.store.clone(), Arc::clone(&context.schema));
-        let writer =
-            RowWriter { store, schema, place: self.place, revision: lease.revision, watermark: self.watermark };
-        writer.write(groups, known, &mut lease).await?;
-        if self.turned {
-            writer.close_windows().await?;
+        let (count, rows) = (groups.len(), self.rows(&lease));
+        rows.write(groups, &mut self.known, &mut lease).await?;
+        if closes {
+            rows.close_windows().await?;
+            self.closed = Some((self.watermark, lease.revision));
         }
-        known.advance(lease.revision);
+        self.known.advance(lease.revision);
         lease.finish_round(&states).await?;
-        self.turned = false;
         self.published = Instant::now();
         if let Some(count) = u32::try_from(count).ok().filter(|&count| count >= FEW) {
             self.cost = begun.elapsed() / count;
@@ -309,17 +308,25 @@ impl Publisher {
         Ok(Turn::Published { more })
     }
 
+    /// Writes rows under the revision of the round that was begun last.
+    fn rows(&self, lease: &Lease<'_>) -> RowWriter {
+        RowWriter {
+            store: self.context.store.clone(),
+            schema: Arc::clone(&self.context.schema),
+            place: self.place,
+            revision: lease.revision,
+            watermark: self.watermark,
+        }
+    }
+
     /// Looks, from time to time, how far the stream is; whether it was time to.
     async fn look(&mut self) -> bool {
         if self.looked.is_some_and(|looked| looked.elapsed() < LOOK_INTERVAL) {
             return false;
         }
         self.looked = Some(Instant::now());
-        if let Some(watermark) = self.current_watermark().await
-            && watermark != self.watermark
-        {
+        if let Some(watermark) = self.current_watermark().await {
             self.watermark = watermark;
-            self.turned |= watermark != Watermark::Unknown;
         }
         true
     }
@@ -334,7 +341,7 @@ impl Publisher {
         let clocks = ends.iter().map(|end| match positions.get(&end.partition) {
             Some(position) => {
                 let quiet = position
-                    .updated_at
+                    .stored_at
                     .is_none_or(|at| now - at.timestamp_millis() > self.context.schema.idle_timeout_ms());
                 PartitionClock { clock: position.clock, idle: quiet && position.next >= end.high }
             }

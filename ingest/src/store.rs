@@ -63,8 +63,8 @@ pub struct Position {
     pub tables: Vec<String>,
     /// The worker that last moved it.
     pub worker: String,
-    /// When it last moved.
-    pub updated_at: Option<DateTime>,
+    /// When an event of it was last stored, or when it began.
+    pub stored_at: Option<DateTime>,
 }
 
 /// A connected store.
@@ -238,7 +238,7 @@ impl Store {
         let first = doc! {
             "group": &self.group, "topic": &self.topic, "partition": partition, "next": next, "tables": tables,
             "counts": { "read": 0_i64, "stored": 0_i64, "duplicate": 0_i64, "filtered": 0_i64, "dead": 0_i64, "late": 0_i64 },
-            "updated_at": DateTime::now(),
+            "updated_at": DateTime::now(), "stored_at": DateTime::now(),
         };
         self.collection::<Document>(OFFSETS)
             .update_one(doc! { "_id": self.position_id(partition) }, doc! { "$setOnInsert": first })
@@ -266,7 +266,7 @@ fn read_position(document: &Document) -> Option<Position> {
         },
         tables: tables.iter().filter_map(Bson::as_str).map(str::to_owned).collect(),
         worker: document.get_str("worker").unwrap_or_default().to_owned(),
-        updated_at: document.get_datetime("updated_at").ok().copied(),
+        stored_at: document.get_datetime("stored_at").ok().copied(),
     })
 }
 

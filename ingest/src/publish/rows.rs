@@ -291,8 +291,10 @@ impl RowWriter {
         row.append(cstr!("updated_at"), DateTime::now());
     }
 
+    /// Whether the watermark has passed a window that is being written. A stream that was idle a moment ago is not while it has
+    /// new rows: these are closed when it is idle again.
     fn is_final(&self, window: Window) -> bool {
-        self.watermark.has_passed(self.table().window().ends_at(window))
+        self.watermark != Watermark::Idle && self.watermark.has_passed(self.table().window().ends_at(window))
     }
 
     fn command(&self, rollup: &Rollup, verb: &CStr, list: &CStr, members: &RawArrayBuf) -> RawDocumentBuf {
@@ -321,16 +323,30 @@ impl RowWriter {
         Ok(met)
     }
 
-    /// Marks the rows whose windows the watermark has passed.
-    pub(super) async fn close_windows(&self) -> Result<(), Error> {
+    /// The open rows whose windows the watermark has passed.
+    fn to_close(&self) -> Option<Document> {
         let passed = match self.watermark {
-            Watermark::Unknown => return Ok(()),
+            Watermark::Unknown => return None,
             Watermark::At(time) => doc! { "$lte": DateTime::from_millis(self.table().window().label_of(time)) },
             Watermark::Idle => doc! { "$exists": true },
         };
-        let open = doc! {
-            column::IS_FINAL: false, column::WINDOW_END: passed, column::REVISION: { "$lte": self.revision },
-        };
+        Some(doc! { column::IS_FINAL: false, column::WINDOW_END: passed, column::REVISION: { "$lte": self.revision } })
+    }
+
+    /// Whether [`close_windows`](Self::close_windows) would change a row.
+    pub(super) async fn has_windows_to_close(&self) -> Result<bool, Error> {
+        let Some(open) = self.to_close() else { return Ok(false) };
+        for rollup in self.plan().rollups_of(self.table()) {
+            if self.store.collection::<Document>(rollup.name()).find_one(open.clone()).await?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Marks the rows whose windows the watermark has passed.
+    pub(super) async fn close_windows(&self) -> Result<(), Error> {
+        let Some(open) = self.to_close() else { return Ok(()) };
         let set = doc! { column::IS_FINAL: true, column::REVISION: self.revision, column::UPDATED_AT: DateTime::now() };
         for rollup in self.plan().rollups_of(self.table()) {
             let rows = self.store.collection::<Document>(rollup.name());
