@@ -6,9 +6,12 @@
 use crate::source::Record;
 use crate::store::Counts;
 use bson::raw::{RawDocument, RawDocumentBuf, cstr};
-use model::clock::{AllowedLateness, EventClock};
+use model::clock::EventClock;
 use model::decode::{Coordinates, Decoded, Decoder, Reject};
-use model::rollup::{Changes, Facts, FactsError, RollupPlan};
+use model::late;
+use model::rollup::{Changes, Facts, FactsError};
+use model::schema::Schema;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 
 /// Records on their way into one transaction.
@@ -149,12 +152,12 @@ impl Batch {
     /// [`FactsError`] where an event that was just decoded does not fit the schema, which is a bug.
     pub fn plan<'a>(
         &'a self,
-        rollups: &RollupPlan,
+        schema: &Schema,
         ids: &[RawDocumentBuf],
         stored: &HashSet<Vec<u8>>,
         clocks: impl Fn(i32) -> EventClock,
-        lateness: AllowedLateness,
     ) -> Result<CommitPlan<'a>, FactsError> {
+        let rollups = schema.rollups();
         let mut moves: BTreeMap<i32, Move> =
             self.spans.iter().map(|(&partition, &span)| (partition, Move::new(span, clocks(partition)))).collect();
         let mut seen: HashSet<&[u8]> = HashSet::with_capacity(ids.len());
@@ -166,12 +169,18 @@ impl Batch {
                 partition.counts.duplicate += 1;
                 continue;
             }
+            partition.counts.stored += 1;
+            if schema.sets_aside(event.event_time, partition.clock) {
+                partition.counts.late += 1;
+                partition.counts.set_aside += 1;
+                documents.push(Cow::Owned(late::set_aside(&event.document)));
+                continue;
+            }
             let facts = Facts::read(rollups, &event.document)?;
             let late_before = changes.late();
-            changes.add(rollups, event.event_time, &facts, &mut partition.clock, lateness);
+            changes.add(rollups, event.event_time, &facts, &mut partition.clock, schema.allowed_lateness());
             partition.counts.late += changes.late() - late_before;
-            partition.counts.stored += 1;
-            documents.push(&event.document);
+            documents.push(Cow::Borrowed(&event.document));
         }
         Ok(CommitPlan { moves, documents, changes })
     }
@@ -183,7 +192,7 @@ pub struct CommitPlan<'a> {
     /// Positions, by partition.
     pub moves: BTreeMap<i32, Move>,
     /// Events to insert.
-    pub documents: Vec<&'a RawDocumentBuf>,
+    pub documents: Vec<Cow<'a, RawDocumentBuf>>,
     /// States to add to.
     pub changes: Changes,
 }
@@ -230,7 +239,7 @@ fn id_document(event: &RawDocument) -> RawDocumentBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::schema::{IMDB_REVIEW, Schema};
+    use model::schema::IMDB_REVIEW;
     use proptest::prelude::*;
 
     fn schema() -> (Schema, Decoder) {
@@ -262,15 +271,7 @@ mod tests {
             document.append(cstr!("_id"), *id);
             document.into_bytes()
         });
-        batch
-            .plan(
-                schema.rollups(),
-                &batch.ids(),
-                &stored.collect(),
-                |_| EventClock::default(),
-                schema.allowed_lateness(),
-            )
-            .unwrap()
+        batch.plan(schema, &batch.ids(), &stored.collect(), |_| EventClock::default()).unwrap()
     }
 
     #[test]

@@ -18,6 +18,7 @@ use model::rollup::partial;
 use model::schema::Schema;
 use mongodb::ClientSession;
 use mongodb::error::{Error, ErrorKind, TRANSIENT_TRANSACTION_ERROR, UNKNOWN_TRANSACTION_COMMIT_RESULT};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -146,16 +147,14 @@ impl Committer {
     ) -> Result<(ClientSession, Committed), Stop> {
         let stored = self.stored(&self.known.doubtful(ids)).await?;
         let clock = |partition| clocks.get(&partition).copied().unwrap_or_default();
-        let plan = batch
-            .plan(self.schema.rollups(), ids, &stored, clock, self.schema.allowed_lateness())
-            .map_err(|error| Stop::Fatal(error.to_string()))?;
+        let plan = batch.plan(&self.schema, ids, &stored, clock).map_err(|error| Stop::Fatal(error.to_string()))?;
         let mut session = self.store.client().start_session().await?;
         session.start_transaction().await?;
         self.move_positions(&mut session, &plan.moves).await?;
         if !plan.documents.is_empty() {
             let events = self.store.collection::<RawDocumentBuf>(EVENTS);
             for some in plan.documents.chunks(EVENTS_PER_COMMAND) {
-                events.insert_many(some.iter().copied()).session(&mut session).await.map_err(repeat)?;
+                events.insert_many(some.iter().map(Cow::as_ref)).session(&mut session).await.map_err(repeat)?;
             }
         }
         let groups = self.add_states(&mut session, &plan).await?;
@@ -191,13 +190,14 @@ impl Committer {
                 if let Some(clock) = to.clock.now() {
                     set.insert("clock", DateTime::from_millis(clock));
                 }
+                let counts = to.counts;
                 if counts.stored > 0 {
                     set.insert("stored_at", DateTime::now());
                 }
-                let counts = to.counts;
                 let increments = doc! {
                     "counts.read": counts.read, "counts.stored": counts.stored, "counts.duplicate": counts.duplicate,
                     "counts.filtered": counts.filtered, "counts.dead": counts.dead, "counts.late": counts.late,
+                    "counts.set_aside": counts.set_aside,
                 };
                 doc! { "q": { "_id": self.store.position_id(partition), "next": to.from }, "u": { "$set": set, "$inc": increments } }
             })

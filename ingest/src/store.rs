@@ -5,7 +5,8 @@ use crate::error::{IngestError, explain_mongodb};
 use bson::{Bson, DateTime, Document, doc};
 use futures_util::TryStreamExt;
 use model::clock::EventClock;
-use model::layout::{OFFSETS, RESERVED, ROLLUP_CATALOG, ROLLUP_TABLES, column, position_id};
+use model::late::LateRecords;
+use model::layout::{EVENTS, LATE, OFFSETS, RESERVED, ROLLUP_CATALOG, ROLLUP_TABLES, column, position_id, source};
 use model::rollup::{Rollup, StateTable};
 use model::schema::Schema;
 use mongodb::options::{Acknowledgment, ClientOptions, IndexOptions, WriteConcern};
@@ -15,6 +16,7 @@ use std::time::Duration;
 
 /// What a partition's records became; every record is in exactly one of stored, duplicate, filtered and dead (invariant I4).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(default)]
 pub struct Counts {
     /// Records read.
     pub read: i64,
@@ -28,6 +30,8 @@ pub struct Counts {
     pub dead: i64,
     /// Stored after a window of theirs had closed; these are among the stored.
     pub late: i64,
+    /// Stored after every window of theirs had closed, and in no rollup because the schema says so; these are among the late.
+    pub set_aside: i64,
 }
 
 impl std::ops::AddAssign for Counts {
@@ -38,6 +42,7 @@ impl std::ops::AddAssign for Counts {
         self.filtered += other.filtered;
         self.dead += other.dead;
         self.late += other.late;
+        self.set_aside += other.set_aside;
     }
 }
 
@@ -165,6 +170,9 @@ impl Store {
                 self.create(name).await.map_err(|error| self.outside(&error))?;
             }
         }
+        if schema.late_records() == LateRecords::SetAside {
+            self.prepare_late(&existing).await.map_err(|error| self.outside(&error))?;
+        }
         for table in plan.tables() {
             self.enter(table).await.map_err(|error| self.outside(&error))?;
         }
@@ -176,12 +184,22 @@ impl Store {
     }
 
     async fn create(&self, name: &str) -> mongodb::error::Result<()> {
-        const NAMESPACE_EXISTS: i32 = 48;
-        match self.database.create_collection(name).await {
-            // Another worker that starts now was quicker.
-            Err(error) if error_code(&error) == Some(NAMESPACE_EXISTS) => Ok(()),
-            other => other,
+        unless_there(self.database.create_collection(name).await)
+    }
+
+    /// The view of events that were set aside, and an index that has these alone.
+    async fn prepare_late(&self, existing: &[String]) -> mongodb::error::Result<()> {
+        let mark = format!("{}.{}", source::FIELD, source::LATE);
+        let marked = doc! { &mark: true };
+        let options = IndexOptions::builder().name(LATE.to_owned()).partial_filter_expression(marked.clone()).build();
+        let index = IndexModel::builder().keys(doc! { &mark: 1 }).options(options).build();
+        self.collection::<Document>(EVENTS).create_index(index).await?;
+        if existing.iter().any(|name| name == LATE) {
+            return Ok(());
         }
+        let view =
+            self.database.create_collection(LATE).view_on(EVENTS.to_owned()).pipeline([doc! { "$match": marked }]);
+        unless_there(view.await)
     }
 
     async fn index(&self, rollup: &Rollup) -> mongodb::error::Result<()> {
@@ -237,7 +255,7 @@ impl Store {
     pub async fn begin(&self, partition: i32, next: i64, tables: &[String]) -> mongodb::error::Result<()> {
         let first = doc! {
             "group": &self.group, "topic": &self.topic, "partition": partition, "next": next, "tables": tables,
-            "counts": { "read": 0_i64, "stored": 0_i64, "duplicate": 0_i64, "filtered": 0_i64, "dead": 0_i64, "late": 0_i64 },
+            "counts": { "read": 0_i64, "stored": 0_i64, "duplicate": 0_i64, "filtered": 0_i64, "dead": 0_i64, "late": 0_i64, "set_aside": 0_i64 },
             "updated_at": DateTime::now(), "stored_at": DateTime::now(),
         };
         self.collection::<Document>(OFFSETS)
@@ -245,6 +263,15 @@ impl Store {
             .upsert(true)
             .await
             .map(drop)
+    }
+}
+
+/// Another worker that starts now may have been quicker to create it.
+fn unless_there(created: mongodb::error::Result<()>) -> mongodb::error::Result<()> {
+    const NAMESPACE_EXISTS: i32 = 48;
+    match created {
+        Err(error) if error_code(&error) == Some(NAMESPACE_EXISTS) => Ok(()),
+        other => other,
     }
 }
 
@@ -263,6 +290,7 @@ fn read_position(document: &Document) -> Option<Position> {
             filtered: count("filtered"),
             dead: count("dead"),
             late: count("late"),
+            set_aside: count("set_aside"),
         },
         tables: tables.iter().filter_map(Bson::as_str).map(str::to_owned).collect(),
         worker: document.get_str("worker").unwrap_or_default().to_owned(),

@@ -4,6 +4,7 @@
 //! | --- | --- | --- |
 //! | [`EVENTS`] | stored event; `_id` is the event's id | in the batch's transaction |
 //! | [`OFFSETS`] | group, topic and partition: the position | in the batch's transaction, first |
+//! | [`LATE`] | view of the stored events that are in no rollup, because they came too late | where the schema sets them aside |
 //! | [`ROLLUP_STATES`] | state table and batch: [partial states](crate::rollup::partial) | in the batch's transaction; removed by the publisher |
 //! | [`DEAD_LETTERS`] | record that could not be used | in the batch's transaction |
 //! | [`ROLLUP_TABLES`] | state table: who publishes it, and the round under way | by the publisher |
@@ -14,6 +15,8 @@ use serde::{Deserialize, Serialize};
 
 /// Stored events.
 pub const EVENTS: &str = "events";
+/// The stored events that came too late, where the schema sets those aside: a view.
+pub const LATE: &str = "late";
 /// How far each partition is.
 pub const OFFSETS: &str = "offsets";
 /// Partial states that wait to be combined into rows.
@@ -25,7 +28,7 @@ pub const ROLLUP_TABLES: &str = "rollup_tables";
 /// What each rollup is and how far it is published.
 pub const ROLLUP_CATALOG: &str = "rollup_catalog";
 
-/// The collections of the product; a rollup may not take one of these names.
+/// The collections that every database of the product has; a rollup may not take one of these names.
 pub const RESERVED: [&str; 6] = [EVENTS, OFFSETS, ROLLUP_STATES, DEAD_LETTERS, ROLLUP_TABLES, ROLLUP_CATALOG];
 
 /// Names of the columns that every rollup has.
@@ -58,6 +61,8 @@ pub mod source {
     pub const OFFSET: &str = "offset";
     /// Kafka timestamp (Date), absent where the record has none.
     pub const TIMESTAMP: &str = "timestamp";
+    /// True where the event came too late and is in no rollup, absent elsewhere.
+    pub const LATE: &str = "late";
 }
 
 /// BSON type of a column: one type, or null.

@@ -1,12 +1,13 @@
 //! The rules that `ingest` and `analysis` share. Pure: no I/O, no async, no clock of its own.
 //!
 //! A record's way through this crate: [`schema`] says what a record is, [`decode`] turns its JSON bytes into a stored document,
-//! [`window`] and [`calendar`] say which window its event time is in, [`clock`] whether it is late, [`rollup`] which states it
+//! [`window`] and [`calendar`] say which window its event time is in, [`clock`] and [`late`] whether it is late, [`rollup`] which states it
 //! changes ([`state`]), and [`layout`] under which names all of this is stored.
 
 pub mod calendar;
 pub mod clock;
 pub mod decode;
+pub mod late;
 pub mod layout;
 pub mod rollup;
 pub mod schema;

@@ -21,6 +21,7 @@ pub use key::{Changes, Group, Groups, KeyValue};
 pub use row::Row;
 pub use state::State;
 
+use crate::clock::{AllowedLateness, EventClock};
 use crate::layout::{Column, ColumnType};
 use crate::schema::{Field, NumberRange};
 use crate::window::{Window, WindowSpec};
@@ -131,6 +132,15 @@ impl RollupPlan {
     /// The rollups that are made of a table's states.
     pub fn rollups_of(&self, table: &StateTable) -> impl Iterator<Item = &Rollup> {
         self.rollups.iter().filter(move |rollup| self.tables[rollup.table].id == table.id)
+    }
+
+    /// Whether every window that holds the event time was closed already: the event can only correct what is final.
+    pub fn has_closed(&self, event_time: i64, clock: EventClock, lateness: AllowedLateness) -> bool {
+        let mut all = !self.tables.is_empty();
+        for table in &self.tables {
+            table.window.for_each(event_time, |window| all &= clock.has_closed(table.window.ends_at(window), lateness));
+        }
+        all
     }
 
     /// The rollup of that name.

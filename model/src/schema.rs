@@ -11,7 +11,8 @@ pub mod file;
 pub use error::SchemaError;
 pub use field::{Comparable, DateFormat, Derivation, Field, FieldKind, Filter, NumberRange, Place, Source};
 
-use crate::clock::AllowedLateness;
+use crate::clock::{AllowedLateness, EventClock};
+use crate::late::LateRecords;
 use crate::rollup::RollupPlan;
 use jiff::tz::TimeZone;
 
@@ -37,6 +38,7 @@ pub struct Schema {
     pub(crate) tombstones: Tombstones,
     pub(crate) time_zone: TimeZone,
     pub(crate) allowed_lateness: AllowedLateness,
+    pub(crate) late_records: LateRecords,
     pub(crate) idle_timeout_ms: i64,
     pub(crate) rollups: RollupPlan,
 }
@@ -99,6 +101,16 @@ impl Schema {
     /// How long after its end a window still takes records as in time.
     pub fn allowed_lateness(&self) -> AllowedLateness {
         self.allowed_lateness
+    }
+
+    /// What becomes of a record that comes after every one of its windows has closed.
+    pub fn late_records(&self) -> LateRecords {
+        self.late_records
+    }
+
+    /// Whether a new event is set aside, given its partition's clock before it.
+    pub fn sets_aside(&self, event_time: i64, clock: EventClock) -> bool {
+        self.late_records == LateRecords::SetAside && self.rollups.has_closed(event_time, clock, self.allowed_lateness)
     }
 
     /// After so many milliseconds without a record a partition is idle.

@@ -4,7 +4,7 @@
 
 use bson::{Bson, Document, doc};
 use model::calendar::CalendarUnit;
-use model::layout::{Column, ColumnRole};
+use model::layout::{Column, ColumnRole, source};
 use model::rollup::{Rollup, StateTable};
 use model::schema::Schema;
 use model::window::{Hopping, WindowKind};
@@ -23,6 +23,8 @@ pub(super) fn group_by(schema: &Schema, rollup: &Rollup) -> Vec<Document> {
             group.insert(column.name.clone(), expression);
         }
     }
+    let counted = doc! { "$match": { format!("{}.{}", source::FIELD, source::LATE): { "$ne": true } } };
+    stages.insert(0, counted);
     stages.extend([doc! { "$group": group }, doc! { "$sort": { "_id": 1 } }]);
     stages
 }

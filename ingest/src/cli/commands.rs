@@ -9,6 +9,7 @@ use crate::generate::{self, GenerateArgs};
 use crate::produce::{self, ProgressDisplay, Target};
 use crate::store::Store;
 use crate::{check as checks, schema};
+use model::layout::LATE;
 use model::rollup::Rollup;
 use model::schema::Schema;
 use serde::Serialize;
@@ -107,6 +108,9 @@ fn describe(status: &Status) -> String {
             "         {} stored, {} duplicate, {} filtered, {} dead, {} late",
             counts.stored, counts.duplicate, counts.filtered, counts.dead, counts.late
         ));
+        if counts.set_aside > 0 {
+            lines.push(format!("         {} of the late set aside: collection {LATE}, in no rollup", counts.set_aside));
+        }
         lines.push(format!(
             "batches: {} committed, {} retries, {} fenced",
             status.progress.batches, status.progress.retries, status.progress.fenced

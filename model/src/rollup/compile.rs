@@ -2,7 +2,7 @@
 
 use super::row::{Output, OutputColumn};
 use super::{DistinctCount, GroupRows, Measure, MeasureKind, Rollup, RollupPlan, Slot, StateTable, Top};
-use crate::layout::{Column, ColumnRole, ColumnType, RESERVED, column};
+use crate::layout::{Column, ColumnRole, ColumnType, LATE, RESERVED, column};
 use crate::schema::file::{RollupRule, TopRule};
 use crate::schema::{Field, FieldKind};
 use crate::state::Histogram;
@@ -182,7 +182,7 @@ fn check_name(name: &str) -> Result<(), String> {
             "a rollup's name has letters, digits, _ and - only: it is the name of a collection and of files".into()
         );
     }
-    if RESERVED.contains(&name) {
+    if RESERVED.contains(&name) || name == LATE {
         return Err(format!("\"{name}\" is a collection of the product; choose another name"));
     }
     Ok(())

@@ -1,10 +1,11 @@
 //! From the TOML to a checked schema: every name is looked up, every type held against its use.
 
 use super::field::{Comparable, DateFormat, Derivation, Field, FieldKind, Filter, NumberRange, Place, Source};
-use super::file::{DeriveRule, FieldRule, FilterRule, SchemaFile, TombstoneRule, TypeName};
+use super::file::{DeriveRule, FieldRule, FilterRule, LateRule, SchemaFile, TombstoneRule, TypeName};
 use super::{Schema, SchemaError, Tombstones};
 use crate::calendar::{DAY_MS, day_of_date};
 use crate::clock::AllowedLateness;
+use crate::late::LateRecords;
 use crate::rollup::RollupPlan;
 use crate::window::{Timeline, parse_duration_ms};
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
@@ -44,6 +45,10 @@ pub(super) fn compile(name: &str, file: &SchemaFile) -> Result<Schema, SchemaErr
         },
         time_zone,
         allowed_lateness: compiler.allowed_lateness(file)?,
+        late_records: match file.late_records {
+            LateRule::Correct => LateRecords::Correct,
+            LateRule::SetAside => LateRecords::SetAside,
+        },
         idle_timeout_ms: compiler.duration("idle_timeout", file.idle_timeout.as_deref(), DEFAULT_IDLE_TIMEOUT_MS)?,
         rollups,
     })

@@ -21,6 +21,9 @@ pub struct SchemaFile {
     /// How long after its end a window takes records as in time: a length such as `2h` or `7d`, or `unbounded`; `0s` by default.
     #[serde(default)]
     pub allowed_lateness: Option<String>,
+    /// Records that come after every one of their windows has closed: `correct` (default) or `set_aside`.
+    #[serde(default)]
+    pub late_records: LateRule,
     /// A partition without records for so long no longer holds windows open; `60s` by default.
     #[serde(default)]
     pub idle_timeout: Option<String>,
@@ -46,6 +49,17 @@ pub enum TombstoneRule {
     Dead,
     /// Count it as filtered.
     Filtered,
+}
+
+/// What to do with a record that comes after every one of its windows has closed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LateRule {
+    /// Correct its rows.
+    #[default]
+    Correct,
+    /// Store it with a mark, and leave its rows as they are.
+    SetAside,
 }
 
 /// Types of fields.
