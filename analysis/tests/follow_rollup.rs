@@ -67,6 +67,12 @@ fn a_followed_query_is_the_query() {
             &|| write(5, vec![row(17_900, "Up (2009)", 1), row(17_901, "Amélie (2001)", 9)]),
             &|| write(6, vec![row(10, "Before all others", 7), row(30_000, "After all others", 7)]),
             &|| write(7, (17_895..17_995).map(|day| row(day, "Up (2009)", day % 12)).collect()),
+            // As when sessions are joined: one row takes another one in.
+            &|| {
+                write(8, vec![row(17_900, "Up (2009)", 70)]);
+                database.remove(TABLE, 8, doc! { "window_start": day(17_901), "movie": "Up (2009)" });
+            },
+            &|| write(9, vec![row(17_902, "Up (2009)", 71)]),
         ],
     );
 }

@@ -64,7 +64,7 @@ async fn unpublished(store: &Store, schema: &Schema, rollup: &Rollup) -> Result<
 }
 
 async fn compare(store: &Store, schema: &Schema, rollup: &Rollup, report: &mut AuditReport) -> Result<(), Error> {
-    let expectation = Expectation::new(rollup);
+    let expectation = Expectation::new(&schema.rollups().tables()[rollup.table()], rollup);
     let groups =
         store.collection::<Document>(EVENTS).aggregate(pipeline::group_by(schema, rollup)).allow_disk_use(true).await?;
     let rows = store.collection::<Document>(rollup.name()).find(doc! {}).sort(doc! { "_id": 1 }).await?;

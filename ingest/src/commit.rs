@@ -214,7 +214,7 @@ impl Committer {
         let (mut documents, mut counts) = (Vec::new(), Vec::new());
         for (table, groups) in plan.changes.tables(self.schema.rollups()) {
             counts.push(u32::try_from(groups.len()).unwrap_or(u32::MAX));
-            for groups in partial::write(groups) {
+            for groups in partial::write(table, &groups) {
                 let mut id = RawDocumentBuf::new();
                 id.append(cstr!("t"), table.id());
                 id.append(cstr!("i"), ObjectId::new());

@@ -8,6 +8,7 @@ mod known;
 mod lease;
 mod ranks;
 mod rows;
+mod sessions;
 
 pub use combine::waiting_for;
 
@@ -22,6 +23,7 @@ use model::rollup::RollupPlan;
 use model::schema::Schema;
 use mongodb::error::Error;
 use rows::RowWriter;
+use sessions::SessionWriter;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -281,11 +283,18 @@ impl Publisher {
                 combine::of_round(store, table, &states).await?
             }
             None => {
-                let combined = combine::waiting(store, table).await?;
+                let (mut combined, mut turn) = (combine::waiting(store, table).await?, Turn::Idle);
+                if table.has_sessions() && !combined.states.is_empty() {
+                    let count = combined.groups.len();
+                    let writer = SessionWriter { store, plan, table, watermark: self.watermark };
+                    writer.write(&mut lease, &mut combined).await?;
+                    self.note_round(begun, count);
+                    turn = Turn::Published { more: combined.more };
+                }
                 if combined.states.is_empty() && !(closes && self.rows(&lease).has_windows_to_close().await?) {
                     self.closed = if closes { Some((self.watermark, lease.revision)) } else { self.closed };
                     lease.release().await?;
-                    return Ok(Turn::Idle);
+                    return Ok(turn);
                 }
                 lease.begin_round(&combined.states).await?;
                 combined
@@ -300,10 +309,7 @@ impl Publisher {
         }
         self.known.advance(lease.revision);
         lease.finish_round(&states).await?;
-        self.published = Instant::now();
-        if let Some(count) = u32::try_from(count).ok().filter(|&count| count >= FEW) {
-            self.cost = begun.elapsed() / count;
-        }
+        self.note_round(begun, count);
         tracing::debug!(table = table.id(), rows = count, batches = states.len(), more, took = ?begun.elapsed(), "published");
         Ok(Turn::Published { more })
     }
@@ -316,6 +322,14 @@ impl Publisher {
             place: self.place,
             revision: lease.revision,
             watermark: self.watermark,
+        }
+    }
+
+    /// A round with so many groups is over.
+    fn note_round(&mut self, begun: Instant, groups: usize) {
+        self.published = Instant::now();
+        if let Some(groups) = u32::try_from(groups).ok().filter(|&groups| groups >= FEW) {
+            self.cost = begun.elapsed() / groups;
         }
     }
 

@@ -6,7 +6,9 @@ use bson::{Bson, DateTime, Document, doc};
 use futures_util::TryStreamExt;
 use model::clock::EventClock;
 use model::late::LateRecords;
-use model::layout::{EVENTS, LATE, OFFSETS, RESERVED, ROLLUP_CATALOG, ROLLUP_TABLES, column, position_id, source};
+use model::layout::{
+    ColumnRole, EVENTS, LATE, OFFSETS, RESERVED, ROLLUP_CATALOG, ROLLUP_TABLES, column, position_id, source,
+};
 use model::rollup::{Rollup, StateTable};
 use model::schema::Schema;
 use mongodb::options::{Acknowledgment, ClientOptions, IndexOptions, WriteConcern};
@@ -177,7 +179,7 @@ impl Store {
             self.enter(table).await.map_err(|error| self.outside(&error))?;
         }
         for rollup in rollups {
-            self.index(rollup).await.map_err(|error| self.outside(&error))?;
+            self.index(rollup, &plan.tables()[rollup.table()]).await.map_err(|error| self.outside(&error))?;
             self.describe(schema, rollup).await.map_err(|error| self.outside(&error))?;
         }
         Ok(())
@@ -202,13 +204,20 @@ impl Store {
         unless_there(view.await)
     }
 
-    async fn index(&self, rollup: &Rollup) -> mongodb::error::Result<()> {
+    async fn index(&self, rollup: &Rollup, table: &StateTable) -> mongodb::error::Result<()> {
         let index = |field: &str| {
             let options = IndexOptions::builder().name(field.to_owned()).build();
             IndexModel::builder().keys(doc! { field: 1 }).options(options).build()
         };
         // Of the other columns only the window is asked for often; `_id` begins with it.
-        let indexes = [index(column::REVISION)];
+        let mut indexes = vec![index(column::REVISION)];
+        if table.has_sessions() {
+            // The publisher looks for the sessions of a key at a time.
+            let keys = rollup.columns().into_iter().filter(|column| column.role == ColumnRole::Key);
+            let names = keys.map(|key| key.name).chain([column::WINDOW_START.to_owned()]);
+            let by_key: Document = names.map(|name| (name, Bson::Int32(1))).collect();
+            indexes.push(IndexModel::builder().keys(by_key).build());
+        }
         self.collection::<Document>(rollup.name()).create_indexes(indexes).await.map(drop)
     }
 
@@ -229,7 +238,7 @@ impl Store {
             "definition_hash": table.id(),
             "columns": columns,
         };
-        let first = doc! { "published_revision": 0_i64 };
+        let first = doc! { "published_revision": 0_i64, "removed_revision": 0_i64 };
         self.collection::<Document>(ROLLUP_CATALOG)
             .update_one(doc! { "_id": rollup.name() }, doc! { "$set": description, "$setOnInsert": first })
             .upsert(true)

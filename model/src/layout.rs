@@ -161,6 +161,9 @@ pub struct CatalogEntry {
     /// Newest revision whose rows are all there: what an incremental reader may read up to.
     #[serde(default)]
     pub published_revision: i64,
+    /// Newest revision at which rows were removed, because sessions were joined: who has read the table before it reads it anew.
+    #[serde(default)]
+    pub removed_revision: i64,
 }
 
 /// The `_id` of a position: `group/topic/partition`.

@@ -17,14 +17,14 @@ mod state;
 
 pub use compile::RollupError;
 pub use facts::{Facts, FactsError};
-pub use key::{Changes, Group, Groups, KeyValue};
+pub use key::{Changes, Group, Groups, KeyValue, join_sessions};
 pub use row::Row;
 pub use state::State;
 
 use crate::clock::{AllowedLateness, EventClock};
 use crate::layout::{Column, ColumnType};
 use crate::schema::{Field, NumberRange};
-use crate::window::{Window, WindowSpec};
+use crate::window::{Window, WindowKind, WindowSpec};
 
 /// The rollups of a stream with the states they need.
 #[derive(Debug, Clone, Default)]
@@ -158,6 +158,11 @@ impl StateTable {
     /// The windows.
     pub fn window(&self) -> &WindowSpec {
         &self.window
+    }
+
+    /// Whether the windows are sessions, which grow and are joined while events come.
+    pub fn has_sessions(&self) -> bool {
+        matches!(self.window.kind(), WindowKind::Session { .. })
     }
 
     /// The measures.

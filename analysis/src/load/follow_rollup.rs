@@ -120,6 +120,7 @@ fn follows(now: &CatalogEntry, before: &CatalogEntry) -> bool {
     now.definition_hash == before.definition_hash
         && now.columns == before.columns
         && now.published_revision >= before.published_revision
+        && now.removed_revision <= before.published_revision
 }
 
 fn rows_of(name: &str, plan: &Plan, filter: Option<Document>) -> Find {

@@ -178,6 +178,7 @@ pub(crate) mod tests {
                 column("updated_at", ColumnType::Timestamp, ColumnRole::UpdatedAt, None),
             ],
             published_revision: 7,
+            removed_revision: 0,
         }
     }
 

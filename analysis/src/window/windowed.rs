@@ -263,19 +263,19 @@ impl Windowed {
         if group == next {
             self.groups.push(Group::new(key, assign.window(window)));
         }
-        (group, self.count(group))
+        let is_late = self.clock.has_closed(self.groups[group as usize].ends_at, self.spec.lateness);
+        self.count(group, is_late);
+        (group, is_late)
     }
 
-    fn count(&mut self, group: u32) -> bool {
+    fn count(&mut self, group: u32, is_late: bool) {
         let row = &mut self.groups[group as usize];
-        let is_late = self.clock.has_closed(row.ends_at, self.spec.lateness);
         row.count += 1;
         row.late += i64::from(is_late);
         if !row.touched {
             row.touched = true;
             self.touched.push(group);
         }
-        is_late
     }
 
     fn assign_sessions(&mut self, times: &Times, keys: &[u32], gap: i64) -> Assigned {
@@ -286,7 +286,9 @@ impl Windowed {
                 continue;
             };
             let group = self.join_session(time, *key, gap);
-            let is_late = self.count(group);
+            // As the worker judges, which does not know what else the session holds.
+            let is_late = self.clock.has_closed(time.saturating_add(gap), self.spec.lateness);
+            self.count(group, is_late);
             self.late += u64::from(is_late);
             self.clock.observe(time);
             rows.push(row as u32);

@@ -85,6 +85,16 @@ impl TestDatabase {
         });
     }
 
+    /// Removes rows under a revision, as the publisher does with sessions that it joins to others.
+    pub fn remove(&self, table: &str, revision: i64, rows: Document) {
+        self.block_on(async {
+            self.database.collection::<Document>(table).delete_many(rows).await.expect("removed");
+            let newest = doc! { "$set": { "published_revision": revision, "removed_revision": revision } };
+            let catalog = self.database.collection::<Document>(ROLLUP_CATALOG);
+            catalog.update_one(doc! { "_id": table }, newest).await.expect("catalogued");
+        });
+    }
+
     /// Stores events of a partition at these offsets and moves its position, as the worker does.
     pub fn store_events(&self, partition: i32, events: &[(i64, Document)], next: i64) {
         let stored = |(offset, event): &(i64, Document)| {
@@ -171,6 +181,7 @@ pub fn entry(
         definition_hash: "test".to_owned(),
         columns: columns.iter().map(column).collect(),
         published_revision,
+        removed_revision: 0,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use bson::{Bson, Document, doc};
 use model::layout::{Column, ColumnRole, column};
-use model::rollup::Rollup;
+use model::rollup::{Rollup, StateTable};
 use std::cmp::Ordering;
 
 /// Numbers with a fraction are sums in another order; they may differ by this share.
@@ -18,16 +18,13 @@ pub(super) struct Expectation {
 }
 
 impl Expectation {
-    pub(super) fn new(rollup: &Rollup) -> Self {
-        let decided = |column: &Column| {
-            !matches!(
-                column.role,
-                ColumnRole::WindowEnd
-                    | ColumnRole::Late
-                    | ColumnRole::IsFinal
-                    | ColumnRole::Revision
-                    | ColumnRole::UpdatedAt
-            )
+    pub(super) fn new(table: &StateTable, rollup: &Rollup) -> Self {
+        let decided = |column: &Column| match column.role {
+            // Of other windows it follows from the start.
+            ColumnRole::WindowEnd => table.has_sessions(),
+            role => {
+                !matches!(role, ColumnRole::Late | ColumnRole::IsFinal | ColumnRole::Revision | ColumnRole::UpdatedAt)
+            }
         };
         let top = rollup.top().map(|top| (top.rows, rollup.ordered_by().unwrap_or_default().to_owned()));
         Self { columns: rollup.columns().into_iter().filter(decided).collect(), top }

@@ -4,7 +4,7 @@
 
 use bson::{Bson, Document, doc};
 use model::calendar::CalendarUnit;
-use model::layout::{Column, ColumnRole, source};
+use model::layout::{Column, ColumnRole, column, source};
 use model::rollup::{Rollup, StateTable};
 use model::schema::Schema;
 use model::window::{Hopping, WindowKind};
@@ -16,17 +16,54 @@ pub(super) fn group_by(schema: &Schema, rollup: &Rollup) -> Vec<Document> {
     let path = |name: &str| schema.field(name).map_or_else(|| format!("${name}"), |field| format!("${}", field.path()));
     let keys: Vec<String> =
         columns.iter().filter(|column| column.role == ColumnRole::Key).map(|column| path(&column.name)).collect();
-    let (mut stages, window) = window_start(table, &path(&schema.event_time().name));
-    let mut group = doc! { "_id": { "w": window, "k": keys } };
+    let time = path(&schema.event_time().name);
+    let mut group = Document::new();
     for column in &columns {
         if let Some(expression) = accumulator(column, &path) {
             group.insert(column.name.clone(), expression);
         }
     }
-    let counted = doc! { "$match": { format!("{}.{}", source::FIELD, source::LATE): { "$ne": true } } };
-    stages.insert(0, counted);
-    stages.extend([doc! { "$group": group }, doc! { "$sort": { "_id": 1 } }]);
+    let mut stages = vec![doc! { "$match": { format!("{}.{}", source::FIELD, source::LATE): { "$ne": true } } }];
+    if let WindowKind::Session { gap } = table.window().kind() {
+        stages.extend(sessions(group, &time, &keys, gap));
+    } else {
+        let (each, window) = window_start(table, &time);
+        stages.extend(each);
+        group.insert("_id", doc! { "w": window, "k": keys });
+        stages.push(doc! { "$group": group });
+    }
+    stages.push(doc! { "$sort": { "_id": 1 } });
     stages
+}
+
+/// Groups by session: one begins where the key's event before is at least the gap earlier.
+fn sessions(mut group: Document, time: &str, keys: &[String], gap: i64) -> [Document; 5] {
+    // Members of `src`, where no field of the stream can be.
+    const BEFORE: &str = "src.before";
+    const BEGINS: &str = "src.begins";
+    const SESSION: &str = "src.session";
+    let in_order = |output: Document| {
+        let key: Document = (0..).zip(keys).map(|(at, key)| (format!("k{at}"), Bson::from(key.as_str()))).collect();
+        doc! { "$setWindowFields": { "partitionBy": key, "sortBy": { time.trim_start_matches('$'): 1 }, "output": output } }
+    };
+    let path = |name: &str| format!("${name}");
+    let pause = doc! { "$subtract": [time, path(BEFORE)] };
+    // The difference to nothing is null, which is before any number.
+    let begins = doc! { "$cond": [{ "$and": [{ "$gte": [&pause, 0] }, { "$lt": [&pause, gap] }] }, 0, 1] };
+    group.insert("_id", doc! { "k": keys, "session": path(SESSION) });
+    group.insert(column::WINDOW_START, doc! { "$min": time });
+    group.insert(column::WINDOW_END, doc! { "$max": time });
+    [
+        in_order(doc! { BEFORE: { "$shift": { "output": time, "by": -1 } } }),
+        doc! { "$set": { BEGINS: begins } },
+        in_order(doc! { SESSION: { "$sum": path(BEGINS), "window": { "documents": ["unbounded", "current"] } } }),
+        doc! { "$group": group },
+        // Not `$set`, which would keep the members that `_id` has.
+        doc! { "$replaceWith": { "$mergeObjects": ["$$ROOT", {
+            "_id": { "w": path(column::WINDOW_START), "k": "$_id.k" },
+            column::WINDOW_END: { "$add": [path(column::WINDOW_END), gap] },
+        }] } },
+    ]
 }
 
 fn accumulator(column: &Column, path: &impl Fn(&str) -> String) -> Option<Document> {
@@ -62,8 +99,7 @@ fn window_start(table: &StateTable, time: &str) -> (Vec<Document>, Bson) {
             let parts = doc! { "$dateToParts": { "date": time, "timezone": zone } };
             (Vec::new(), doc! { "$let": { "vars": { "p": parts }, "in": label(unit) } }.into())
         }
-        // The schema refuses rollups of sessions.
-        WindowKind::Session { .. } => (Vec::new(), time.into()),
+        WindowKind::Session { .. } => unreachable!("sessions are no windows of a time alone"),
     }
 }
 

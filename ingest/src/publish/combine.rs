@@ -1,5 +1,6 @@
 //! Reads the partial states that wait, and combines them.
 
+use super::sessions::SESSIONS;
 use crate::store::Store;
 use bson::oid::ObjectId;
 use bson::raw::{RawDocument, RawDocumentBuf};
@@ -32,7 +33,8 @@ pub fn waiting_for(table: &StateTable) -> Document {
 
 /// What waits, as much as fits into a round.
 pub(super) async fn waiting(store: &Store, table: &StateTable) -> Result<Combined, Error> {
-    read(store, table, waiting_for(table), GROUPS).await
+    let most = if table.has_sessions() { SESSIONS } else { GROUPS };
+    read(store, table, waiting_for(table), most).await
 }
 
 /// The states of a round that was begun before. Those that are gone are in all their rows.

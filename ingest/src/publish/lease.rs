@@ -10,6 +10,7 @@ use bson::oid::ObjectId;
 use bson::{Bson, Document, doc};
 use model::layout::{ROLLUP_CATALOG, ROLLUP_STATES, ROLLUP_TABLES};
 use model::rollup::{Rollup, RollupPlan, StateTable};
+use mongodb::ClientSession;
 use mongodb::error::Error;
 use mongodb::options::ReturnDocument;
 use std::time::{Duration, Instant};
@@ -63,6 +64,14 @@ impl<'a> Lease<'a> {
         Ok(())
     }
 
+    /// Moves the revision within a transaction, provided that the lease and the last round are still this worker's.
+    pub(super) async fn move_revision(&self, revision: i64, session: &mut ClientSession) -> Result<(), Error> {
+        let change = vec![doc! { "$set": { "revision": revision, "lease": held(self.worker) } }];
+        let tables = self.store.collection::<Document>(ROLLUP_TABLES);
+        let updated = tables.update_one(self.ours(), change).session(session).await?;
+        self.check(updated.matched_count)
+    }
+
     /// Keeps the lease while a long round goes on.
     pub(super) async fn renew(&mut self) -> Result<(), Error> {
         if self.renewed.elapsed() < LEASE / 3 {
@@ -94,9 +103,16 @@ impl<'a> Lease<'a> {
 
     /// Changes the entry, provided that the lease and the round are still this worker's.
     async fn update(&self, change: Vec<Document>) -> Result<(), Error> {
-        let ours = doc! { "_id": self.table.id(), "lease.worker": self.worker, "revision": self.revision };
-        let updated = self.store.collection::<Document>(ROLLUP_TABLES).update_one(ours, change).await?;
-        if updated.matched_count == 1 {
+        let updated = self.store.collection::<Document>(ROLLUP_TABLES).update_one(self.ours(), change).await?;
+        self.check(updated.matched_count)
+    }
+
+    fn ours(&self) -> Document {
+        doc! { "_id": self.table.id(), "lease.worker": self.worker, "revision": self.revision }
+    }
+
+    fn check(&self, matched: u64) -> Result<(), Error> {
+        if matched == 1 {
             Ok(())
         } else {
             Err(Error::custom(format!("{}: another worker publishes it now", self.table.id())))

@@ -15,7 +15,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use tokio::task::JoinSet;
 
-const ROWS_PER_COMMAND: usize = 1_000;
+pub(super) const ROWS_PER_COMMAND: usize = 1_000;
 const WRITES_IN_FLIGHT: usize = 3;
 
 /// Writes rows of one state table under one revision.

@@ -8,6 +8,7 @@ mod crash;
 mod group;
 mod other_stream;
 mod repeat;
+mod sessions;
 mod support;
 mod time;
 mod truth;

@@ -5,10 +5,10 @@ use bson::{Document, doc};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-const MINUTE: i64 = 60_000;
+pub const MINUTE: i64 = 60_000;
 
 /// Readings of sensors; `settings` stand before the fields.
-fn schema(settings: &str, rollups: &str) -> String {
+pub fn schema(settings: &str, rollups: &str) -> String {
     format!(
         "stream = \"readings\"\nid = [\"n\"]\nevent_time = \"at\"\nmessage_key = \"sensor\"\n{settings}\n\
          [fields]\nn = {{ type = \"int\" }}\nat = {{ type = \"timestamp\", formats = [\"epoch_ms\"] }}\nsensor = {{ type = \"string\" }}\n\
@@ -16,7 +16,7 @@ fn schema(settings: &str, rollups: &str) -> String {
     )
 }
 
-fn rollup(name: &str, window: &str, keys: &str) -> String {
+pub fn rollup(name: &str, window: &str, keys: &str) -> String {
     format!("[[rollups]]\nname = \"{name}\"\nwindow = \"{window}\"\nkeys = [{keys}]\nmeasures = [\"value\"]\n")
 }
 
@@ -30,11 +30,11 @@ fn lines(readings: impl IntoIterator<Item = (i64, i64, &'static str)>) -> String
     lines
 }
 
-fn produce(pipeline: &Pipeline, readings: impl IntoIterator<Item = (i64, i64, &'static str)>) {
+pub fn produce(pipeline: &Pipeline, readings: impl IntoIterator<Item = (i64, i64, &'static str)>) {
     pipeline.produce(&pipeline.write("readings.jsonl", &lines(readings)));
 }
 
-fn millis(row: &Document, column: &str) -> i64 {
+pub fn millis(row: &Document, column: &str) -> i64 {
     row.get_datetime(column).unwrap().timestamp_millis()
 }
 
@@ -66,7 +66,7 @@ fn a_record_is_in_every_hopping_window_that_holds_it() {
     assert_eq!(entry.get_str("window").unwrap(), "50m every 15m");
 }
 
-fn at(minute: i64) -> i64 {
+pub fn at(minute: i64) -> i64 {
     1_577_836_800_000 + minute * MINUTE
 }
 
@@ -74,7 +74,7 @@ fn window(minute: i64) -> Document {
     doc! { "window_start": bson::DateTime::from_millis(at(minute)) }
 }
 
-fn one_row(pipeline: &Pipeline, rollup: &str, filter: Document) -> Document {
+pub fn one_row(pipeline: &Pipeline, rollup: &str, filter: Document) -> Document {
     let rows = pipeline.documents(rollup, filter);
     assert_eq!(rows.len(), 1, "{rows:?}");
     rows.into_iter().next().unwrap()
@@ -134,7 +134,7 @@ fn a_backfill_in_any_order_is_late_only_beyond_the_allowed_lateness() {
 }
 
 /// The same as waiting for the idle timeout of a partition.
-fn make_idle(pipeline: &Pipeline, partition: Document) {
+pub fn make_idle(pipeline: &Pipeline, partition: Document) {
     let long_ago = bson::DateTime::from_millis(0);
     pipeline.update("offsets", partition, doc! { "$set": { "stored_at": long_ago } });
 }

@@ -71,7 +71,7 @@ impl RollupPlan {
         fields: &[Field],
         timeline: &Timeline,
     ) -> Result<usize, String> {
-        let kind = window_kind(&rule.window)?;
+        let kind = window_kind(rule)?;
         let keys = rule.keys.iter().map(|name| self.slot(name, fields, Use::Key)).collect::<Result<Vec<_>, _>>()?;
         let distinct = rule
             .distinct
@@ -140,10 +140,13 @@ impl RollupPlan {
 }
 
 /// Reads a rollup's window.
-fn window_kind(text: &str) -> Result<WindowKind, String> {
+fn window_kind(rule: &RollupRule) -> Result<WindowKind, String> {
+    let text = &rule.window;
     let kind = WindowKind::parse(text).map_err(|error| error.to_string())?;
     match kind {
-        WindowKind::Session { .. } => Err("sessions are not kept up to date by a rollup".into()),
+        WindowKind::Session { .. } if rule.top.is_some() => {
+            Err("`top` is for windows that many keys share; every session is of one key".into())
+        }
         WindowKind::Hopping(hopping) if hopping.most_windows() > MOST_WINDOWS => Err(format!(
             "every record would be in {} windows of \"{text}\"; choose a longer step, so that it is in {MOST_WINDOWS} at most",
             hopping.most_windows()

@@ -2,9 +2,10 @@
 
 use super::{Facts, RollupPlan, State, StateTable};
 use crate::clock::{AllowedLateness, EventClock};
-use crate::window::Window;
+use crate::window::{Window, WindowKind};
 use bson::Bson;
 use bson::raw::{RawArrayBuf, RawBsonRef, RawDocumentBuf, cstr};
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 /// A value to group by.
@@ -84,6 +85,23 @@ impl Group {
 /// States of groups of one table.
 pub type Groups = HashMap<Group, State>;
 
+/// Makes one of the sessions of a key that overlap, however they came to be; the earlier comes first where states are combined.
+pub fn join_sessions(groups: Groups) -> Groups {
+    let mut sorted: Vec<(Group, State)> = groups.into_iter().collect();
+    sorted.sort_unstable_by(|(a, _), (b, _)| (&a.key, a.window).cmp(&(&b.key, b.window)));
+    let mut joined: Vec<(Group, State)> = Vec::with_capacity(sorted.len());
+    for (group, state) in sorted {
+        match joined.last_mut() {
+            Some((last, sum)) if last.key == group.key && group.window.start < last.window.end => {
+                last.window.end = last.window.end.max(group.window.end);
+                sum.combine(&state);
+            }
+            _ => joined.push((group, state)),
+        }
+    }
+    joined.into_iter().collect()
+}
+
 /// What the events of a batch change, merged before it is stored.
 #[derive(Debug, Clone, Default)]
 pub struct Changes {
@@ -117,13 +135,112 @@ impl Changes {
         clock.observe(event_time);
     }
 
-    /// The tables in the order of the plan, each with its changed groups.
-    pub fn tables<'a>(&'a self, plan: &'a RollupPlan) -> impl Iterator<Item = (&'a StateTable, &'a Groups)> {
-        plan.tables.iter().zip(&self.tables)
+    /// The tables in the order of the plan, each with its changed groups; sessions that overlap are one.
+    pub fn tables<'a>(&'a self, plan: &'a RollupPlan) -> impl Iterator<Item = (&'a StateTable, Cow<'a, Groups>)> {
+        plan.tables.iter().zip(&self.tables).map(|(table, groups)| match table.window.kind() {
+            WindowKind::Session { .. } => (table, Cow::Owned(join_sessions(groups.clone()))),
+            _ => (table, Cow::Borrowed(groups)),
+        })
     }
 
     /// Events that came after at least one of their windows had closed.
     pub fn late(&self) -> i64 {
         self.late
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rollup::partial;
+    use crate::schema::Schema;
+    use crate::window::Sessions;
+    use bson::raw::RawDocumentBuf;
+    use bson::rawdoc;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    const SCHEMA: &str = r#"
+stream = "visits"
+id = ["id"]
+event_time = "at"
+[fields]
+id = { type = "int" }
+at = { type = "timestamp" }
+who = { type = "int" }
+pages = { type = "int" }
+[[rollups]]
+name = "sessions"
+window = "session 10ms"
+keys = ["who"]
+measures = ["pages"]
+"#;
+
+    /// Time, key.
+    type Visit = (i64, i64);
+
+    fn events(visits: &[Visit]) -> Vec<(i64, RawDocumentBuf)> {
+        let event = |&(at, who): &Visit| (at, rawdoc! { "_id": 0_i64, "who": who, "pages": at });
+        visits.iter().map(event).collect()
+    }
+
+    /// What the publisher combines from the partial states of these batches.
+    fn combined(schema: &Schema, batches: &[&[(i64, RawDocumentBuf)]]) -> Groups {
+        let (plan, mut sum) = (schema.rollups(), Groups::default());
+        for batch in batches {
+            let (mut changes, mut clock) = (Changes::default(), EventClock::default());
+            for (at, event) in *batch {
+                let facts = Facts::read(plan, event).unwrap();
+                changes.add(plan, *at, &facts, &mut clock, AllowedLateness::Unbounded);
+            }
+            for (table, groups) in changes.tables(plan) {
+                for groups in partial::write(table, &groups) {
+                    let mut document = RawDocumentBuf::new();
+                    document.append(cstr!("groups"), RawBsonRef::Array(&groups));
+                    partial::combine(table, &document, &mut sum).unwrap();
+                }
+            }
+            // As the publisher does with what the table has and what comes.
+            sum = join_sessions(sum);
+        }
+        sum
+    }
+
+    proptest! {
+        #[test]
+        fn any_order_and_any_split_give_the_same_sessions(
+            visits in prop::collection::vec((-200..200_i64, 0..3_i64), 1..60),
+            order in any::<u64>(),
+            cuts in prop::collection::vec(0..60_usize, 0..5),
+        ) {
+            let schema = Schema::parse("test", SCHEMA).unwrap();
+            let whole = combined(&schema, &[&events(&visits)]);
+            let mut sessions: BTreeMap<i64, Sessions<i64>> = BTreeMap::new();
+            for &(at, who) in &visits {
+                sessions.entry(who).or_insert_with(|| Sessions::new(10)).insert(at, 1, |sum, other| *sum += other);
+            }
+            let expected = sessions.iter().flat_map(|(&who, of)| of.iter().map(move |(window, &count)| ((who, window), count)));
+            let found = whole.iter().map(|(group, state)| match group.key[0] {
+                KeyValue::Int(who) => ((who, group.window), state.count()),
+                _ => unreachable!("a visit's key is a number"),
+            });
+            prop_assert_eq!(found.collect::<BTreeMap<_, _>>(), expected.collect::<BTreeMap<_, _>>());
+
+            let mut shuffled = visits;
+            let mut next = order;
+            for place in (1..shuffled.len()).rev() {
+                next = next.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                shuffled.swap(place, (next >> 33) as usize % (place + 1));
+            }
+            let shuffled = events(&shuffled);
+            let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut % (shuffled.len() + 1)).chain([0, shuffled.len()]).collect();
+            cuts.sort_unstable();
+            let batches: Vec<_> = cuts.windows(2).map(|pair| &shuffled[pair[0]..pair[1]]).collect();
+            let split = combined(&schema, &batches);
+            prop_assert_eq!(split.len(), whole.len());
+            for (group, state) in &whole {
+                prop_assert_eq!(split.get(group).map(State::count), Some(state.count()));
+            }
+        }
     }
 }

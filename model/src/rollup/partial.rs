@@ -1,11 +1,14 @@
 //! Partial states: what a batch adds to the groups of one state table, as it is stored until it is combined into the rows.
 //!
-//! One document holds many groups: `{_id: {t: table, i: ObjectId}, groups: [{w: window's start, k: [key …], s: state}, …]}`. A batch
+//! One document holds many groups: `{_id: {t: table, i: ObjectId}, groups: [{w: window's start, k: [key …], s: state}, …]}`; the entry of
+//! a session has its end as `e` too. A batch
 //! writes a few of them in its transaction, however many groups it changes; the publisher combines all that wait, writes each
 //! changed row once, and removes them.
 
 use super::{Group, Groups, KeyValue, State, StateTable};
 use crate::state::StateError;
+use crate::window::Window;
+use bson::DateTime;
 use bson::raw::{RawArray, RawArrayBuf, RawBsonRef, RawDocument, RawDocumentBuf, cstr};
 use std::collections::hash_map::Entry;
 
@@ -13,12 +16,15 @@ use std::collections::hash_map::Entry;
 const DOCUMENT_BYTES: usize = 1 << 20;
 
 /// The `groups` of the documents that hold these states.
-pub fn write(groups: &Groups) -> Vec<RawArrayBuf> {
+pub fn write(table: &StateTable, groups: &Groups) -> Vec<RawArrayBuf> {
     let mut documents = Vec::new();
     let mut open = RawArrayBuf::new();
     for (group, state) in groups {
         let mut entry = RawDocumentBuf::new();
         entry.append(cstr!("w"), bson::DateTime::from_millis(group.window.start));
+        if table.has_sessions() {
+            entry.append(cstr!("e"), bson::DateTime::from_millis(group.window.end));
+        }
         entry.append(cstr!("k"), RawBsonRef::Array(&group.key_array()));
         entry.append(cstr!("s"), RawBsonRef::Document(&state.to_document()));
         open.push(RawBsonRef::Document(&entry));
@@ -54,10 +60,12 @@ fn read(table: &StateTable, entry: RawBsonRef<'_>) -> Result<(Group, State), Sta
     let unreadable = || StateError(format!("{entry:?} is not the state of a group"));
     let entry = entry.as_document().ok_or_else(unreadable)?;
     let part = |name: &str| entry.get(name).ok().flatten().ok_or_else(unreadable);
-    let start = part("w")?.as_datetime().ok_or_else(unreadable)?;
+    let moment = |name: &str| part(name)?.as_datetime().map(DateTime::timestamp_millis).ok_or_else(unreadable);
+    let start = moment("w")?;
+    let window = if table.has_sessions() { Window { start, end: moment("e")? } } else { table.window_at(start) };
     let key = key(part("k")?.as_array().ok_or_else(unreadable)?).ok_or_else(unreadable)?;
     let state = State::read(table, part("s")?.as_document().ok_or_else(unreadable)?)?;
-    Ok((Group { window: table.window_at(start.timestamp_millis()), key }, state))
+    Ok((Group { window, key }, state))
 }
 
 /// The values of a stored key; `None` where one has a type that a key cannot have.

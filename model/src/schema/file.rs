@@ -158,7 +158,8 @@ pub struct FilterRule {
 pub struct RollupRule {
     /// Name of the rollup and of its collection.
     pub name: String,
-    /// `day`, `week`, `ten_day`, `month`, `quarter`, `year`, a length such as `15m`, or `1h every 15m` for windows that overlap.
+    /// `day`, `week`, `ten_day`, `month`, `quarter`, `year`, a length such as `15m`, `1h every 15m` for windows that
+    /// overlap, or `session 30m` for runs of a key's records that end after a pause.
     pub window: String,
     /// Fields to group by within a window.
     #[serde(default)]
