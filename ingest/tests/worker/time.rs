@@ -174,6 +174,18 @@ fn an_idle_timeout_closes_the_last_window() {
 }
 
 #[test]
+fn a_partition_that_brings_dead_letters_alone_is_idle() {
+    let pipeline = Pipeline::with_schema("dead-idle", &schema("idle_timeout = \"1h\"", &rollup("by_hour", "1h", "")));
+    produce(&pipeline, [(1, at(0), "a")]);
+    pipeline.drain(&[]);
+    make_idle(&pipeline, doc! {});
+    pipeline.produce(&pipeline.write("dead.jsonl", "{\"n\": \"none\", \"sensor\": \"a\"}\n"));
+    let _worker = pipeline.worker(&[]);
+    pipeline.wait_until_read(2);
+    wait_until("the window is final", || pipeline.count("by_hour", doc! { "is_final": true }) == 1);
+}
+
+#[test]
 fn a_partition_that_is_idle_does_not_hold_the_others_back() {
     let pipeline =
         Pipeline::with_schema("idle", &schema("idle_timeout = \"1h\"", &rollup("by_hour", "1h", "\"sensor\"")));
