@@ -1,6 +1,7 @@
 //! The frame of a plot: margins for labels, grid lines, ticks. Axes are drawn before the data, so that data lies on the grid.
 
 use super::{
+    bar::value_labels,
     data::Domain,
     font,
     page::Page,
@@ -206,6 +207,9 @@ fn time_ticks(page: &Page, frame: &Frame<'_>, scale: &Scale) -> Vec<XTick> {
 
 fn number_ticks(page: &Page, frame: &Frame<'_>, scale: &Scale) -> Vec<XTick> {
     let (low, high) = frame.places;
+    if low == high {
+        return vec![XTick { middle: scale.at((frame.tick_at)(low)), lines: value_labels(&[low]) }];
+    }
     let length = scale.pixels.1 - scale.pixels.0;
     let inside = |most: usize| {
         let ticks = Ticks::around(low, high, most);

@@ -131,7 +131,7 @@ pub(crate) fn draw(page: &mut Page, cells: &Cells, x_name: &str) {
         page.scene.rect(area, color);
         if labelled {
             let middle = Point { x: (area.left + area.right) / 2.0, y: (area.top + area.bottom) / 2.0 };
-            page.label(label, middle, Anchor::Middle, palette::ink_on(color));
+            page.label(label, middle, Anchor::Middle, palette::ink_on_ramp(color));
         }
     }
 }

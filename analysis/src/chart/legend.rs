@@ -25,6 +25,8 @@ pub(crate) enum Swatch {
 const MOST_HEIGHT: f32 = 0.24;
 /// Longest names as parts of the width, tried one after the other until all entries fit.
 const LONGEST_NAMES: [f32; 7] = [0.6, 0.4, 0.31, 0.27, 0.24, 0.21, 0.18];
+/// Names in a column have room for so many times the size of their letters.
+const LEAST_EMS: f32 = 8.0;
 /// Strips of a colour bar: more than the eye can tell apart at its length.
 const STRIPS: u16 = 48;
 
@@ -34,16 +36,10 @@ pub(crate) fn entries(page: &mut Page, entries: &[Entry], swatch: Swatch) {
     if entries.is_empty() {
         return;
     }
-    let mark = match swatch {
-        Swatch::Line => page.label.size * 1.4,
-        Swatch::Square => page.label.size * 0.85,
-    };
-    let flow = Flow::new(page, mark);
+    let flow = Flow::new(page, swatch);
     let places = flow.places(page, entries);
     for (entry, place) in entries.iter().zip(&places) {
-        draw_swatch(page, place.at, mark, swatch, entry.color);
-        let at = Point { x: place.at.x + mark + flow.text_gap, y: place.at.y };
-        page.label(place.text.clone(), at, Anchor::Start, palette::MUTED);
+        draw_entry(page, place.at, place.text.clone(), swatch, entry.color);
     }
     let left_out = entries.len() - places.len();
     let rows = places.last().map_or(0, |place| place.row + 1);
@@ -52,6 +48,22 @@ pub(crate) fn entries(page: &mut Page, entries: &[Entry], swatch: Swatch) {
         page.label(format!("+ {left_out}"), at, Anchor::End, palette::MUTED);
     }
     page.free.top += rows as f32 * page.line_height() + page.gap();
+}
+
+/// Draws entries below one another in the middle of `area`'s height, names cut at its right edge. False, and nothing is drawn,
+/// where they would not all fit.
+pub(crate) fn column(page: &mut Page, entries: &[Entry], swatch: Swatch, area: Rect) -> bool {
+    let height = entries.len() as f32 * page.line_height();
+    let room = area.width() - mark(page, swatch) - text_gap(page);
+    if height > area.height() || room < page.label.size * LEAST_EMS {
+        return false;
+    }
+    let top = (area.top + area.bottom - height) / 2.0;
+    for (row, entry) in entries.iter().enumerate() {
+        let at = Point { x: area.left, y: top + (row as f32 + 0.5) * page.line_height() };
+        draw_entry(page, at, font::shortened(&entry.name, page.label, room), swatch, entry.color);
+    }
+    true
 }
 
 /// Draws the ramp from `low` to `high` and takes its room from the top of the page.
@@ -96,13 +108,12 @@ struct Flow {
 }
 
 impl Flow {
-    fn new(page: &Page, mark: f32) -> Self {
-        let size = page.label.size;
+    fn new(page: &Page, swatch: Swatch) -> Self {
         let rows = (page.free.height() * MOST_HEIGHT / page.line_height()) as usize;
         Self {
-            mark,
-            text_gap: size * 0.45,
-            entry_gap: size * 1.3,
+            mark: mark(page, swatch),
+            text_gap: text_gap(page),
+            entry_gap: page.label.size * 1.3,
             most_rows: rows.clamp(1, 3),
             count: page.width("+ 000") + page.gap(),
         }
@@ -140,6 +151,26 @@ impl Flow {
     }
 }
 
+/// Length of a swatch.
+fn mark(page: &Page, swatch: Swatch) -> f32 {
+    match swatch {
+        Swatch::Line => page.label.size * 1.4,
+        Swatch::Square => page.label.size * 0.85,
+    }
+}
+
+/// Between a swatch and its name.
+fn text_gap(page: &Page) -> f32 {
+    page.label.size * 0.45
+}
+
+fn draw_entry(page: &mut Page, at: Point, text: String, swatch: Swatch, color: Color) {
+    let mark = mark(page, swatch);
+    draw_swatch(page, at, mark, swatch, color);
+    let at = Point { x: at.x + mark + text_gap(page), y: at.y };
+    page.label(text, at, Anchor::Start, palette::MUTED);
+}
+
 fn draw_swatch(page: &mut Page, at: Point, mark: f32, swatch: Swatch, color: Color) {
     match swatch {
         Swatch::Line => {
@@ -160,7 +191,7 @@ mod tests {
     fn legend(names: &[String]) -> (Page, Vec<Place>) {
         let page = Page::new(400, 300, "", "");
         let entries: Vec<Entry> = names.iter().map(|name| Entry { name: name.clone(), color: palette::INK }).collect();
-        let places = Flow::new(&page, 10.0).places(&page, &entries);
+        let places = Flow::new(&page, Swatch::Square).places(&page, &entries);
         (page, places)
     }
 

@@ -1,5 +1,7 @@
 //! Colours: ink and paper, categories, and a ramp for quantities.
 
+use std::sync::LazyLock;
+
 use super::scene::Color;
 
 pub(crate) const PAPER: Color = Color(255, 255, 255);
@@ -15,12 +17,20 @@ pub(crate) const NO_VALUE: Color = Color(243, 244, 246);
 /// Series beyond the categories, taken together.
 pub(crate) const OTHERS: Color = Color(190, 196, 204);
 
-/// Text on cells of a heat map, whatever the paper.
+/// Text on a category's colour, whatever the paper.
 const ON_PALE: Color = Color(30, 41, 51);
 const ON_DARK: Color = Color(254, 255, 255);
+/// Text on a colour of the ramp, which is turned round on dark paper.
+const ON_PALE_RAMP: Color = Color(30, 41, 52);
+const ON_DARK_RAMP: Color = Color(254, 255, 254);
 
-/// The colour in a drawing on dark paper that stands for one on white: neutrals change places, all others become lighter by
-/// an equal measure, so that a ramp keeps its order.
+/// The ramp, finer than colours of 24 bits tell apart.
+static RAMP: LazyLock<Vec<Color>> = LazyLock::new(|| (0..=255).map(|step| ramp(f64::from(step) / 255.0)).collect());
+/// The end of the ramp that stands out from dark paper.
+const DARKEST_ON_DARK: f64 = 0.9;
+
+/// The colour in a drawing on dark paper that stands for one on white: neutrals change places, categories become lighter, and the
+/// ramp is turned round, so that on either paper the largest quantity stands out most.
 pub(crate) fn on_dark_paper(color: Color) -> Color {
     let neutrals = [
         (PAPER, Color(22, 27, 34)),
@@ -32,10 +42,25 @@ pub(crate) fn on_dark_paper(color: Color) -> Color {
         (OTHERS, Color(95, 103, 112)),
         (ON_PALE, ON_PALE),
         (ON_DARK, ON_DARK),
+        (ON_PALE_RAMP, ON_DARK),
+        (ON_DARK_RAMP, ON_PALE),
     ];
-    let lighter = |channel: u8| 62 + (u16::from(channel) * 193 / 255) as u8;
-    let neutral = neutrals.into_iter().find(|(light, _)| *light == color).map(|(_, dark)| dark);
-    neutral.unwrap_or(Color(lighter(color.0), lighter(color.1), lighter(color.2)))
+    if let Some((_, dark)) = neutrals.into_iter().find(|(light, _)| *light == color) {
+        return dark;
+    }
+    if CATEGORIES.contains(&color) {
+        let lighter = |channel: u8| 62 + (u16::from(channel) * 193 / 255) as u8;
+        return Color(lighter(color.0), lighter(color.1), lighter(color.2));
+    }
+    ramp(DARKEST_ON_DARK * (1.0 - share_of(color)))
+}
+
+/// The share whose colour on the ramp is next to `color`.
+fn share_of(color: Color) -> f64 {
+    let apart = |a: u8, b: u8| u32::from(a.abs_diff(b)).pow(2);
+    let distance = |other: &Color| apart(color.0, other.0) + apart(color.1, other.1) + apart(color.2, other.2);
+    let step = (0..RAMP.len()).min_by_key(|step| distance(&RAMP[*step])).unwrap_or_default();
+    step as f64 / (RAMP.len() - 1) as f64
 }
 
 /// The colours of Okabe and Ito ("Color Universal Design", 2008) that are dark enough for a line on white; their yellow and black
@@ -83,11 +108,18 @@ pub(crate) fn ordered(position: usize, count: usize) -> Color {
     ramp(0.12 + 0.88 * position as f64 / steps as f64)
 }
 
-/// Ink that can be read on `ground`.
+/// Ink that can be read on a category's colour.
 pub(crate) fn ink_on(ground: Color) -> Color {
-    let Color(r, g, b) = ground;
-    let luma = 0.299 * f32::from(r) + 0.587 * f32::from(g) + 0.114 * f32::from(b);
-    if luma < 140.0 { ON_DARK } else { ON_PALE }
+    if is_dark(ground) { ON_DARK } else { ON_PALE }
+}
+
+/// Ink that can be read on a colour of the ramp.
+pub(crate) fn ink_on_ramp(ground: Color) -> Color {
+    if is_dark(ground) { ON_DARK_RAMP } else { ON_PALE_RAMP }
+}
+
+fn is_dark(Color(r, g, b): Color) -> bool {
+    0.299 * f32::from(r) + 0.587 * f32::from(g) + 0.114 * f32::from(b) < 140.0
 }
 
 /// OKLab to linear sRGB, after Björn Ottosson, "A perceptual color space for image processing" (2020).
@@ -131,16 +163,23 @@ mod tests {
     }
 
     #[test]
-    fn on_dark_paper_the_ramp_keeps_its_order_and_stands_out() {
+    fn on_dark_paper_the_largest_is_the_lightest_and_all_stand_out() {
         let lumas: Vec<f32> = (0..=20).map(|step| luma(on_dark_paper(ramp(f64::from(step) / 20.0)))).collect();
-        assert!(lumas.windows(2).all(|pair| pair[0] > pair[1]), "{lumas:?}");
+        assert!(lumas.windows(2).all(|pair| pair[0] < pair[1]), "{lumas:?}");
         let paper = luma(on_dark_paper(PAPER));
+        assert!(lumas[0] > paper + 25.0, "{lumas:?} on {paper}");
         assert!(CATEGORIES.iter().all(|color| luma(on_dark_paper(*color)) > paper + 60.0));
     }
 
     #[test]
     fn ink_contrasts_with_its_ground() {
-        assert_eq!(ink_on(ramp(0.0)), ON_PALE);
-        assert_eq!(ink_on(ramp(1.0)), ON_DARK);
+        assert_eq!(ink_on(CATEGORIES[1]), ON_PALE);
+        assert_eq!(ink_on(CATEGORIES[0]), ON_DARK);
+        for share in [0.0, 1.0] {
+            let (ground, ink) = (ramp(share), ink_on_ramp(ramp(share)));
+            for (ground, ink) in [(ground, ink), (on_dark_paper(ground), on_dark_paper(ink))] {
+                assert!((luma(ground) - luma(ink)).abs() > 120.0, "{ink:?} on {ground:?}");
+            }
+        }
     }
 }

@@ -6,8 +6,11 @@ use super::{
     legend::{self, Entry, Swatch},
     page::Page,
     palette::{self, CATEGORIES},
-    scene::{Anchor, Color, Point},
+    scene::{Anchor, Color, Point, Rect},
 };
+
+/// Part of the width that a pie takes at most where its legend stands beside it.
+const WIDEST_PIE: f32 = 0.5;
 
 /// A slice per name; the rest is taken together.
 #[derive(Debug, PartialEq)]
@@ -47,8 +50,7 @@ pub(crate) fn draw(page: &mut Page, slices: &Slices) {
     // The share first: a long name is cut at its end.
     let entry = |slice: &Slice| Entry { name: format!("{} · {}", share(slice.value), slice.name), color: slice.color };
     let entries: Vec<Entry> = slices.0.iter().map(entry).collect();
-    legend::entries(page, &entries, Swatch::Square);
-    let area = page.free;
+    let area = beside_legend(page, &entries);
     let radius = (area.width().min(area.height()) / 2.0).max(4.0);
     let middle = Point { x: (area.left + area.right) / 2.0, y: (area.top + area.bottom) / 2.0 };
     let at = |turn: f64, radius: f32| Point {
@@ -69,6 +71,18 @@ pub(crate) fn draw(page: &mut Page, slices: &Slices) {
         separate(page, slices, middle, &at, radius);
     }
     shares(page, slices, &at, radius);
+}
+
+/// Draws the legend where it has most room, which on a wide page is beside the pie, and gives what is left for the pie.
+fn beside_legend(page: &mut Page, entries: &[Entry]) -> Rect {
+    let free = page.free;
+    let pie = Rect { right: free.left + free.height().min(free.width() * WIDEST_PIE), ..free };
+    let beside = Rect { left: pie.right + 3.0 * page.gap(), ..free };
+    if legend::column(page, entries, Swatch::Square, beside) {
+        return pie;
+    }
+    legend::entries(page, entries, Swatch::Square);
+    page.free
 }
 
 /// Lines of paper between the slices.
