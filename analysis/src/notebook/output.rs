@@ -107,7 +107,7 @@ impl CellOutput for Vec<Exported> {
         let columns = vec![
             column("file", self.iter().map(|file| file.path.display().to_string())),
             Series::new("rows".into(), self.iter().map(|file| file.rows).collect::<Vec<_>>()).into(),
-            column("", self.iter().map(state)),
+            column("state", self.iter().map(state)),
         ];
         DataFrame::new(self.len(), columns).evcxr_display();
     }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use polars::prelude::{Column, DataFrame};
+use polars::prelude::{Column, DataFrame, DataType};
 
 use crate::{
     cell::{Cell, Cells},
@@ -20,6 +20,8 @@ pub(crate) struct TextColumn {
     pub kind: String,
     /// Numbers stand on the right.
     pub right: bool,
+    /// Texts may be long.
+    pub is_text: bool,
     /// `None` for a null.
     pub values: Vec<Option<String>>,
 }
@@ -45,6 +47,7 @@ fn text_column(column: &Column, rows: &[usize]) -> TextColumn {
         name: format::one_line(column.name()),
         kind: column.dtype().to_string(),
         right: cells.is_number(),
+        is_text: column.dtype() == &DataType::String,
         values: rows.iter().map(|row| cells.get(*row).map(|cell| text(&cell, decimals))).collect(),
     }
 }

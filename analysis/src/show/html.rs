@@ -5,8 +5,8 @@ use super::columns::TextColumn;
 use crate::format;
 
 const TABLE: &str = "border-collapse:collapse;font-variant-numeric:tabular-nums";
-/// A long table scrolls under its head.
-const FRAME: &str = "max-height:32em;overflow:auto";
+/// A table of more rows than are shown unless asked for scrolls under its head.
+const FRAME: &str = "max-height:48em;overflow:auto";
 const HEAD: &str = "position:sticky;top:0;background:Canvas;cursor:pointer;vertical-align:bottom";
 /// Sorts the rows by the clicked column, numbers by value, the other way round when clicked again; what has no value comes last.
 const SORT: &str = "const h=this,b=h.closest('table').tBodies[0],i=h.cellIndex,u=h.dataset.up=h.dataset.up==='1'?'0':'1',\
@@ -14,7 +14,12 @@ const SORT: &str = "const h=this,b=h.closest('table').tBodies[0],i=h.cellIndex,u
     [...b.rows].sort((x,y)=>{const a=t(x),c=t(y);if(e(a)||e(c))return e(a)-e(c);\
     const d=n(a)!==''&&n(c)!==''&&!isNaN(n(a))&&!isNaN(n(c))?n(a)-n(c):a.localeCompare(c);return u==='1'?d:-d})\
     .forEach(r=>b.append(r))";
-const CELL: &str = "padding:.2em .8em;border-bottom:1px solid #e4e7eb";
+/// Half seen through, so that it suits light and dark pages.
+const CELL: &str = "padding:.2em .8em;border-bottom:1px solid rgb(128 128 128/.25)";
+const MUTED: &str = "font-weight:normal;opacity:.65";
+/// Dates and numbers stay on one line, however narrow the page; the table scrolls. Texts may take several.
+const ONE_LINE: &str = "white-space:nowrap";
+const SEVERAL_LINES: &str = "max-width:40em;overflow-wrap:anywhere";
 
 /// The rows of `columns`, all of equal length, with a row of dots before the row `gap`.
 pub(crate) fn table(columns: &[TextColumn], gap: Option<usize>, height: usize) -> String {
@@ -24,7 +29,7 @@ pub(crate) fn table(columns: &[TextColumn], gap: Option<usize>, height: usize) -
         let (name, kind, align) = (escaped(&column.name), escaped(&column.kind), align(column));
         html.push_str(&format!(
             "<th style=\"{CELL};{HEAD};text-align:{align}\" title=\"{kind}; click to sort\" onclick=\"{SORT}\">{name}\
-             <br><span style=\"font-weight:normal;color:#616e7c\">{kind}</span></th>"
+             <br><span style=\"{MUTED}\">{kind}</span></th>"
         ));
     }
     html.push_str("</tr></thead><tbody>\n");
@@ -36,15 +41,17 @@ pub(crate) fn table(columns: &[TextColumn], gap: Option<usize>, height: usize) -
     }
     let unit = if height == 1 { "row" } else { "rows" };
     html.push_str(&format!(
-        "</tbody></table></div>\n<p style=\"color:#616e7c\">{} {unit}</p>\n",
+        "</tbody></table></div>\n<p style=\"{MUTED}\">{} {unit}</p>\n",
         format::count(height as u64)
     ));
     html
 }
 
 fn row_of(columns: &[TextColumn], text: impl Fn(&TextColumn) -> String) -> String {
-    let cells =
-        columns.iter().map(|column| format!("<td style=\"{CELL};text-align:{}\">{}</td>", align(column), text(column)));
+    let cells = columns.iter().map(|column| {
+        let lines = if column.is_text { SEVERAL_LINES } else { ONE_LINE };
+        format!("<td style=\"{CELL};{lines};text-align:{}\">{}</td>", align(column), text(column))
+    });
     format!("<tr>{}</tr>\n", cells.collect::<String>())
 }
 
