@@ -1,7 +1,7 @@
 # make demo           files → Kafka → MongoDB → charts and CSV, on generated reviews, into out/demo
 # make demo DATA=DIR  the same with your own files
 # make test           everything that checks the project
-# make bench          raw limit against `ingest run`, in one run
+# make bench          raw limit against `ingest run`; then refresh, load and windows of the library
 # make notebook       JupyterLab with Rust notebooks over the rollups, on a Kafka and MongoDB of its own
 # make report         notebooks/02-reviews-over-time as an HTML page and pictures, into out/report
 # make bench-notebook how quick a notebook is, beside Python
@@ -18,6 +18,8 @@ DATA ?=
 # selected, and another selection would compile polars and librdkafka again.
 CARGO_BUILD := cargo build --release --locked
 CARGO_TEST := cargo test --release --locked
+# With pymongo and polars, if `make bench-notebook` has installed them.
+BENCH_PYTHON = $(shell [ -x .venv/bin/python ] && echo $(CURDIR)/.venv/bin/python || echo python3)
 
 .PHONY: help demo build test bench fmt clippy doc clean prerequisites notebook notebook-setup test-notebooks report bench-notebook
 
@@ -51,6 +53,7 @@ doc: prerequisites
 bench: build
 	cargo build --release --locked -p bench
 	$(BIN)/stack run -- $(BIN)/bench
+	PYTHON=$(BENCH_PYTHON) OUTPUT=$(CURDIR)/bench/analysis.json cargo bench --locked --bench analysis
 
 notebook-setup: build
 	@sh scripts/notebook-setup.sh
