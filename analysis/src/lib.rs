@@ -3,6 +3,7 @@
 //! | module | turns | into |
 //! | --- | --- | --- |
 //! | [`load`] | rollups and events in MongoDB | a typed [`DataFrame`](polars::prelude::DataFrame); filter, columns and limit run in the database; [`load::Follow`] brings only what is new |
+//! | [`load::read_file`] | a CSV, JSON or Parquet file | a typed frame, without MongoDB |
 //! | [`window`] | frames that keep coming | rows per window and key, for the cost of what is new |
 //! | [`reshape`] | a frame | a frame: months into years, `rating_1..rating_10` into rows, the largest of a column |
 //! | [`chart`] | a frame | a [`chart::Figure`]: one drawing as SVG or PNG |

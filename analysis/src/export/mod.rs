@@ -41,6 +41,8 @@ mod meaning;
 mod merge;
 mod options;
 mod parquet;
+#[cfg(test)]
+mod read_back;
 mod schema;
 mod selection;
 mod source;

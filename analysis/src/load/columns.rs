@@ -65,6 +65,14 @@ impl Builder {
         }
     }
 
+    /// Appends a list of texts to a column of such lists.
+    pub fn push_texts(&mut self, texts: &[&str]) {
+        match self {
+            Self::TextList(builder) => builder.append_values_iter(texts.iter().copied()),
+            _ => unreachable!("only a column of lists is given one"),
+        }
+    }
+
     /// Appends a value, or says what was found instead.
     pub fn push(&mut self, value: RawBsonRef<'_>) -> Result<(), String> {
         match (self, value) {

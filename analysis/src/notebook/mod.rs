@@ -32,7 +32,9 @@ pub use worker::{Worker, WorkerStatus};
 
 pub use crate::chart::{Figure, Grid, Kind};
 pub use crate::export::export;
-pub use crate::load::{Comparison, Condition, Rollup, Store, StoreError, TableInfo};
+pub use crate::load::{
+    ColumnType, Comparison, Condition, FileError, Rollup, Store, StoreError, TableFile, TableInfo, read_file,
+};
 pub use crate::reshape::{ColumnRange, Every, keep_largest, regroup, unpivot};
 pub use crate::show::{Table, View};
 pub use crate::window::{Spec, Windowed, change, cumulative, fill_windows, moving_mean, share, top_per_window};

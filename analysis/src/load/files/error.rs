@@ -1,0 +1,147 @@
+//! Why a file could not be read as a frame, and what to do about it.
+
+use std::path::PathBuf;
+
+use crate::format;
+
+/// Columns of the terminal that a value may take in a message.
+const MOST_OF_VALUE: usize = 60;
+
+/// Why a file could not be read as a frame.
+#[derive(Debug, thiserror::Error)]
+pub enum FileError {
+    /// The file cannot be opened or read.
+    #[error("cannot read {}: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The system's words.
+        source: std::io::Error,
+    },
+    /// The ending of the name tells no format.
+    #[error("{} is of no known format; name it .csv, .json, .jsonl, .ndjson or .parquet, unpacked", path.display())]
+    Format {
+        /// The file.
+        path: PathBuf,
+    },
+    /// There is not even a header.
+    #[error("{} is empty; a CSV file begins with a line of column names", path.display())]
+    Empty {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Two columns have one name.
+    #[error("{} has two columns {column:?}; give one of them another name in the first line", path.display())]
+    Repeated {
+        /// The file.
+        path: PathBuf,
+        /// The name.
+        column: String,
+    },
+    /// The file has no such column.
+    #[error("{} has no column {column:?}; it has {}", path.display(), known.join(", "))]
+    NoColumn {
+        /// The file.
+        path: PathBuf,
+        /// What was asked for.
+        column: String,
+        /// What there is.
+        known: Vec<String>,
+    },
+    /// A line of a CSV file has more or fewer fields than the header.
+    #[error(
+        "{}, row {row} (line {line}): {found} fields under a header of {expected}; is a comma in a text that is not in quotes?",
+        path.display()
+    )]
+    Fields {
+        /// The file.
+        path: PathBuf,
+        /// Row from 1, without the header.
+        row: u64,
+        /// Line from 1 on which the row begins.
+        line: u64,
+        /// Fields of the header.
+        expected: usize,
+        /// Fields of the row.
+        found: usize,
+    },
+    /// A line of a CSV file is not UTF-8.
+    #[error("{}, row {row} (line {line}) is not UTF-8; save the file with this encoding", path.display())]
+    Encoding {
+        /// The file.
+        path: PathBuf,
+        /// Row from 1, without the header.
+        row: u64,
+        /// Line from 1 on which the row begins.
+        line: u64,
+    },
+    /// A value does not have the type that was asked for.
+    #[error(
+        "{}, row {row}, column {column:?}: {value} is no {expected}; mend the file, or read the column as `ColumnType::String`",
+        path.display()
+    )]
+    Value {
+        /// The file.
+        path: PathBuf,
+        /// Row from 1.
+        row: u64,
+        /// The column.
+        column: String,
+        /// The type that was asked for.
+        expected: &'static str,
+        /// The value as it is written, shortened.
+        value: String,
+    },
+    /// The file is not JSON, or not of objects.
+    #[error("{}, record {row}: {reason}; a file holds objects {{…}}, one after the other or in one array", path.display())]
+    Json {
+        /// The file.
+        path: PathBuf,
+        /// Record from 1.
+        row: u64,
+        /// What is wrong with it, and where.
+        reason: String,
+    },
+    /// The schema takes a record for unusable.
+    #[error("{}, record {row}: {reason}; mend the record or the schema, or read the file without one", path.display())]
+    Record {
+        /// The file.
+        path: PathBuf,
+        /// Record from 1.
+        row: u64,
+        /// The schema's words.
+        reason: String,
+    },
+    /// The schema cannot be compiled.
+    #[error(transparent)]
+    Schema(#[from] model::schema::SchemaError),
+    /// The file is no Parquet file, or a broken one, or compressed in another way.
+    #[error("{} cannot be read as Parquet: {reason}", path.display())]
+    Parquet {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A column of a Parquet file has a type that frames here do not have.
+    #[error("{}: column {column:?} holds {kind}, which is not read; name the other columns with `columns`", path.display())]
+    Kind {
+        /// The file.
+        path: PathBuf,
+        /// The column.
+        column: String,
+        /// Its type.
+        kind: String,
+    },
+    /// Types were given for a file that has its own.
+    #[error("{} has types of its own; leave `column_type` and `schema` out", path.display())]
+    OwnTypes {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+/// A value in a message.
+pub(super) fn shown(value: &str) -> String {
+    format::shortened(&format::one_line(&format!("{value:?}")), MOST_OF_VALUE)
+}

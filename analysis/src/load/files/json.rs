@@ -1,0 +1,231 @@
+//! JSON files, record by record: JSON Lines, or one array.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    fs::File,
+    io::{BufRead, BufReader},
+    path::Path,
+};
+
+use bson::raw::RawBsonRef;
+use model::layout::ColumnType;
+use polars::prelude::DataFrame;
+use serde::{
+    Deserialize, Deserializer as _,
+    de::{Error as _, MapAccess, SeqAccess, Visitor},
+};
+use serde_json::{Value, value::RawValue};
+
+use super::{
+    FileError, TableFile,
+    guess::{self, Guess},
+    row::{Pushed, Rows},
+};
+
+/// The rows of the file, once for the columns and their types, and once for the values.
+pub(super) fn read(file: &TableFile) -> Result<DataFrame, FileError> {
+    let known = Known::of(&file.path)?;
+    let places = file.places(&known.names)?;
+    let column = |place: &usize| {
+        let name = &known.names[*place];
+        (name.clone(), file.kind_of(name).or(known.guesses[*place].kind()))
+    };
+    let mut rows = Rows::new(places.iter().map(column).collect::<Vec<_>>());
+    let mut values = vec![Value::Null; known.names.len()];
+    each_record(&file.path, |row, record| {
+        values.fill(Value::Null);
+        for (name, value) in members(&file.path, row, record)? {
+            values[known.places[&name]] = value;
+        }
+        rows.push(&file.path, |column, kind| typed(&values[places[column]], kind))
+    })?;
+    Ok(rows.finish())
+}
+
+/// Columns in the order in which they appear.
+#[derive(Default)]
+struct Known {
+    names: Vec<String>,
+    guesses: Vec<Guess>,
+    places: HashMap<String, usize>,
+}
+
+impl Known {
+    fn of(path: &Path) -> Result<Self, FileError> {
+        let mut known = Self::default();
+        each_record(path, |row, record| {
+            members(path, row, record)?.into_iter().for_each(|(name, value)| known.note(name, &value));
+            Ok(())
+        })?;
+        Ok(known)
+    }
+
+    fn note(&mut self, name: String, value: &Value) {
+        let guess = guessed(value);
+        match self.places.get(&name) {
+            Some(place) => self.guesses[*place] = self.guesses[*place].and(guess),
+            None => {
+                self.places.insert(name.clone(), self.names.len());
+                self.names.push(name);
+                self.guesses.push(guess);
+            }
+        }
+    }
+}
+
+fn guessed(value: &Value) -> Guess {
+    match value {
+        Value::Null => Guess::Nothing,
+        Value::Bool(_) => Guess::Bool,
+        Value::Number(number) if number.is_i64() => Guess::Int,
+        Value::Number(number) if number.is_f64() => Guess::Float,
+        Value::String(text) => Guess::of_text(text),
+        Value::Array(items) if items.iter().all(Value::is_string) => Guess::Texts,
+        Value::Number(_) | Value::Array(_) | Value::Object(_) => Guess::Text,
+    }
+}
+
+/// What a column of this type has of a value, or the value where it is of another.
+fn typed(value: &Value, kind: ColumnType) -> Result<Pushed<'_>, String> {
+    let other = || value.to_string();
+    let value = match (value, kind) {
+        (Value::Null, _) => RawBsonRef::Null,
+        (Value::Bool(value), ColumnType::Bool) => RawBsonRef::Boolean(*value),
+        (Value::Number(number), ColumnType::Int) => number.as_i64().map(RawBsonRef::Int64).ok_or_else(other)?,
+        (Value::Number(number), ColumnType::Float) => number.as_f64().map(RawBsonRef::Double).ok_or_else(other)?,
+        (Value::Array(items), ColumnType::StringList) => {
+            let texts = items.iter().map(Value::as_str).collect::<Option<Vec<&str>>>();
+            return texts.map(Pushed::Texts).ok_or_else(other);
+        }
+        (Value::String(text), kind) => guess::value(text, kind).ok_or_else(other)?,
+        (_, ColumnType::String) => return Ok(Pushed::Json(other())),
+        _ => return Err(other()),
+    };
+    Ok(Pushed::Value(value))
+}
+
+/// Fields of a record in their order, with members of objects under their own names.
+fn members(path: &Path, row: u64, record: &RawValue) -> Result<Vec<(String, Value)>, FileError> {
+    let members: Members = serde_json::from_str(record.get()).map_err(|error| broken(path, row, &error))?;
+    let mut flat = Vec::with_capacity(members.0.len());
+    members.0.into_iter().for_each(|(name, value)| flatten(name, value, &mut flat));
+    Ok(flat)
+}
+
+fn flatten(name: String, value: Value, flat: &mut Vec<(String, Value)>) {
+    match value {
+        Value::Object(members) => {
+            members.into_iter().for_each(|(member, value)| flatten(format!("{name}.{member}"), value, flat))
+        }
+        value => flat.push((name, value)),
+    }
+}
+
+fn broken(path: &Path, row: u64, error: &serde_json::Error) -> FileError {
+    FileError::Json { path: path.to_owned(), row, reason: error.to_string() }
+}
+
+/// Fields in the order of the file, which `serde_json::Map` does not keep.
+struct Members(Vec<(String, Value)>);
+
+impl<'de> Deserialize<'de> for Members {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct InOrder;
+        impl<'de> Visitor<'de> for InOrder {
+            type Value = Members;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
+                let mut members = Vec::with_capacity(map.size_hint().unwrap_or(16));
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Members(members))
+            }
+        }
+        deserializer.deserialize_map(InOrder)
+    }
+}
+
+/// Hands on the text of every record, with its number from 1.
+pub(super) fn each_record(
+    path: &Path,
+    mut each: impl FnMut(u64, &RawValue) -> Result<(), FileError>,
+) -> Result<(), FileError> {
+    let unreadable = |source| FileError::Read { path: path.to_owned(), source };
+    let mut input = BufReader::new(File::open(path).map_err(unreadable)?);
+    let is_array = first_letter(&mut input).map_err(unreadable)? == Some(b'[');
+    let mut deserializer = serde_json::Deserializer::from_reader(input);
+    let mut row = 0;
+    if is_array {
+        let mut failed = None;
+        let items = Items { each: &mut each, row: &mut row, failed: &mut failed };
+        let read = deserializer.deserialize_seq(items).and_then(|()| deserializer.end());
+        return match (failed, read) {
+            (Some(error), _) => Err(error),
+            (None, Err(error)) => Err(broken(path, row + 1, &error)),
+            (None, Ok(())) => Ok(()),
+        };
+    }
+    for record in deserializer.into_iter::<Box<RawValue>>() {
+        row += 1;
+        each(row, &record.map_err(|error| broken(path, row, &error))?)?;
+    }
+    Ok(())
+}
+
+/// The first byte that is no space; what is before it is read.
+fn first_letter(input: &mut impl BufRead) -> std::io::Result<Option<u8>> {
+    const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+    if input.fill_buf()?.starts_with(BYTE_ORDER_MARK) {
+        input.consume(BYTE_ORDER_MARK.len());
+    }
+    loop {
+        let chunk = input.fill_buf()?;
+        if chunk.is_empty() {
+            return Ok(None);
+        }
+        match chunk.iter().position(|byte| !byte.is_ascii_whitespace()) {
+            Some(place) => {
+                let first = chunk[place];
+                input.consume(place);
+                return Ok(Some(first));
+            }
+            None => {
+                let spaces = chunk.len();
+                input.consume(spaces);
+            }
+        }
+    }
+}
+
+/// The items of an array, one at a time.
+struct Items<'a, F> {
+    each: &'a mut F,
+    row: &'a mut u64,
+    /// What ended the reading, which serde's own error cannot carry.
+    failed: &'a mut Option<FileError>,
+}
+
+impl<'de, F: FnMut(u64, &RawValue) -> Result<(), FileError>> Visitor<'de> for Items<'_, F> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array of objects")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
+        while let Some(record) = items.next_element::<Box<RawValue>>()? {
+            *self.row += 1;
+            if let Err(error) = (self.each)(*self.row, &record) {
+                *self.failed = Some(error);
+                return Err(A::Error::custom("stopped"));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,179 @@
+//! Frames from files, where there is no MongoDB, or beside it: CSV, JSON and Parquet. The rules are told at [`TableFile`].
+
+mod csv;
+mod error;
+mod guess;
+mod json;
+mod parquet;
+mod row;
+mod schema;
+#[cfg(test)]
+mod tests;
+
+pub use error::FileError;
+
+use std::path::{Path, PathBuf};
+
+use model::{layout::ColumnType, schema::Schema};
+use polars::prelude::DataFrame;
+
+/// Reads a file as a frame, its format by its ending; the rules are those of [`TableFile`].
+///
+/// # Errors
+/// As [`TableFile::collect`].
+///
+/// ```
+/// use analysis::{load::read_file, polars::prelude::DataType};
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("ratings.csv");
+/// std::fs::write(&path, "day,movie,rating\n2020-05-31,Up,8\n2020-06-01,\"Kill Bill: Vol. 2, again\",\n")?;
+/// let ratings = read_file(&path)?;
+/// assert_eq!(ratings.dtypes(), [DataType::Date, DataType::String, DataType::Int64]);
+/// assert_eq!(ratings.column("rating")?.null_count(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn read_file(path: impl AsRef<Path>) -> Result<DataFrame, FileError> {
+    TableFile::new(path).collect()
+}
+
+/// A file that is to be read as a frame.
+///
+/// | ending | format | types |
+/// | --- | --- | --- |
+/// | `.csv` | RFC 4180 with a header line, UTF-8 | by the values |
+/// | `.json`, `.jsonl`, `.ndjson` | objects one after the other (JSON Lines), or one array of them | by the values |
+/// | `.parquet` | Parquet, also compressed with snappy or zstd | those of the file |
+///
+/// **By the values** means by all of them: the file is read twice. A column has the first of these types that holds every value:
+///
+/// | type | values | in the frame |
+/// | --- | --- | --- |
+/// | int | `-7`; not `007` and not `1,000`, which stay texts | Int64 |
+/// | float | `0.5`, `1e3`; integers among fractions | Float64 |
+/// | bool | `true`, `false`; `True`, `False` | Boolean |
+/// | date | `2020-05-31` | Date |
+/// | timestamp | `2020-05-31T18:00:00Z`, with an offset, or without (UTC); dates among timestamps | Datetime in milliseconds, UTC |
+/// | string | anything | String |
+///
+/// Null is an empty field of a CSV file (`""` is a text without letters), and in JSON `null` or a field that is not there. In JSON a text
+/// is never taken for a number, members of an object are columns of their own (`src.offset`), and an array of texts is a
+/// list. A column without any value has the type Null.
+///
+/// What the values do not tell, [`column_type`](Self::column_type) says for a column, and [`schema`](Self::schema) for all of them.
+///
+/// ```
+/// use analysis::{load::{ColumnType, TableFile}, polars::prelude::DataType};
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("films.jsonl");
+/// std::fs::write(&path, "{\"year\": 2009, \"film\": \"Up\"}\n{\"year\": 2012, \"film\": null, \"length\": 96}\n")?;
+/// let films = TableFile::new(&path).columns(["film", "length"]).column_type("length", ColumnType::Float).collect()?;
+/// assert_eq!(films.dtypes(), [DataType::String, DataType::Float64]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[must_use = "nothing is read before `collect`"]
+#[derive(Debug, Clone)]
+pub struct TableFile {
+    path: PathBuf,
+    columns: Option<Vec<String>>,
+    types: Vec<(String, ColumnType)>,
+    schema: Option<Schema>,
+}
+
+impl TableFile {
+    /// The file at `path`, all of its columns.
+    pub fn new(path: impl AsRef<Path>) -> Self {
+        Self { path: path.as_ref().to_owned(), columns: None, types: Vec::new(), schema: None }
+    }
+
+    /// Only these columns, in this order.
+    pub fn columns<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
+        self.columns = Some(names.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Gives a column of CSV or JSON a type; a value of another type is then an error, and numbers may stand in texts.
+    pub fn column_type(mut self, column: impl Into<String>, kind: ColumnType) -> Self {
+        self.types.push((column.into(), kind));
+        self
+    }
+
+    /// Reads the records as `ingest` would: names, types, formats of dates and words for null are the schema's, and what its filter
+    /// leaves out is left out. A record that `ingest` would take for dead is an error. Types given with
+    /// [`column_type`](Self::column_type) do not count then.
+    ///
+    /// ```
+    /// use analysis::{load::TableFile, polars::prelude::DataType};
+    /// use model::schema::{IMDB_REVIEW, Schema};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("reviews.json");
+    /// let review = r#"{"review_id": "rw1", "movie": "Up (2009)", "rating": "8", "review_date": "24 July 2010", "helpful": ["1", "2"]}"#;
+    /// std::fs::write(&path, format!("[{review}]"))?;
+    /// let reviews = TableFile::new(&path).schema(&Schema::parse("imdb-review", IMDB_REVIEW)?).collect()?;
+    /// assert_eq!(reviews.column("review_date")?.dtype(), &DataType::Date);
+    /// assert_eq!(reviews.column("helpful_total")?.i64()?.get(0), Some(2));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn schema(mut self, schema: &Schema) -> Self {
+        self.schema = Some(schema.clone());
+        self
+    }
+
+    /// Reads the rows.
+    ///
+    /// # Errors
+    /// When the file cannot be read or its ending names no format, a column does not exist, or a value or record is not of the type that
+    /// was asked for; the error names the file, the row and the column.
+    pub fn collect(&self) -> Result<DataFrame, FileError> {
+        let format = Format::of(&self.path)?;
+        match (&self.schema, format) {
+            (Some(_), Format::Parquet) => Err(FileError::OwnTypes { path: self.path.clone() }),
+            (_, Format::Parquet) if !self.types.is_empty() => Err(FileError::OwnTypes { path: self.path.clone() }),
+            (_, Format::Parquet) => parquet::read(self),
+            (Some(schema), format) => schema::read(self, schema, format),
+            (None, Format::Csv) => csv::read(self),
+            (None, Format::Json) => json::read(self),
+        }
+    }
+
+    fn kind_of(&self, column: &str) -> Option<ColumnType> {
+        self.types.iter().rev().find(|(name, _)| name == column).map(|(_, kind)| *kind)
+    }
+
+    /// Places of the wanted columns among those of the file.
+    fn places(&self, known: &[String]) -> Result<Vec<usize>, FileError> {
+        let find = |wanted: &String| {
+            known.iter().position(|name| name == wanted).ok_or_else(|| FileError::NoColumn {
+                path: self.path.clone(),
+                column: wanted.clone(),
+                known: known.to_vec(),
+            })
+        };
+        self.types.iter().try_for_each(|(name, _)| find(name).map(drop))?;
+        match &self.columns {
+            Some(wanted) => wanted.iter().map(find).collect(),
+            None => Ok((0..known.len()).collect()),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Format {
+    Csv,
+    Json,
+    Parquet,
+}
+
+impl Format {
+    fn of(path: &Path) -> Result<Self, FileError> {
+        let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
+        match ending.as_deref() {
+            Some("csv") => Ok(Self::Csv),
+            Some("json" | "jsonl" | "ndjson") => Ok(Self::Json),
+            Some("parquet") => Ok(Self::Parquet),
+            _ => Err(FileError::Format { path: path.to_owned() }),
+        }
+    }
+}

@@ -1,0 +1,228 @@
+use std::{fs, io::Write, path::PathBuf, sync::Arc};
+
+use model::{
+    layout::ColumnType,
+    schema::{IMDB_REVIEW, Schema},
+};
+use parquet::{
+    basic::Compression,
+    column::writer::ColumnWriter,
+    data_type::{ByteArray, Int96},
+    file::{properties::WriterProperties, writer::SerializedFileWriter},
+    schema::parser::parse_message_type,
+};
+use polars::prelude::{AnyValue, DataFrame, DataType, TimeUnit};
+use tempfile::TempDir;
+
+use super::{TableFile, read_file};
+
+const INSTANT: DataType = DataType::Datetime(TimeUnit::Milliseconds, None);
+
+fn file(name: &str, content: impl AsRef<[u8]>) -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join(name);
+    fs::write(&path, content).expect("written");
+    (folder, path)
+}
+
+fn frame(name: &str, content: impl AsRef<[u8]>) -> DataFrame {
+    let (_folder, path) = file(name, content);
+    read_file(path).expect("a frame")
+}
+
+fn error(name: &str, content: impl AsRef<[u8]>) -> String {
+    let (folder, path) = file(name, content);
+    let error = read_file(path).expect_err("an error").to_string();
+    error.replace(folder.path().to_str().expect("UTF-8"), "")
+}
+
+fn row(frame: &DataFrame, row: usize) -> Vec<AnyValue<'_>> {
+    frame.get(row).expect("a row")
+}
+
+#[test]
+fn csv_values_tell_their_types() {
+    let text = "\u{feff}n,x,day,at,ok,text,none,code\r\n\
+                1,1,2020-02-29,2020-02-29,true,\"a \"\"b\"\",\nc\",,007\r\n\
+                ,0.5,,1969-12-31T23:59:59.999Z,,,,010\r\n\r\n\
+                \"-3\",\"\",1969-12-31,,False,\"\",,1\r\n";
+    let frame = frame("a.csv", text);
+    let date = DataType::Date;
+    let kinds = [
+        DataType::Int64,
+        DataType::Float64,
+        date,
+        INSTANT,
+        DataType::Boolean,
+        DataType::String,
+        DataType::Null,
+        DataType::String,
+    ];
+    assert_eq!((frame.height(), frame.dtypes()), (3, kinds.to_vec()));
+    use AnyValue::{Boolean, Date, Datetime, Float64, Int64, Null, String};
+    let instant = |millis| Datetime(millis, TimeUnit::Milliseconds, None);
+    let first = [Int64(1), Float64(1.0), Date(18_321), instant(18_321 * 86_400_000)];
+    assert_eq!(row(&frame, 0)[..4], first);
+    assert_eq!(row(&frame, 0)[4..], [Boolean(true), String("a \"b\",\nc"), Null, String("007")]);
+    assert_eq!(row(&frame, 1)[..7], [Null, Float64(0.5), Null, instant(-1), Null, Null, Null]);
+    assert_eq!(row(&frame, 2)[..6], [Int64(-3), Null, Date(-1), Null, Boolean(false), String("")]);
+}
+
+#[test]
+fn quotes_are_seen_wherever_a_block_of_the_file_ends() {
+    // Rows of changing length, many blocks of them.
+    let name = |row: usize| format!("\"x\", {}", "y".repeat(row % 97));
+    let mut text = "n,name,empty\r\n".to_owned();
+    for row in 0..20_000 {
+        text.push_str(&format!("{row},\"{}\",\"\"\r\n", name(row).replace('"', "\"\"")));
+    }
+    let frame = frame("a.csv", text);
+    assert_eq!(frame.height(), 20_000);
+    let names = frame.column("name").expect("names").str().expect("texts");
+    assert!((0..20_000).all(|row| names.get(row) == Some(name(row).as_str())));
+    assert_eq!(frame.column("empty").expect("texts").null_count(), 0);
+}
+
+#[test]
+fn errors_name_the_file_the_row_and_what_to_do() {
+    assert!(error("a.txt", "").starts_with("/a.txt is of no known format; name it .csv, .json"));
+    assert!(error("a.csv", "").contains("begins with a line of column names"));
+    assert!(error("a.csv", "a,a\n").contains("two columns \"a\""));
+    assert_eq!(
+        error("a.csv", "a,b\r\n\"x\ny\",2\r\n1,2,3\r\n"),
+        "/a.csv, row 2 (line 4): 3 fields under a header of 2; is a comma in a text that is not in quotes?"
+    );
+    assert!(error("a.csv", b"a\nok\n\xff\n").contains("row 2 (line 3) is not UTF-8"));
+    assert!(error("a.csv", b"a,b\n\xc3,\xa9\n").contains("row 1 (line 2) is not UTF-8"));
+    assert!(
+        error("a.jsonl", "{\"a\": 1}\n[1]\n")
+            .starts_with("/a.jsonl, record 2: invalid type: sequence, expected an object")
+    );
+    assert!(error("a.json", "[{\"a\": 1}, {\"a\": }]").starts_with("/a.json, record 2: expected value at line 1"));
+    assert!(error("a.parquet", "PAR1").starts_with("/a.parquet cannot be read as Parquet"));
+    let (_folder, path) = file("a.csv", "n\n1\neight\n");
+    let asked = TableFile::new(&path).column_type("n", ColumnType::Int).collect().expect_err("a text").to_string();
+    assert!(asked.contains("row 2, column \"n\": \"eight\" is no int; mend the file"), "{asked}");
+    let asked = TableFile::new(&path).columns(["m"]).collect().expect_err("no column").to_string();
+    assert!(asked.ends_with("has no column \"m\"; it has n"), "{asked}");
+    let missing = read_file(path.with_file_name("b.csv")).expect_err("no file").to_string();
+    assert!(missing.contains("b.csv: No such file"), "{missing}");
+}
+
+#[test]
+fn given_types_and_columns_go_before_the_values() {
+    let (_folder, path) = file("a.csv", "code,n,day\n1,2,2020-01-01\n");
+    let file = TableFile::new(&path).columns(["n", "code"]);
+    let frame = file.column_type("code", ColumnType::String).column_type("n", ColumnType::Float).collect();
+    let frame = frame.expect("a frame");
+    assert_eq!(frame.get_column_names(), ["n", "code"]);
+    assert_eq!(row(&frame, 0), [AnyValue::Float64(2.0), AnyValue::String("1")]);
+}
+
+#[test]
+fn json_lines_and_an_array_are_the_same_rows() {
+    let records = [
+        r#"{"z": 1, "at": "2020-01-01T00:00:01Z", "src": {"offset": 5}, "tags": ["a", "b"], "mixed": 1}"#,
+        r#"{"z": null, "day": "2020-01-01", "x": 1, "src": {"offset": 6}, "mixed": "one"}"#,
+        r#"{"tags": [], "x": 0.5, "number": "7", "mixed": {"deep": true}}"#,
+    ];
+    let lines = frame("a.jsonl", records.join("\n") + "\n");
+    let array = frame("a.json", format!("\u{feff} [{}]", records.join(",\n")));
+    assert!(lines.equals_missing(&array));
+    assert_eq!(
+        lines.get_column_names(),
+        ["z", "at", "src.offset", "tags", "mixed", "day", "x", "number", "mixed.deep"]
+    );
+    let text = DataType::String;
+    let kinds = [
+        DataType::Int64,
+        INSTANT,
+        DataType::Int64,
+        DataType::List(Box::new(text.clone())),
+        text.clone(),
+        DataType::Date,
+        DataType::Float64,
+        text,
+        DataType::Boolean,
+    ];
+    assert_eq!(lines.dtypes(), kinds);
+    assert_eq!(row(&lines, 0)[4], AnyValue::String("1"));
+    assert_eq!(row(&lines, 1)[0], AnyValue::Null);
+    assert_eq!(row(&lines, 2)[6], AnyValue::Float64(0.5));
+    assert_eq!((frame("a.json", "[]").height(), frame("b.json", "").height()), (0, 0));
+}
+
+#[test]
+fn with_a_schema_records_are_read_as_by_ingest() {
+    let schema = Schema::parse("imdb-review", IMDB_REVIEW).expect("the preset");
+    let csv = "review_id,movie,rating,review_date,helpful\nrw1,Up (2009),8,24 July 2010,\"1,2\"\nrw2,Up (2009),Null,1 May 2011,\n";
+    let (_folder, path) = file("a.csv", csv);
+    let reviews = TableFile::new(&path).schema(&schema);
+    let columns = ["review_id", "rating", "review_date", "helpful_total"];
+    let frame = reviews.clone().columns(columns).collect().expect("reviews");
+    use AnyValue::{Date, Int64, Null, String};
+    assert_eq!(row(&frame, 0), [String("rw1"), Int64(8), Date(14_814), Int64(2)]);
+    assert_eq!(row(&frame, 1), [String("rw2"), Null, Date(15_095), Null]);
+    let unknown = reviews.columns(["stars"]).collect().expect_err("no column").to_string();
+    assert!(unknown.contains("no column \"stars\"; it has review_id"), "{unknown}");
+
+    let (_folder, path) =
+        file("a.jsonl", r#"{"review_id": "rw1", "movie": "Up", "rating": "11", "review_date": "24 July 2010"}"#);
+    let dead = TableFile::new(&path).schema(&schema).collect().expect_err("11 is no rating").to_string();
+    assert!(dead.contains("record 1: ") && dead.contains("rating") && dead.contains("mend the record"), "{dead}");
+}
+
+#[test]
+fn parquet_of_another_writer_is_read_by_its_types() {
+    let schema = "message m {
+        required int64 id; optional int64 at (TIMESTAMP(MICROS, true)); optional int96 old; required int32 u (INTEGER(32, false));
+        optional float f; optional binary name (STRING); optional group tags (LIST) { repeated group list { optional int32 element; } }
+    }";
+    let schema = Arc::new(parse_message_type(schema).expect("a schema"));
+    let (_folder, path) = file("a.parquet", "");
+    let properties = Arc::new(WriterProperties::builder().set_compression(Compression::SNAPPY).build());
+    let output = fs::File::create(&path).expect("a file");
+    let mut writer = SerializedFileWriter::new(output, schema, properties).expect("a writer");
+    let mut group = writer.next_row_group().expect("a group");
+    while let Some(mut column) = group.next_column().expect("a column") {
+        match column.untyped() {
+            ColumnWriter::Int64ColumnWriter(writer) if writer.get_descriptor().name() == "id" => {
+                writer.write_batch(&[1, 2], None, None)
+            }
+            ColumnWriter::Int64ColumnWriter(writer) => writer.write_batch(&[-1], Some(&[1, 0]), None),
+            ColumnWriter::Int96ColumnWriter(writer) => {
+                writer.write_batch(&[Int96::from(vec![1_000_000, 0, 2_440_588])], Some(&[1, 0]), None)
+            }
+            ColumnWriter::Int32ColumnWriter(writer) if writer.get_descriptor().name() == "u" => {
+                writer.write_batch(&[-1, 1], None, None)
+            }
+            ColumnWriter::Int32ColumnWriter(writer) => writer.write_batch(&[], Some(&[0, 0]), Some(&[0, 0])),
+            ColumnWriter::FloatColumnWriter(writer) => writer.write_batch(&[0.5], Some(&[0, 1]), None),
+            ColumnWriter::ByteArrayColumnWriter(writer) => {
+                writer.write_batch(&[ByteArray::from("기생충")], Some(&[0, 1]), None)
+            }
+            _ => unreachable!("no such column"),
+        }
+        .expect("values");
+        column.close().expect("a column");
+    }
+    group.close().expect("a group");
+    writer.close().expect("a file").file_metadata();
+
+    let whole = read_file(&path).expect_err("a list").to_string();
+    assert!(
+        whole.contains("\"tags.list.element\" holds lists or records") && whole.contains("name the other columns"),
+        "{whole}"
+    );
+    let frame = TableFile::new(&path).columns(["id", "at", "old", "u", "f", "name"]).collect().expect("a frame");
+    use AnyValue::{Datetime, Float64, Int64, Null, String};
+    let instant = |millis| Datetime(millis, TimeUnit::Milliseconds, None);
+    assert_eq!(row(&frame, 0), [Int64(1), instant(-1), instant(1), Int64(4_294_967_295), Null, Null]);
+    assert_eq!(row(&frame, 1), [Int64(2), Null, Null, Int64(1), Float64(0.5), String("기생충")]);
+    let typed =
+        TableFile::new(&path).column_type("id", ColumnType::Float).collect().expect_err("own types").to_string();
+    assert!(typed.contains("types of its own"), "{typed}");
+    let mut broken = fs::OpenOptions::new().append(true).open(&path).expect("a file");
+    broken.write_all(b"more").expect("written");
+    assert!(read_file(&path).is_err());
+}
