@@ -63,6 +63,18 @@ pub enum DeadReason {
 }
 
 impl DeadReason {
+    /// Every reason.
+    pub const ALL: [Self; 8] = [
+        Self::NullPayload,
+        Self::NotJson,
+        Self::NotObject,
+        Self::MissingId,
+        Self::NoEventTime,
+        Self::MissingField,
+        Self::WrongType,
+        Self::OutOfRange,
+    ];
+
     /// The code in dead letters and counts.
     pub fn code(self) -> &'static str {
         match self {

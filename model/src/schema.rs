@@ -29,6 +29,7 @@ pub const IMDB_REVIEW: &str = include_str!("../../schemas/imdb-review.toml");
 #[derive(Debug, Clone)]
 pub struct Schema {
     pub(crate) name: String,
+    pub(crate) version: String,
     pub(crate) stream: String,
     pub(crate) fields: Vec<Field>,
     pub(crate) id: Vec<usize>,
@@ -60,12 +61,17 @@ impl Schema {
     pub fn parse(name: &str, toml: &str) -> Result<Self, SchemaError> {
         let file: file::SchemaFile =
             toml::from_str(toml).map_err(|error| SchemaError::new(name, "", error.to_string()))?;
-        compile::compile(name, &file)
+        compile::compile(name, version_of(toml), &file)
     }
 
     /// The name it was read under: a preset's name or a file.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// What tells this text from every other: 16 hexadecimal digits that change with any change of the TOML.
+    pub fn version(&self) -> &str {
+        &self.version
     }
 
     /// The stream's name, which is also the name of the column that counts its records.
@@ -126,5 +132,23 @@ impl Schema {
     /// The rollups and the states they need.
     pub fn rollups(&self) -> &RollupPlan {
         &self.rollups
+    }
+}
+
+/// A hash that is stored, with dead letters: it must never be computed differently.
+fn version_of(toml: &str) -> String {
+    format!("{:016x}", xxhash_rust::xxh3::xxh3_64(toml.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_follows_the_text() {
+        let schema = |toml: &str| Schema::parse("x", toml).unwrap().version().to_owned();
+        assert_eq!(schema(IMDB_REVIEW), schema(IMDB_REVIEW));
+        assert_ne!(schema(IMDB_REVIEW), schema(&format!("{IMDB_REVIEW}\n")));
+        assert_eq!(version_of(""), "2d06800538d394c2", "what is stored must stay comparable");
     }
 }

@@ -12,7 +12,7 @@ use jiff::{Timestamp, civil::Date, tz::TimeZone};
 
 const DEFAULT_IDLE_TIMEOUT_MS: i64 = 60_000;
 
-pub(super) fn compile(name: &str, file: &SchemaFile) -> Result<Schema, SchemaError> {
+pub(super) fn compile(name: &str, version: String, file: &SchemaFile) -> Result<Schema, SchemaError> {
     let compiler = Compiler { name };
     if file.stream.is_empty() || file.stream.contains(['.', '$', '\0']) {
         return Err(compiler.error(
@@ -33,6 +33,7 @@ pub(super) fn compile(name: &str, file: &SchemaFile) -> Result<Schema, SchemaErr
         .map_err(|error| compiler.error(&format!("rollups.{}", error.rollup), error.problem))?;
     Ok(Schema {
         name: name.to_owned(),
+        version,
         stream: file.stream.clone(),
         fields,
         id,
