@@ -68,8 +68,10 @@ pub struct DeadLetter {
 /// What became of a record when it was added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Added {
-    /// It may become an event.
-    Usable,
+    /// It becomes an event, unless its id is stored already.
+    Event,
+    /// The filter leaves it out.
+    Filtered,
     /// It is a dead letter.
     Dead,
 }
@@ -115,11 +117,11 @@ impl Batch {
                     event_time: event.event_time,
                     document: event.document,
                 });
-                Added::Usable
+                Added::Event
             }
             Ok(Decoded::Filtered) => {
                 span.filtered += 1;
-                Added::Usable
+                Added::Filtered
             }
             Err(reject) => {
                 span.dead += 1;
@@ -163,9 +165,12 @@ impl Batch {
         let mut seen: HashSet<&[u8]> = HashSet::with_capacity(ids.len());
         let mut changes = Changes::default();
         let mut documents = Vec::with_capacity(self.events.len());
+        let mut stores = Vec::with_capacity(self.events.len());
         for (event, id) in self.events.iter().zip(ids) {
             let partition = moves.get_mut(&event.partition).expect("every event of a batch lies in one of its spans");
-            if stored.contains(id.as_bytes()) || !seen.insert(id.as_bytes()) {
+            let is_new = !stored.contains(id.as_bytes()) && seen.insert(id.as_bytes());
+            stores.push(is_new);
+            if !is_new {
                 partition.counts.duplicate += 1;
                 continue;
             }
@@ -182,7 +187,7 @@ impl Batch {
             partition.counts.late += changes.late() - late_before;
             documents.push(Cow::Borrowed(&event.document));
         }
-        Ok(CommitPlan { moves, documents, changes })
+        Ok(CommitPlan { moves, documents, stored: stores, changes })
     }
 }
 
@@ -193,6 +198,8 @@ pub struct CommitPlan<'a> {
     pub moves: BTreeMap<i32, Move>,
     /// Events to insert.
     pub documents: Vec<Cow<'a, RawDocumentBuf>>,
+    /// Which events of the batch these are: one for each, in the order in which they were added.
+    pub stored: Vec<bool>,
     /// States to add to.
     pub changes: Changes,
 }
@@ -313,7 +320,7 @@ mod tests {
         add(&mut batch, &decoder, 1, 9, 9, Some(&review("b")));
         let plan = plan(&batch, &schema, &["c"]);
         assert_eq!(plan.counts(), Counts { read: 5, stored: 2, duplicate: 3, ..Counts::default() });
-        assert_eq!(plan.documents.len(), 2);
+        assert_eq!(plan.stored, [true, true, false, false, false]);
         let (_, groups) = plan.changes.tables(schema.rollups()).next().unwrap();
         let reviews: i64 = groups.values().map(|state| state.count()).sum();
         assert_eq!(reviews, 2, "a duplicate changes no rollup");

@@ -3,6 +3,7 @@
 //! Results go to stdout, progress and logs to stderr. Exit codes: 0 done, 1 failed, 2 wrong use.
 
 mod commands;
+mod dead;
 mod run;
 
 use crate::config::{self, Config, ConfigError, Loaded};
@@ -41,6 +42,8 @@ enum Command {
     Logs(Logs),
     /// Look at what a run needs, without consuming
     Check(Shown),
+    /// Look at the records that could not be used, and replay them
+    Dead(dead::Dead),
     /// Compare every rollup with a GROUP BY over the stored events
     Audit(Audit),
     /// Show the effective configuration, secrets masked, with where each value came from
@@ -205,6 +208,7 @@ pub fn run(cli: Cli) -> ExitCode {
 }
 
 /// Logs to stderr: warnings, and what `RUST_LOG` asks for.
+        Command::Dead(args) => dead::dead(&args),
 fn start_logging(json: bool) {
     use tracing_subscriber::EnvFilter;
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,ingest=info"));

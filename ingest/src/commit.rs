@@ -5,15 +5,15 @@
 //! just now), the transaction is aborted and the batch is tried again with a new look-up.
 
 use crate::batch::{Batch, CommitPlan, DeadLetter, Move};
+use crate::dead_letters::{Letter, Settlement};
 use crate::known_ids::KnownIds;
-use crate::store::{DUPLICATE_KEY, Position, Store, error_code};
+use crate::store::{Counts, DUPLICATE_KEY, Position, Store, error_code};
 use bson::oid::ObjectId;
 use bson::raw::{RawArrayBuf, RawBsonRef, RawDocumentBuf, cstr};
-use bson::spec::BinarySubtype;
-use bson::{Binary, Bson, DateTime, Document, doc};
+use bson::{Bson, DateTime, Document, doc};
 use futures_util::TryStreamExt;
 use model::clock::EventClock;
-use model::layout::{DEAD_LETTERS, EVENTS, OFFSETS, ROLLUP_STATES, dead_letter_id};
+use model::layout::{DEAD_LETTERS, EVENTS, OFFSETS, ROLLUP_STATES};
 use model::rollup::partial;
 use model::schema::Schema;
 use mongodb::ClientSession;
@@ -68,6 +68,16 @@ pub struct Committed {
     pub groups: Vec<u32>,
 }
 
+impl Committed {
+    /// What the records of all partitions became.
+    pub fn counts(&self) -> Counts {
+        self.moves.values().fold(Counts::default(), |mut sum, to| {
+            sum += to.counts;
+            sum
+        })
+    }
+}
+
 /// Writes batches of one schema into one store.
 #[derive(Debug, Clone)]
 pub struct Committer {
@@ -78,8 +88,17 @@ pub struct Committer {
     known: Arc<KnownIds>,
 }
 
+/// What a transaction is for.
+#[derive(Clone, Copy)]
+enum Purpose<'a> {
+    /// The batch was read from Kafka: its positions move.
+    Advance,
+    /// The batch was made of dead letters: they are settled, and no position moves.
+    Settle(&'a Settlement),
+}
+
 /// Ends a try without an answer of the server.
-enum Stop {
+pub(crate) enum Stop {
     Driver(Error),
     /// An event's id is there already, although it was taken for new.
     Repeat(String),
@@ -101,14 +120,26 @@ impl Committer {
 
     /// Tries to commit a batch once; `clocks` are the partitions' event clocks before it.
     pub async fn commit(&self, batch: &Batch, clocks: &HashMap<i32, EventClock>) -> Outcome {
+        self.attempt(batch, clocks, Purpose::Advance).await
+    }
+
+    /// Tries once to store what dead letters became, and that they are settled; [`Outcome::Fenced`] where a position does not
+    /// allow it.
+    pub(crate) async fn settle(&self, settlement: &Settlement, clocks: &HashMap<i32, EventClock>) -> Outcome {
+        // Its ids are old ones: any of them may be stored.
+        self.known.missed();
+        self.attempt(settlement.batch(), clocks, Purpose::Settle(settlement)).await
+    }
+
+    async fn attempt(&self, batch: &Batch, clocks: &HashMap<i32, EventClock>, purpose: Purpose<'_>) -> Outcome {
         let deadline = Instant::now() + self.timeout;
         let no_answer = || Error::custom(format!("no answer within {} s", self.timeout.as_secs()));
         // Until here nothing can have been stored: dropping the session aborts the transaction.
         let ids = batch.ids();
-        let mut written = timeout_at(deadline, self.write(batch, &ids, clocks)).await;
+        let mut written = timeout_at(deadline, self.write(batch, &ids, clocks, purpose)).await;
         if let Ok(Err(Stop::Repeat(_))) = written {
             self.known.missed();
-            written = timeout_at(deadline, self.write(batch, &ids, clocks)).await;
+            written = timeout_at(deadline, self.write(batch, &ids, clocks, purpose)).await;
         }
         let (mut session, committed) = match written {
             Ok(Ok(written)) => written,
@@ -144,13 +175,22 @@ impl Committer {
         batch: &Batch,
         ids: &[RawDocumentBuf],
         clocks: &HashMap<i32, EventClock>,
+        purpose: Purpose<'_>,
     ) -> Result<(ClientSession, Committed), Stop> {
         let stored = self.stored(&self.known.doubtful(ids)).await?;
         let clock = |partition| clocks.get(&partition).copied().unwrap_or_default();
         let plan = batch.plan(&self.schema, ids, &stored, clock).map_err(|error| Stop::Fatal(error.to_string()))?;
         let mut session = self.store.client().start_session().await?;
         session.start_transaction().await?;
-        self.move_positions(&mut session, &plan.moves).await?;
+        match purpose {
+            Purpose::Advance => {
+                self.move_positions(&mut session, &plan.moves).await?;
+                self.add_letters(&mut session, batch.dead()).await?;
+            }
+            Purpose::Settle(settlement) => {
+                settlement.write(&self.store, &self.schema, &plan, &mut session).await?;
+            }
+        }
         if !plan.documents.is_empty() {
             let events = self.store.collection::<RawDocumentBuf>(EVENTS);
             for some in plan.documents.chunks(EVENTS_PER_COMMAND) {
@@ -158,10 +198,6 @@ impl Committer {
             }
         }
         let groups = self.add_states(&mut session, &plan).await?;
-        if !batch.dead().is_empty() {
-            let letters = batch.dead().iter().map(|letter| self.dead_letter(letter)).collect::<Result<Vec<_>, _>>()?;
-            self.update_in_commands(&mut session, DEAD_LETTERS, &letters).await?;
-        }
         Ok((session, Committed { moves: plan.moves, groups }))
     }
 
@@ -187,9 +223,6 @@ impl Committer {
             .iter()
             .map(|(&partition, to)| {
                 let mut set = doc! { "next": to.next, "worker": &self.worker, "updated_at": DateTime::now() };
-                if let Some(clock) = to.clock.now() {
-                    set.insert("clock", DateTime::from_millis(clock));
-                }
                 let counts = to.counts;
                 if counts.stored > 0 {
                     set.insert("stored_at", DateTime::now());
@@ -199,7 +232,12 @@ impl Committer {
                     "counts.filtered": counts.filtered, "counts.dead": counts.dead, "counts.late": counts.late,
                     "counts.set_aside": counts.set_aside,
                 };
-                doc! { "q": { "_id": self.store.position_id(partition), "next": to.from }, "u": { "$set": set, "$inc": increments } }
+                let mut update = doc! { "$set": set, "$inc": increments };
+                if let Some(clock) = to.clock.now() {
+                    // A dead letter that was replayed meanwhile may have set it further.
+                    update.insert("$max", doc! { "clock": DateTime::from_millis(clock) });
+                }
+                doc! { "q": { "_id": self.store.position_id(partition), "next": to.from }, "u": update }
             })
             .collect();
         let command = doc! { "update": OFFSETS, "updates": updates };
@@ -231,6 +269,14 @@ impl Committer {
         Ok(counts)
     }
 
+    /// Keeps the records that could not be used; one that another group of this database has kept before stays as it is.
+    async fn add_letters(&self, session: &mut ClientSession, letters: &[DeadLetter]) -> Result<(), Stop> {
+        let keep = |letter: &DeadLetter| Letter::new(&self.store, &self.schema, letter).upsert();
+        let updates = letters.iter().map(keep).collect::<Result<Vec<_>, _>>();
+        let updates = updates.map_err(|error| Stop::Fatal(error.to_string()))?;
+        self.update_in_commands(session, DEAD_LETTERS, &updates).await
+    }
+
     /// Sends updates in as few commands as their size allows.
     async fn update_in_commands(
         &self,
@@ -257,29 +303,6 @@ impl Committer {
         }
         Ok(())
     }
-
-    /// Keeps a letter, unless another group of this database has kept it before.
-    fn dead_letter(&self, letter: &DeadLetter) -> Result<RawDocumentBuf, Stop> {
-        let binary = |bytes: &Vec<u8>| Bson::Binary(Binary { subtype: BinarySubtype::Generic, bytes: bytes.clone() });
-        let headers =
-            letter.headers.iter().map(|(name, value)| doc! { "name": name, "value": value.as_ref().map(binary) });
-        let id = dead_letter_id(self.store.topic(), letter.at.partition, letter.at.offset);
-        let letter = doc! {
-            "topic": self.store.topic(),
-            "partition": letter.at.partition,
-            "offset": letter.at.offset,
-            "timestamp": letter.at.timestamp.map(DateTime::from_millis),
-            "key": letter.key.as_ref().map(binary),
-            "payload": letter.payload.as_ref().map(binary),
-            "headers": headers.collect::<Vec<_>>(),
-            "stage": "decode",
-            "reason": letter.reject.reason.code(),
-            "message": &letter.reject.message,
-            "schema": self.schema.name(),
-            "written_at": DateTime::now(),
-        };
-        upsert(RawBsonRef::String(&id), &doc! { "$setOnInsert": letter })
-    }
 }
 
 fn repeat(error: Error) -> Stop {
@@ -300,19 +323,8 @@ async fn finish(session: &mut ClientSession) -> Result<(), Error> {
     session.commit_transaction().await
 }
 
-fn upsert(id: RawBsonRef<'_>, change: &Document) -> Result<RawDocumentBuf, Stop> {
-    let change = RawDocumentBuf::try_from(change).map_err(|error| Stop::Fatal(error.to_string()))?;
-    let mut query = RawDocumentBuf::new();
-    query.append(cstr!("_id"), id);
-    let mut update = RawDocumentBuf::new();
-    update.append(cstr!("q"), RawBsonRef::Document(&query));
-    update.append(cstr!("u"), RawBsonRef::Document(&change));
-    update.append(cstr!("upsert"), true);
-    Ok(update)
-}
-
 /// A command that wrote only in part answers without an error of its own.
-fn check_writes(answer: &Document) -> Result<(), Stop> {
+pub(crate) fn check_writes(answer: &Document) -> Result<(), Stop> {
     match answer.get_array("writeErrors").ok().and_then(|errors| errors.first()) {
         Some(Bson::Document(error)) => {
             let message = error.get_str("errmsg").unwrap_or("unknown").to_owned();

@@ -202,7 +202,8 @@ impl Lane {
             .map_or_else(String::new, |letter| format!(" The last one: {}.", letter.reject.message));
         let text = format!(
             "partition {partition}: {problem}, so the schema does not fit the topic; nothing of this batch was stored.{example} \
-             Look at the schema, or raise dead_in_a_row and dead_ratio"
+             `ingest dead list` shows the letters kept before it. Correct the schema and run again (`ingest dead replay` then settles those letters); \
+             where the topic is meant to be so, raise dead_in_a_row and dead_ratio"
         );
         self.fail(IngestError::TooManyDeadLetters(text));
         self.forget();
@@ -302,7 +303,7 @@ impl Lane {
 }
 
 /// Growing pauses between tries.
-struct Backoff {
+pub(crate) struct Backoff {
     pause: Duration,
 }
 
@@ -314,7 +315,7 @@ impl Default for Backoff {
 
 impl Backoff {
     /// Waits half of the pause and a random part of the other half, so that workers do not come back at once.
-    async fn wait(&mut self) {
+    pub(crate) async fn wait(&mut self) {
         tokio::time::sleep(self.pause.mul_f64(0.5 + 0.5 * rand::random::<f64>())).await;
         self.pause = (self.pause * 2).min(LONGEST_PAUSE);
     }

@@ -12,6 +12,7 @@ pub mod check;
 pub mod cli;
 pub mod commit;
 pub mod config;
+pub mod dead_letters;
 pub mod error;
 pub mod files;
 pub mod generate;

@@ -1,6 +1,7 @@
 //! The MongoDB side of the worker: connecting, what must exist before the first batch, and positions.
 
 use crate::config::Config;
+use crate::dead_letters;
 use crate::error::{IngestError, explain_mongodb};
 use bson::{Bson, DateTime, Document, doc};
 use futures_util::TryStreamExt;
@@ -152,6 +153,11 @@ impl Store {
         &self.topic
     }
 
+    /// The consumer group whose positions these are.
+    pub fn group(&self) -> &str {
+        &self.group
+    }
+
     /// An error of the driver as this store explains it.
     pub fn outside(&self, error: &mongodb::error::Error) -> IngestError {
         IngestError::Outside(explain_mongodb(&self.uri, error))
@@ -175,6 +181,7 @@ impl Store {
         if schema.late_records() == LateRecords::SetAside {
             self.prepare_late(&existing).await.map_err(|error| self.outside(&error))?;
         }
+        dead_letters::filter::create_index(self).await.map_err(|error| self.outside(&error))?;
         for table in plan.tables() {
             self.enter(table).await.map_err(|error| self.outside(&error))?;
         }

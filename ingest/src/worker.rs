@@ -311,7 +311,7 @@ impl Worker {
 }
 
 /// `host-pid-random`: tells workers apart in positions and leases.
-fn worker_name() -> String {
+pub(crate) fn worker_name() -> String {
     let host = std::env::var("HOSTNAME").unwrap_or_else(|_| "worker".into());
     format!("{host}-{}-{:04x}", std::process::id(), rand::random::<u16>())
 }

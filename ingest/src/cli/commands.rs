@@ -220,11 +220,11 @@ fn folder(config: &Config) -> WorkerFolder {
     WorkerFolder::new(config.settings.state_dir.as_deref(), &config.settings.topic, &config.settings.group)
 }
 
-fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+pub(super) fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build()
 }
 
-fn print(report: &(impl Serialize + std::fmt::Display), json: bool) -> anyhow::Result<ExitCode> {
+pub(super) fn print(report: &(impl Serialize + std::fmt::Display), json: bool) -> anyhow::Result<ExitCode> {
     if json {
         println!("{}", serde_json::to_string(report)?);
     } else {

@@ -5,7 +5,9 @@
 
 mod background;
 mod crash;
+mod dead_letters;
 mod group;
+mod kafka;
 mod other_stream;
 mod repeat;
 mod sessions;

@@ -21,7 +21,7 @@ pub struct Pipeline {
     pub name: String,
     pub folder: TempDir,
     pub schema: Option<PathBuf>,
-    runtime: tokio::runtime::Runtime,
+    pub runtime: tokio::runtime::Runtime,
     database: mongodb::Database,
 }
 
@@ -95,6 +95,11 @@ impl Pipeline {
         let said = text(&output.stderr);
         assert_eq!(output.status.code(), Some(code), "ingest {arguments:?}: {}\n{said}", text(&output.stdout));
         said
+    }
+
+    /// Runs the program, which must succeed; returns the JSON that it printed.
+    pub fn json(&self, arguments: &[&str]) -> serde_json::Value {
+        serde_json::from_str(&self.succeed(arguments)).unwrap()
     }
 
     pub fn produce(&self, path: &Path) {

@@ -1,0 +1,139 @@
+//! Which letters are meant, and reading them.
+
+use super::Letter;
+use crate::error::IngestError;
+use crate::store::Store;
+use bson::{Bson, DateTime, Document, doc};
+use futures_util::TryStreamExt;
+use model::layout::DEAD_LETTERS;
+use mongodb::options::IndexOptions;
+use mongodb::{Cursor, IndexModel};
+use serde::Serialize;
+
+/// Which letters of the topic and group are meant; the default means all.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct LetterFilter {
+    /// Codes of reasons; any of them. Empty means every reason.
+    pub reasons: Vec<String>,
+    /// Partitions; any of them. Empty means every partition.
+    pub partitions: Vec<i32>,
+    /// Earliest timestamp of the record in Kafka, inclusive.
+    pub from: Option<DateTime>,
+    /// Latest timestamp, exclusive.
+    pub to: Option<DateTime>,
+    /// Whether it must be open or settled.
+    pub state: Option<LetterState>,
+}
+
+/// Whether a replay has settled a letter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum LetterState {
+    /// It still cannot be used.
+    Open,
+    /// A replay has settled it.
+    Settled,
+}
+
+/// How many letters have one reason.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ReasonCount {
+    /// The reason's code.
+    pub reason: String,
+    /// Letters that still cannot be used.
+    pub open: i64,
+    /// Letters that a replay has settled.
+    pub settled: i64,
+}
+
+impl LetterFilter {
+    fn query(&self, store: &Store) -> Document {
+        let mut query = doc! { "topic": store.topic(), "group": store.group() };
+        if !self.reasons.is_empty() {
+            query.insert("reason", doc! { "$in": &self.reasons });
+        }
+        if !self.partitions.is_empty() {
+            query.insert("partition", doc! { "$in": &self.partitions });
+        }
+        let mut time = Document::new();
+        time.extend(self.from.map(|from| ("$gte".to_owned(), Bson::DateTime(from))));
+        time.extend(self.to.map(|to| ("$lt".to_owned(), Bson::DateTime(to))));
+        if !time.is_empty() {
+            query.insert("timestamp", time);
+        }
+        match self.state {
+            Some(LetterState::Open) => query.insert("settled", Bson::Null),
+            Some(LetterState::Settled) => query.insert("settled", doc! { "$ne": Bson::Null }),
+            None => None,
+        };
+        query
+    }
+}
+
+/// Makes the index by which letters are found, sorted and counted.
+///
+/// # Errors
+/// The driver's error.
+pub async fn create_index(store: &Store) -> mongodb::error::Result<()> {
+    // What a filter can name is in it, so that counting reads no payloads.
+    let keys = doc! {
+        "topic": 1, "partition": 1, "offset": 1, "group": 1, "reason": 1, "timestamp": 1, "settled.outcome": 1,
+    };
+    let options = IndexOptions::builder().name("letters".to_owned()).build();
+    let index = IndexModel::builder().keys(keys).options(options).build();
+    store.collection::<Document>(DEAD_LETTERS).create_index(index).await.map(drop)
+}
+
+/// The letters in the order of partition and offset; 0 means without limit.
+///
+/// # Errors
+/// [`IngestError::Outside`] where MongoDB does not answer.
+pub async fn find(store: &Store, filter: &LetterFilter, limit: i64) -> Result<Cursor<Letter>, IngestError> {
+    let letters = store.collection::<Letter>(DEAD_LETTERS);
+    let found = letters.find(filter.query(store)).sort(doc! { "topic": 1, "partition": 1, "offset": 1 }).limit(limit);
+    found.await.map_err(|error| store.outside(&error))
+}
+
+/// How many letters have which reason, the most frequent first.
+///
+/// # Errors
+/// [`IngestError::Outside`] where MongoDB does not answer.
+pub async fn count(store: &Store, filter: &LetterFilter) -> Result<Vec<ReasonCount>, IngestError> {
+    let is_open = doc! { "$lte": ["$settled.outcome", Bson::Null] };
+    let pipeline = [
+        doc! { "$match": filter.query(store) },
+        doc! { "$group": {
+            "_id": "$reason",
+            "open": { "$sum": { "$cond": [&is_open, 1_i64, 0_i64] } },
+            "settled": { "$sum": { "$cond": [&is_open, 0_i64, 1_i64] } },
+        } },
+        doc! { "$sort": { "open": -1, "settled": -1, "_id": 1 } },
+    ];
+    let counted = async {
+        let cursor = store.collection::<Document>(DEAD_LETTERS).aggregate(pipeline).await?;
+        cursor.try_collect::<Vec<Document>>().await
+    };
+    let counted = counted.await.map_err(|error| store.outside(&error))?;
+    let count = |document: &Document| {
+        Some(ReasonCount {
+            reason: document.get_str("_id").ok()?.to_owned(),
+            open: document.get_i64("open").ok()?,
+            settled: document.get_i64("settled").ok()?,
+        })
+    };
+    Ok(counted.iter().filter_map(count).collect())
+}
+
+/// The letter with this id.
+///
+/// # Errors
+/// [`IngestError::Outside`] where MongoDB does not answer, or there is no such letter.
+pub async fn get(store: &Store, id: &str) -> Result<Letter, IngestError> {
+    let letters = store.collection::<Letter>(DEAD_LETTERS);
+    let found = letters.find_one(doc! { "_id": id }).await.map_err(|error| store.outside(&error))?;
+    found.ok_or_else(|| {
+        IngestError::Outside(format!(
+            "there is no dead letter {id} in the database {}; `ingest dead list` shows their ids",
+            store.database().name()
+        ))
+    })
+}

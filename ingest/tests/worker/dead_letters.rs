@@ -1,0 +1,264 @@
+//! Dead letters: looking at them, and settling them once the schema can use them (invariants I2, I4, I5 and I6 hold throughout).
+
+use crate::kafka;
+use crate::support::{Pipeline, text, wait_until};
+use bson::doc;
+use ingest::store::Counts;
+use serde_json::{Value, json};
+use std::fmt::Write;
+use std::path::PathBuf;
+use std::process::Stdio;
+
+/// Dates as `2020-01-31` alone: the producer of the other half of the records writes them as `31.01.2020`.
+const SCHEMA: &str = r#"
+stream = "orders"
+id = ["id"]
+event_time = "at"
+allowed_lateness = "0s"
+filter = [{ field = "amount", below = 100 }]
+
+[fields]
+id     = { type = "string" }
+at     = { type = "date", formats = ["%Y-%m-%d"] }
+amount = { type = "int" }
+
+[[rollups]]
+name = "orders_by_day"
+window = "day"
+measures = ["amount"]
+"#;
+/// However many letters there are, the run goes on.
+const TOLERANT: [&str; 4] = ["--set", "dead_in_a_row=0", "--set", "dead_ratio=1"];
+
+/// The schema that can read both kinds of dates.
+fn corrected(pipeline: &Pipeline) -> PathBuf {
+    pipeline.write("corrected.toml", &SCHEMA.replace(r#"["%Y-%m-%d"]"#, r#"["%Y-%m-%d", "%d.%m.%Y"]"#))
+}
+
+fn replay(pipeline: &Pipeline, options: &[&str]) -> Value {
+    let schema = corrected(pipeline);
+    let command = ["dead", "replay", "--json", "--schema", schema.to_str().unwrap()];
+    pipeline.json(&[&command, options].concat())
+}
+
+/// Orders of which every second one has a date that only the corrected schema can read; ids repeat after `ids`.
+fn orders(count: usize, ids: usize) -> String {
+    (0..count).fold(String::new(), |mut lines, order| {
+        let day = order % 28 + 1;
+        let at = if order % 2 == 0 { format!("2020-01-{day:02}") } else { format!("{day:02}.01.2020") };
+        writeln!(lines, r#"{{"id": "{}", "at": "{at}", "amount": {}}}"#, order % ids, order % 50).unwrap();
+        lines
+    })
+}
+
+fn stored(pipeline: &Pipeline) -> Counts {
+    let counts = pipeline.stored_counts();
+    assert!(counts.add_up(), "{counts:?}");
+    assert_eq!(pipeline.count("events", doc! {}), u64::try_from(counts.stored).unwrap());
+    assert_eq!(
+        pipeline.count("dead_letters", doc! { "settled": null }),
+        u64::try_from(counts.dead).unwrap(),
+        "the letters that are open are those that are counted as dead"
+    );
+    counts
+}
+
+#[test]
+fn a_corrected_schema_settles_what_it_can_use() {
+    let pipeline = Pipeline::with_schema("replay", SCHEMA);
+    let lines = r#"{"id": "a", "at": "2020-01-10", "amount": 1}
+{"id": "b", "at": "02.01.2020", "amount": 2}
+{"id": "a", "at": "03.01.2020", "amount": 3}
+{"id": "c", "at": "04.01.2020", "amount": 500}
+{"id": "d", "at": "05.01.2020", "amount": "many"}
+[1]
+"#;
+    let file = pipeline.write("orders.jsonl", lines);
+    pipeline.succeed(&["produce", "--partitions", "1", file.to_str().unwrap()]);
+    assert_eq!(pipeline.drain(&[]).dead, 5);
+    let next = pipeline.documents("offsets", doc! {})[0].get_i64("next").unwrap();
+
+    let unchanged = pipeline.json(&["dead", "replay", "--json"]);
+    assert_eq!(unchanged["still_dead"], 5, "the schema that refused them refuses them again: {unchanged}");
+    let report = replay(&pipeline, &[]);
+    assert_eq!(
+        report,
+        json!({ "replayed": 5, "stored": 1, "duplicate": 1, "filtered": 1, "late": 1, "set_aside": 0, "still_dead": 2 })
+    );
+    assert_eq!(
+        stored(&pipeline),
+        Counts { read: 6, stored: 2, duplicate: 1, filtered: 1, dead: 2, late: 1, set_aside: 0 },
+        "the counts moved from dead to what the records became"
+    );
+    let position = &pipeline.documents("offsets", doc! {})[0];
+    assert_eq!(position.get_i64("next").unwrap(), next, "a replay moves no position");
+    assert_eq!(position.get_datetime("clock").unwrap().try_to_rfc3339_string().unwrap(), "2020-01-10T00:00:00Z");
+    let event = &pipeline.documents("events", doc! { "_id": "b" })[0];
+    assert_eq!(event.get_document("src").unwrap().get_i64("offset").unwrap(), 1, "it keeps its place in Kafka");
+    // No worker ran: the replay has published what it changed.
+    assert_eq!(pipeline.documents("orders_by_day", doc! { "late": 1_i64, "amount_sum": 2_i64 }).len(), 1);
+    pipeline.assert_audit();
+
+    let listed = pipeline.json(&["dead", "list", "--json"]);
+    let outcomes: Vec<&Value> =
+        listed["letters"].as_array().unwrap().iter().map(|letter| &letter["settled"]["outcome"]).collect();
+    assert_eq!(json!(outcomes), json!(["stored", "duplicate", "filtered", null, null]));
+    assert_eq!(listed["letters"][3]["reason"], "wrong_type");
+    assert_eq!(
+        listed["letters"][3]["message"], "amount is \"many\", not an int",
+        "what is wrong is renewed: the first schema did not come beyond the date"
+    );
+    let again = replay(&pipeline, &[]);
+    assert_eq!((&again["replayed"], &again["still_dead"]), (&json!(2), &json!(2)), "what is settled stays as it is");
+    assert_eq!(stored(&pipeline).stored, 2);
+}
+
+#[test]
+fn letters_are_listed_shown_and_exported() {
+    let pipeline = Pipeline::with_schema("letters", SCHEMA);
+    let file = pipeline.write("orders.jsonl", "{\"id\": \"a\", \"at\": \"1 May\"}\n");
+    pipeline.succeed(&["produce", "--partitions", "2", file.to_str().unwrap()]);
+    kafka::send(&pipeline, 0, Some(b"\xff\xfe\x00{"), &[("trace", Some(b"t-1")), ("empty", None)]);
+    kafka::send(&pipeline, 1, None, &[]);
+    kafka::send(&pipeline, 1, Some("{\"id\": \"\u{1b}[2Jb\"}".as_bytes()), &[]);
+    assert_eq!(pipeline.drain(&[]).dead, 4);
+
+    let listed = pipeline.succeed(&["dead", "list"]);
+    for words in
+        ["4 open dead letters, 0 settled", "not_json", "null_payload", "no_event_time", "the record has no payload"]
+    {
+        assert!(listed.contains(words), "{words}: {listed}");
+    }
+    let some = pipeline.json(&["dead", "list", "--json", "--partition", "1", "--reason", "null_payload"]);
+    assert_eq!(some["counts"], json!([{ "reason": "null_payload", "open": 1, "settled": 0 }]));
+    assert_eq!((&some["letters"][0]["payload"], &some["letters"][0]["partition"]), (&Value::Null, &json!(1)));
+    let limited = pipeline.json(&["dead", "list", "--json", "--limit", "1"]);
+    assert_eq!(limited["letters"].as_array().unwrap().len(), 1);
+    for (option, letters) in [("--from", 0), ("--to", 4)] {
+        let listed = pipeline.json(&["dead", "list", "--json", option, "2999-01-01"]);
+        assert_eq!(listed["letters"].as_array().unwrap().len(), letters, "{option}");
+    }
+
+    let exported = pipeline.folder.path().join("letters.jsonl");
+    pipeline.succeed(&["dead", "export", exported.to_str().unwrap()]);
+    let lines = std::fs::read_to_string(&exported).unwrap();
+    assert_eq!(lines, pipeline.succeed(&["dead", "export", "-"]));
+    let letters: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(letters.len(), 4);
+    let binary = letters.iter().find(|letter| letter.get("payload_base64").is_some()).unwrap();
+    assert_eq!((&binary["payload_base64"], &binary["payload"]), (&json!("//4Aew=="), &Value::Null));
+    assert_eq!(binary["headers"], json!([{ "name": "trace", "value": "t-1" }, { "name": "empty", "value": null }]));
+    assert_eq!(
+        (&binary["key"], &binary["stage"], &binary["group"]),
+        (&json!("k"), &json!("decode"), &json!(pipeline.name))
+    );
+    assert_eq!(binary["schema_version"].as_str().unwrap().len(), 16);
+
+    let id = binary["id"].as_str().unwrap();
+    let shown = pipeline.succeed(&["dead", "show", id]);
+    for words in ["not_json: the record is not JSON", "header trace: 3 bytes", "4 bytes, not UTF-8", "ff fe 00 7b"] {
+        assert!(shown.contains(words), "{words}: {shown}");
+    }
+    let short = id.strip_prefix(&format!("{}/", pipeline.name)).unwrap();
+    assert_eq!(pipeline.output(&["dead", "show", short, "--payload"]).stdout, b"\xff\xfe\x00{");
+    let controls = letters.iter().find(|letter| letter["payload"].as_str().is_some_and(|text| text.contains('\u{1b}')));
+    let escaped = pipeline.succeed(&["dead", "show", controls.unwrap()["id"].as_str().unwrap()]);
+    assert!(
+        !escaped.contains('\u{1b}') && escaped.contains("\\u{1b}[2Jb"),
+        "a terminal does not obey a record: {escaped}"
+    );
+    assert!(pipeline.fail(1, &["dead", "show", "9/9"]).contains("ingest dead list"));
+    assert!(pipeline.fail(2, &["dead", "list", "--reason", "bad"]).contains("not_json"));
+}
+
+#[test]
+fn only_the_chosen_letters_are_replayed() {
+    let pipeline = Pipeline::with_schema("replay-some", SCHEMA);
+    pipeline.produce(&pipeline.write("orders.jsonl", &orders(200, 200)));
+    assert_eq!(pipeline.drain(&[]).dead, 100);
+    let in_first = pipeline.count("dead_letters", doc! { "partition": 0 });
+    assert_eq!(replay(&pipeline, &["--reason", "not_json"])["replayed"], 0);
+    assert_eq!(replay(&pipeline, &["--partition", "0"])["stored"], in_first);
+    assert_eq!(u64::try_from(stored(&pipeline).dead).unwrap(), 100 - in_first);
+    pipeline.assert_audit();
+}
+
+#[test]
+fn a_replay_beside_a_worker_and_another_replay_settles_each_letter_once() {
+    const ORDERS: usize = 12_000;
+    let pipeline = Pipeline::with_schema("replay-beside", SCHEMA);
+    let schema = corrected(&pipeline);
+    pipeline.produce(&pipeline.write("orders.jsonl", &orders(ORDERS, ORDERS / 3)));
+    let small_batches = ["--until-end", "--set", "batch_records=50"];
+    let worker = pipeline.worker(&[&small_batches[..], &TOLERANT].concat());
+    pipeline.wait_until_read(500);
+    // While the worker stores letters and events, two replays at a time settle what is there.
+    let mut beside = 0;
+    while stored_by_worker(&pipeline) < i64::try_from(ORDERS).unwrap() {
+        let command = ["dead", "replay", "--json", "--schema", schema.to_str().unwrap()];
+        let replays = [0, 1].map(|_| pipeline.command(&command).stdout(Stdio::piped()).spawn().unwrap());
+        for replay in replays {
+            let output = replay.wait_with_output().unwrap();
+            assert!(output.status.success());
+            let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+            beside += report["stored"].as_i64().unwrap() + report["duplicate"].as_i64().unwrap();
+            assert_eq!(report["still_dead"], 0);
+        }
+    }
+    assert_eq!(worker.finish().read, i64::try_from(ORDERS).unwrap());
+    let rest = replay(&pipeline, &[]);
+    assert!(beside > 0, "letters were settled while the worker was reading");
+    assert_eq!(beside + rest["replayed"].as_i64().unwrap(), i64::try_from(ORDERS / 2).unwrap());
+    let all = stored(&pipeline);
+    assert_eq!((all.read, all.stored, all.dead), (12_000, 4_000, 0));
+    pipeline.assert_audit();
+}
+
+fn stored_by_worker(pipeline: &Pipeline) -> i64 {
+    pipeline.stored_counts().read
+}
+
+#[test]
+fn a_killed_replay_is_begun_again() {
+    const ORDERS: usize = 10_000;
+    let pipeline = Pipeline::with_schema("replay-killed", SCHEMA);
+    let schema = corrected(&pipeline);
+    pipeline.produce(&pipeline.write("orders.jsonl", &orders(ORDERS, ORDERS)));
+    assert_eq!(pipeline.drain(&TOLERANT).dead, 5_000);
+    for _ in 0..3 {
+        let before = pipeline.count("dead_letters", doc! { "settled": null });
+        let command = ["dead", "replay", "--schema", schema.to_str().unwrap()];
+        let mut replay = pipeline.command(&command).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        wait_until("a batch of letters is settled", || {
+            pipeline.count("dead_letters", doc! { "settled": null }) < before
+        });
+        replay.kill().unwrap();
+        replay.wait().unwrap();
+        let now = stored(&pipeline);
+        assert_eq!(now.read, 10_000);
+        assert_eq!(now.dead % 500, 0, "a batch of letters is settled as a whole or not at all");
+    }
+    assert!(stored(&pipeline).dead > 0, "the kills came while there was work");
+    assert_eq!(replay(&pipeline, &[])["still_dead"], 0);
+    assert_eq!(stored(&pipeline), Counts { read: 10_000, stored: 10_000, ..stored(&pipeline) });
+    pipeline.assert_audit();
+}
+
+#[test]
+fn a_replay_with_other_rollups_or_during_a_rebuild_says_so() {
+    let pipeline = Pipeline::with_schema("replay-refused", SCHEMA);
+    pipeline.produce(&pipeline.write("orders.jsonl", &orders(10, 10)));
+    pipeline.drain(&[]);
+    let more = format!("{SCHEMA}\n[[rollups]]\nname = \"by_week\"\nwindow = \"week\"\n");
+    let more = pipeline.write("more.toml", &more);
+    let said = pipeline.fail(2, &["dead", "replay", "--schema", more.to_str().unwrap()]);
+    assert!(said.contains("run `ingest run` with this schema first"), "{said}");
+    pipeline.update("offsets", doc! {}, doc! { "$set": { "rebuilding": ["orders/week//"] } });
+    let said = pipeline.fail(1, &["dead", "replay", "--schema", corrected(&pipeline).to_str().unwrap()]);
+    assert!(said.contains("is being rebuilt"), "{said}");
+    assert_eq!(stored(&pipeline).dead, 5);
+    pipeline.update("offsets", doc! {}, doc! { "$set": { "rebuilding": [] } });
+    assert_eq!(replay(&pipeline, &[])["stored"], 5);
+    assert!(text(&pipeline.output(&["dead", "replay"]).stdout).contains("no open dead letter"));
+    pipeline.assert_audit();
+}
