@@ -97,6 +97,9 @@ async fn positions(store: &Store, schema: &Schema) -> Result<String, IngestError
             "the schema asks for states \"{}\", which the events stored so far were not counted into; use another database",
             table.id()
         ))),
-        None => Ok(format!("{} partitions have a stored position", stored.len())),
+        None => {
+            let gaps = stored.values().flat_map(|position| &position.gaps).map(|gap| format!("; lost: {gap}"));
+            Ok(format!("{} partitions have a stored position{}", stored.len(), gaps.collect::<String>()))
+        }
     }
 }

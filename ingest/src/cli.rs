@@ -6,11 +6,11 @@ mod commands;
 mod dead;
 mod run;
 
-use crate::config::{self, Config, ConfigError, Loaded};
+use crate::config::{self, Config, ConfigError, Loaded, LostOffsets};
 use crate::error::IngestError;
 use crate::generate::GenerateArgs;
 use crate::produce::ProduceArgs;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use figment::value::{Dict, Value};
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -100,13 +100,18 @@ struct Produce {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "Example: ingest run --until-end --topic reviews")]
+#[command(after_help = "Example: ingest run --until-end --topic reviews\n         \
+                        ingest run --lost-offsets accept      # after retention was quicker than the worker")]
 struct Run {
     #[command(flatten)]
     common: Common,
     /// Stop when everything that is in the topic now is stored, and print the counts as one JSON object
     #[arg(long)]
     until_end: bool,
+    /// Where the topic no longer has a stored position (retention, or a topic that was made again): stop, or accept the loss and
+    /// write it down [env: RUSHES_LOST_OFFSETS] [default: stop]
+    #[arg(long, value_name = "stop|accept")]
+    lost_offsets: Option<LostOffsets>,
     /// Log as JSON lines
     #[arg(long)]
     log_json: bool,
@@ -181,6 +186,15 @@ impl Common {
     }
 }
 
+impl Run {
+    fn config(&self) -> Result<Config, IngestError> {
+        let mut common = self.common.clone();
+        let policy = self.lost_offsets.and_then(|policy| policy.to_possible_value());
+        common.set.extend(policy.map(|policy| ("lost_offsets".to_owned(), policy.get_name().to_owned())));
+        common.config()
+    }
+}
+
 /// Runs the command and says how it ended.
 pub fn run(cli: Cli) -> ExitCode {
     let json_logs = matches!(&cli.command, Command::Run(run) if run.log_json);
@@ -194,6 +208,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Status(args) => commands::status(&args),
         Command::Logs(args) => commands::logs(&args),
         Command::Check(args) => commands::check(&args),
+        Command::Dead(args) => dead::dead(&args),
         Command::Audit(args) => commands::audit(&args),
         Command::Config(args) => commands::config(&args),
     };
@@ -208,7 +223,6 @@ pub fn run(cli: Cli) -> ExitCode {
 }
 
 /// Logs to stderr: warnings, and what `RUST_LOG` asks for.
-        Command::Dead(args) => dead::dead(&args),
 fn start_logging(json: bool) {
     use tracing_subscriber::EnvFilter;
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,ingest=info"));

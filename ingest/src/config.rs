@@ -75,10 +75,23 @@ pub struct Settings {
     pub dead_in_a_row: u64,
     /// More than this share of dead letters among the last thousand records stops the worker; 1 never does.
     pub dead_ratio: f64,
+    /// What to do where the topic no longer has a stored position: `stop`, or `accept` the loss and write it down.
+    pub lost_offsets: LostOffsets,
     /// Further librdkafka options, such as `security.protocol`.
     pub kafka: BTreeMap<String, String>,
     /// Where `ingest start` keeps the pid, the status and the log.
     pub state_dir: Option<PathBuf>,
+}
+
+/// What a run does where retention or a topic that was made again took away what a stored position stands for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum LostOffsets {
+    /// It stops with an error that says what is lost.
+    #[default]
+    Stop,
+    /// It goes on with the first record that is there, and keeps the gap in the position.
+    Accept,
 }
 
 impl Default for Settings {
@@ -100,6 +113,7 @@ impl Default for Settings {
             max_poll_interval_s: 300,
             dead_in_a_row: 1_000,
             dead_ratio: 0.5,
+            lost_offsets: LostOffsets::Stop,
             kafka: BTreeMap::new(),
             state_dir: None,
         }
@@ -234,6 +248,7 @@ fn known_in_order() -> Vec<&'static str> {
         "max_poll_interval_s",
         "dead_in_a_row",
         "dead_ratio",
+        "lost_offsets",
         "kafka",
         "state_dir",
     ]
@@ -376,7 +391,12 @@ mod tests {
 
     #[test]
     fn an_unknown_name_or_a_wrong_type_is_an_error() {
-        for (file, problem) in [("topics = \"x\"", "topics"), ("lanes = \"many\"", "lanes"), ("lanes = ", "my.toml")] {
+        for (file, problem) in [
+            ("topics = \"x\"", "topics"),
+            ("lanes = \"many\"", "lanes"),
+            ("lanes = ", "my.toml"),
+            ("lost_offsets = \"skip\"", "accept"),
+        ] {
             let error = load_with(file, &[], Dict::new()).unwrap_err().to_string();
             assert!(error.contains(problem), "{error}");
         }

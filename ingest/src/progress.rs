@@ -1,6 +1,7 @@
 //! What a run has done so far, for the progress bar, `ingest status` and the final line.
 
 use crate::commit::Committed;
+use crate::lost_offsets::Gap;
 use crate::store::Counts;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -23,6 +24,9 @@ pub struct Snapshot {
     pub retries: u64,
     /// Batches dropped because another worker owned a partition.
     pub fenced: u64,
+    /// Lost records that were accepted, of every partition of the topic.
+    #[serde(default)]
+    pub gaps: Vec<Gap>,
     /// What was last waited for, empty while all is well.
     pub waiting_for: String,
 }
@@ -36,6 +40,11 @@ impl Progress {
     /// Where a partition begins.
     pub fn begin(&self, partition: i32, next: i64) {
         self.state().positions.insert(partition, next);
+    }
+
+    /// The losses that the stored positions tell of.
+    pub fn gaps(&self, gaps: Vec<Gap>) {
+        self.state().gaps = gaps;
     }
 
     /// A batch was committed.

@@ -14,7 +14,7 @@ pub use chunk::{Chunk, Record};
 pub use context::Watermarks;
 pub use fence::Fence;
 
-use crate::config::Config;
+use crate::config::{Config, LostOffsets};
 use crate::error::IngestError;
 use chunk::ChunkBuilder;
 use context::RebalanceContext;
@@ -111,6 +111,7 @@ impl Source {
             sender,
             fence,
             topic,
+            lost_offsets: config.settings.lost_offsets,
             stop: Arc::clone(&stop),
             rejoin: Arc::clone(&rejoin),
             positions: Arc::clone(&positions),
@@ -178,6 +179,7 @@ struct Poller {
     sender: mpsc::Sender<SourceEvent>,
     fence: Arc<Fence>,
     topic: String,
+    lost_offsets: LostOffsets,
     stop: Arc<AtomicBool>,
     rejoin: Arc<AtomicBool>,
     positions: GroupPositions,
@@ -257,9 +259,16 @@ impl Poller {
                 let text = format!("the topic {} is not there any more; `ingest produce` makes it", self.topic);
                 self.backlog.push_back(SourceEvent::Failed(IngestError::Outside(text)));
             }
+            Some(RDKafkaErrorCode::OffsetOutOfRange | RDKafkaErrorCode::AutoOffsetReset)
+                if self.lost_offsets == LostOffsets::Accept =>
+            {
+                tracing::warn!(%error, "the broker no longer has the records after the position; joining the group again");
+                self.join_again();
+            }
             Some(RDKafkaErrorCode::OffsetOutOfRange | RDKafkaErrorCode::AutoOffsetReset) => {
                 let text = format!(
-                    "{}: the broker no longer has the records after the stored position ({error}); they were removed by retention, or the topic was made again",
+                    "{}: the broker no longer has the records after the stored position ({error}); they were removed by retention, or the topic was made again. \
+                     `ingest run` says which; with `--lost-offsets accept` it goes on with what is there and writes the gap down",
                     self.topic
                 );
                 self.backlog.push_back(SourceEvent::Failed(IngestError::LostOffsets(text)));

@@ -3,6 +3,7 @@
 use crate::config::Config;
 use crate::dead_letters;
 use crate::error::{IngestError, explain_mongodb};
+use crate::lost_offsets::Gap;
 use bson::{Bson, DateTime, Document, doc};
 use futures_util::TryStreamExt;
 use model::clock::EventClock;
@@ -73,6 +74,10 @@ pub struct Position {
     pub worker: String,
     /// When an event of it was last stored, or when it began.
     pub stored_at: Option<DateTime>,
+    /// Id of the topic that it counts the records of; `None` where the broker did not tell.
+    pub topic_id: Option<String>,
+    /// Losses that were accepted, oldest first.
+    pub gaps: Vec<Gap>,
 }
 
 /// A connected store.
@@ -148,14 +153,14 @@ impl Store {
         position_id(&self.group, &self.topic, partition)
     }
 
-    /// The Kafka topic whose positions these are.
-    pub fn topic(&self) -> &str {
-        &self.topic
-    }
-
     /// The consumer group whose positions these are.
     pub fn group(&self) -> &str {
         &self.group
+    }
+
+    /// The Kafka topic whose positions these are.
+    pub fn topic(&self) -> &str {
+        &self.topic
     }
 
     /// An error of the driver as this store explains it.
@@ -268,17 +273,35 @@ impl Store {
     ///
     /// # Errors
     /// The driver's error; the caller decides whether to retry.
-    pub async fn begin(&self, partition: i32, next: i64, tables: &[String]) -> mongodb::error::Result<()> {
+    pub async fn begin(
+        &self,
+        partition: i32,
+        next: i64,
+        tables: &[String],
+        topic_id: Option<&str>,
+    ) -> mongodb::error::Result<()> {
         let first = doc! {
             "group": &self.group, "topic": &self.topic, "partition": partition, "next": next, "tables": tables,
             "counts": { "read": 0_i64, "stored": 0_i64, "duplicate": 0_i64, "filtered": 0_i64, "dead": 0_i64, "late": 0_i64, "set_aside": 0_i64 },
-            "updated_at": DateTime::now(), "stored_at": DateTime::now(),
+            "updated_at": DateTime::now(), "stored_at": DateTime::now(), "topic_id": topic_id,
         };
         self.collection::<Document>(OFFSETS)
             .update_one(doc! { "_id": self.position_id(partition) }, doc! { "$setOnInsert": first })
             .upsert(true)
             .await
             .map(drop)
+    }
+
+    /// Writes down which topic the positions of these partitions belong to, where that is not known yet.
+    ///
+    /// # Errors
+    /// The driver's error.
+    pub async fn note_topic_id(&self, partitions: &[i32], topic_id: &str) -> mongodb::error::Result<()> {
+        let unknown = doc! {
+            "group": &self.group, "topic": &self.topic, "partition": { "$in": partitions }, "topic_id": Bson::Null,
+        };
+        let note = doc! { "$set": { "topic_id": topic_id } };
+        self.collection::<Document>(OFFSETS).update_many(unknown, note).await.map(drop)
     }
 }
 
@@ -292,11 +315,13 @@ fn unless_there(created: mongodb::error::Result<()>) -> mongodb::error::Result<(
 }
 
 fn read_position(document: &Document) -> Option<Position> {
+    let partition = document.get_i32("partition").ok()?;
+    let gaps = document.get_array("gaps").into_iter().flatten().filter_map(Bson::as_document);
     let counts = document.get_document("counts").ok();
     let count = |name: &str| counts.and_then(|counts| counts.get_i64(name).ok()).unwrap_or_default();
     let tables = document.get_array("tables").ok()?;
     Some(Position {
-        partition: document.get_i32("partition").ok()?,
+        partition,
         next: document.get_i64("next").ok()?,
         clock: EventClock::restored(document.get_datetime("clock").ok().map(|clock| clock.timestamp_millis())),
         counts: Counts {
@@ -311,6 +336,8 @@ fn read_position(document: &Document) -> Option<Position> {
         tables: tables.iter().filter_map(Bson::as_str).map(str::to_owned).collect(),
         worker: document.get_str("worker").unwrap_or_default().to_owned(),
         stored_at: document.get_datetime("stored_at").ok().copied(),
+        topic_id: document.get_str("topic_id").ok().map(str::to_owned),
+        gaps: gaps.filter_map(|gap| Gap::read(partition, gap)).collect(),
     })
 }
 

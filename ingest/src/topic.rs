@@ -3,6 +3,7 @@
 use crate::config::Config;
 use crate::error::IngestError;
 use crate::source::{Watermarks, base_client_config};
+use crate::topic_id::topic_id;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use std::sync::Arc;
@@ -47,6 +48,13 @@ impl TopicInspector {
         tokio::task::spawn_blocking(move || this.ask())
             .await
             .map_err(|error| IngestError::Bug(format!("asking the broker: {error}")))?
+    }
+
+    /// The id that the broker gave the topic when it was made; `None` where it does not tell.
+    pub async fn topic_id(&self) -> Option<String> {
+        let this = self.clone();
+        let asked = tokio::task::spawn_blocking(move || topic_id(this.consumer.client(), &this.topic, TIMEOUT)).await;
+        asked.ok().flatten()
     }
 
     fn ask(&self) -> Result<Vec<Watermarks>, IngestError> {

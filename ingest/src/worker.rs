@@ -6,9 +6,10 @@
 
 use crate::breaker::BreakerLimits;
 use crate::commit::Committer;
-use crate::config::Config;
+use crate::config::{Config, LostOffsets};
 use crate::error::IngestError;
 use crate::lane::{self, BatchLimits, LaneCommand, LaneContext};
+use crate::lost_offsets::LostPosition;
 use crate::progress::Progress;
 use crate::publish::{self, PublishContext, RunningPublishers, Waiting};
 use crate::source::{Fence, Source, SourceEvent, Watermarks};
@@ -19,12 +20,15 @@ use model::schema::Schema;
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 
 const TICK: Duration = Duration::from_millis(50);
 const OTHERS_INTERVAL: Duration = Duration::from_millis(500);
 const POSITIONS_PAUSE: Duration = Duration::from_millis(500);
+/// How often the topic is asked whether it is still the same: one that is made again quickly leaves no other trace.
+const TOPIC_INTERVAL: Duration = Duration::from_secs(10);
 
 /// When a run ends by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,6 +72,13 @@ struct Worker {
     failures: mpsc::UnboundedReceiver<IngestError>,
     lanes: Vec<(mpsc::Sender<LaneCommand>, tokio::task::JoinHandle<()>)>,
     publishers: RunningPublishers,
+    inspector: TopicInspector,
+    /// Name of this worker in positions and leases.
+    name: String,
+    /// The topic that the assigned positions belong to, where the broker tells.
+    topic_id: Option<String>,
+    /// What the topic's id is found to be from time to time.
+    topic_ids: mpsc::Receiver<String>,
     /// The end of the topic at the start, where the run stops there.
     ends: Option<Vec<Watermarks>>,
     others_asked: Instant,
@@ -105,8 +116,8 @@ impl Worker {
             store: store.clone(),
             schema: Arc::clone(&schema),
             waiting: Arc::clone(&waiting),
-            inspector,
-            worker: name,
+            inspector: inspector.clone(),
+            worker: name.clone(),
             interval: config.publish_interval,
         });
         Ok(Self {
@@ -120,6 +131,10 @@ impl Worker {
             failures: failed,
             lanes,
             publishers,
+            topic_ids: watch_topic_id(inspector.clone()),
+            inspector,
+            name,
+            topic_id: None,
             ends: None,
             others_asked: Instant::now(),
         })
@@ -137,6 +152,7 @@ impl Worker {
                     Some(event) => self.handle(event).await?,
                     None => return Err(IngestError::Bug("the poll thread ended by itself".into())),
                 },
+                Some(id) = self.topic_ids.recv() => self.compare_topic(id)?,
                 _ = tick.tick() => if self.has_reached_end().await { return Ok(()) },
             }
         }
@@ -173,12 +189,15 @@ impl Worker {
         let mut starts = Vec::with_capacity(partitions.len());
         let ids: Vec<i32> = partitions.iter().map(|marks| marks.partition).collect();
         tracing::info!(partitions = ?ids, "assigned");
+        self.topic_id = self.inspector.topic_id().await;
         let stored = self.positions(partitions, &tables).await?;
+        let stored = self.begin_again_where_lost(partitions, stored).await?;
+        self.progress.gaps(stored.values().flat_map(|position| position.gaps.clone()).collect());
         for marks in partitions {
             let position = stored.get(&marks.partition).ok_or_else(|| {
                 IngestError::Bug(format!("partition {} has no position after it was made", marks.partition))
             })?;
-            self.check(*marks, position, &tables)?;
+            self.check(position, &tables)?;
             self.progress.begin(marks.partition, position.next);
             let (partition, next, clock) = (marks.partition, position.next, position.clock);
             self.tell(partition, LaneCommand::Begin { partition, generation, next, clock }).await?;
@@ -215,30 +234,65 @@ impl Worker {
         let mut stored = self.store.positions().await?;
         if partitions.iter().any(|marks| !stored.contains_key(&marks.partition)) {
             for marks in partitions.iter().filter(|marks| !stored.contains_key(&marks.partition)) {
-                self.store.begin(marks.partition, marks.low, tables).await?;
+                self.store.begin(marks.partition, marks.low, tables, self.topic_id.as_deref()).await?;
             }
             stored = self.store.positions().await?;
         }
         Ok(stored)
     }
 
-    /// The position must lie in what the broker has, and the states must be those of this schema.
-    fn check(&self, marks: Watermarks, position: &Position, tables: &[String]) -> Result<(), IngestError> {
-        let Watermarks { partition, low, high } = marks;
-        let (topic, next) = (self.store.topic(), position.next);
-        if next < low {
+    /// Positions that the topic does not have any more stop the run, or move where the user accepts the loss.
+    async fn begin_again_where_lost(
+        &self,
+        partitions: &[Watermarks],
+        stored: BTreeMap<i32, Position>,
+    ) -> Result<BTreeMap<i32, Position>, IngestError> {
+        let topic_id = self.topic_id.as_deref();
+        let mut moved = false;
+        for (marks, position) in partitions.iter().filter_map(|marks| Some((marks, stored.get(&marks.partition)?))) {
+            let Some(lost) = LostPosition::judge(position, *marks, topic_id) else { continue };
+            if self.config.settings.lost_offsets == LostOffsets::Stop {
+                return Err(lost.error(self.store.topic()));
+            }
+            let accepted = lost.accept(&self.store, position, topic_id, &self.name).await;
+            accepted.map_err(|error| self.store.outside(&error))?;
+            tracing::warn!(
+                from = position.next,
+                to = marks.low,
+                partition = marks.partition,
+                "lost offsets were accepted"
+            );
+            moved = true;
+        }
+        if let Some(id) = topic_id {
+            let ids: Vec<i32> = partitions.iter().map(|marks| marks.partition).collect();
+            self.store.note_topic_id(&ids, id).await.map_err(|error| self.store.outside(&error))?;
+        }
+        if moved { self.store.positions().await.map_err(|error| self.store.outside(&error)) } else { Ok(stored) }
+    }
+
+    /// A topic that was made again while its positions were in use is found at the next assignment, so it is joined anew.
+    fn compare_topic(&mut self, id: String) -> Result<(), IngestError> {
+        match &self.topic_id {
+            Some(assigned) if *assigned != id => {}
+            _ => return Ok(()),
+        }
+        if self.config.settings.lost_offsets == LostOffsets::Stop {
             return Err(IngestError::LostOffsets(format!(
-                "{topic}/{partition}: the stored position is {next}, but the broker's first record is {low}: {} records were removed by \
-                 retention before they were read. Nothing was skipped; restore them, or begin anew with another group",
-                low - next
+                "the topic {} was deleted and made again while it was read; `ingest run --lost-offsets accept` reads the new one from its \
+                 first record and writes the gap down",
+                self.store.topic()
             )));
         }
-        if next > high {
-            return Err(IngestError::LostOffsets(format!(
-                "{topic}/{partition}: the stored position is {next}, but the broker ends at {high}: the topic was made again. \
-                 Use another group (`--group`) and database for the new topic"
-            )));
-        }
+        tracing::warn!("the topic was made again; joining the group again to read it from its start");
+        self.topic_id = Some(id);
+        self.source.rejoin.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// The states must be those of this schema.
+    fn check(&self, position: &Position, tables: &[String]) -> Result<(), IngestError> {
+        let (topic, partition, next) = (self.store.topic(), position.partition, position.next);
         match tables.iter().find(|table| !position.tables.contains(table)) {
             Some(table) => Err(IngestError::Usage(format!(
                 "{topic}/{partition}: the schema asks for states \"{table}\", which the {next} records before this were not counted \
@@ -308,6 +362,24 @@ impl Worker {
         self.store.close().await;
         outcome.map(|()| self.progress.snapshot().counts)
     }
+}
+
+/// Asks for the topic's id from time to time, until the receiver is gone.
+fn watch_topic_id(inspector: TopicInspector) -> mpsc::Receiver<String> {
+    let (ids, receiver) = mpsc::channel(1);
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(TOPIC_INTERVAL).await;
+            let sent = match inspector.topic_id().await {
+                Some(id) => ids.send(id).await.is_ok(),
+                None => !ids.is_closed(),
+            };
+            if !sent {
+                return;
+            }
+        }
+    });
+    receiver
 }
 
 /// `host-pid-random`: tells workers apart in positions and leases.

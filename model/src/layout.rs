@@ -179,3 +179,13 @@ pub fn position_id(group: &str, topic: &str, partition: i32) -> String {
 pub fn dead_letter_id(topic: &str, partition: i32, offset: i64) -> String {
     format!("{topic}/{partition}/{offset}")
 }
+
+/// The `_id` that a dead letter gets when its partition's log begins again, for the `times`-th time: its offset stands for another
+/// record then. No topic's name holds an `@`.
+///
+/// ```
+/// assert_eq!(model::layout::earlier_dead_letter_id("reviews/0/17", 1), "reviews/0/17@1");
+/// ```
+pub fn earlier_dead_letter_id(id: &str, times: usize) -> String {
+    format!("{id}@{times}")
+}

@@ -66,7 +66,7 @@ fn stop_on_interrupt() -> anyhow::Result<Arc<AtomicBool>> {
 }
 
 pub(super) fn start(args: &Run) -> anyhow::Result<ExitCode> {
-    let config = args.common.config()?;
+    let config = args.config()?;
     // A mistake in the schema is said here, not in a log.
     schema::load(&config.settings.schema)?;
     let arguments: Vec<String> =
@@ -116,6 +116,7 @@ fn describe(status: &Status) -> String {
             status.progress.batches, status.progress.retries, status.progress.fenced
         ));
     }
+    lines.extend(status.progress.gaps.iter().map(|gap| format!("lost:    {gap}")));
     if !status.progress.waiting_for.is_empty() {
         lines.push(format!("waiting for {}", status.progress.waiting_for));
     }

@@ -20,7 +20,7 @@ const BAR_INTERVAL: Duration = Duration::from_millis(200);
 const LOG_INTERVAL: Duration = Duration::from_secs(5);
 
 pub(super) fn run(args: &Run) -> anyhow::Result<ExitCode> {
-    let config = args.common.config()?;
+    let config = args.config()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let counts = runtime.block_on(work(args, config))?;
     println!("{}", serde_json::to_string(&counts)?);

@@ -1,9 +1,12 @@
-//! What the tests do to Kafka itself: records that no file can hold.
+//! What the tests do to Kafka itself: records that no file can hold, and topics that lose theirs.
 
-use crate::support::{PATIENCE, Pipeline};
-use rdkafka::ClientConfig;
+use crate::support::{PATIENCE, Pipeline, wait_until};
+use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
 fn client() -> ClientConfig {
     let mut client = ClientConfig::new();
@@ -22,4 +25,63 @@ pub fn send(pipeline: &Pipeline, partition: i32, payload: Option<&[u8]>, headers
     record.payload = payload;
     producer.send(record).map_err(|(error, _)| error).unwrap();
     producer.flush(PATIENCE).unwrap();
+}
+
+/// Sends records in this order to a partition of the pipeline's topic.
+pub fn send_all<'p>(pipeline: &Pipeline, partition: i32, payloads: impl Iterator<Item = &'p [u8]>) {
+    let producer: BaseProducer = client().create().unwrap();
+    for payload in payloads {
+        let record = BaseRecord::to(&pipeline.name).partition(partition).key(b"k".as_slice()).payload(payload);
+        producer.send(record).map_err(|(error, _)| error).unwrap();
+    }
+    producer.flush(PATIENCE).unwrap();
+}
+
+/// Makes the pipeline's topic.
+pub fn create_topic(pipeline: &Pipeline, partitions: i32) {
+    let topic = NewTopic::new(&pipeline.name, partitions, TopicReplication::Fixed(1));
+    wait_until("the topic is made", || {
+        let made = pipeline.runtime.block_on(admin().create_topics([&topic], &AdminOptions::new())).unwrap();
+        made[0].is_ok()
+    });
+    wait_for_partitions(pipeline, partitions);
+}
+
+/// Deletes the pipeline's topic and makes one of the same name.
+pub fn make_topic_again(pipeline: &Pipeline, partitions: i32) {
+    pipeline.runtime.block_on(admin().delete_topics(&[&pipeline.name], &AdminOptions::new())).unwrap()[0]
+        .as_ref()
+        .unwrap();
+    create_topic(pipeline, partitions);
+}
+
+/// Gives the pipeline's topic more partitions.
+pub fn add_partitions(pipeline: &Pipeline, all: i32) {
+    let more = NewPartitions::new(&pipeline.name, usize::try_from(all).unwrap());
+    pipeline.runtime.block_on(admin().create_partitions([&more], &AdminOptions::new())).unwrap()[0].as_ref().unwrap();
+    wait_for_partitions(pipeline, all);
+}
+
+/// Removes the records before an offset, as retention does.
+pub fn remove_before(pipeline: &Pipeline, partition: i32, offset: i64) {
+    let mut list = TopicPartitionList::new();
+    list.add_partition_offset(&pipeline.name, partition, Offset::Offset(offset)).unwrap();
+    pipeline.runtime.block_on(admin().delete_records(&list, &AdminOptions::new())).unwrap();
+    let consumer: BaseConsumer = client().create().unwrap();
+    let first = || consumer.fetch_watermarks(&pipeline.name, partition, PATIENCE).unwrap().0;
+    wait_until("the records are removed", || first() == offset);
+}
+
+fn admin() -> AdminClient<DefaultClientContext> {
+    client().create().unwrap()
+}
+
+fn wait_for_partitions(pipeline: &Pipeline, partitions: i32) {
+    let consumer: BaseConsumer = client().create().unwrap();
+    wait_until("the broker tells of the partitions", || {
+        let metadata = consumer.fetch_metadata(Some(&pipeline.name), PATIENCE).unwrap();
+        let known = metadata.topics().first().map_or(0, |topic| topic.partitions().len());
+        let all_there = known == usize::try_from(partitions).unwrap();
+        all_there && (0..partitions).all(|id| consumer.fetch_watermarks(&pipeline.name, id, PATIENCE).is_ok())
+    });
 }

@@ -8,6 +8,7 @@ mod crash;
 mod dead_letters;
 mod group;
 mod kafka;
+mod lost_offsets;
 mod other_stream;
 mod repeat;
 mod sessions;

@@ -205,6 +205,11 @@ impl Worker {
         counts(&printed)
     }
 
+    /// How it ended.
+    pub fn succeeded(mut self) -> bool {
+        self.0.take().expect("a worker is waited for once").wait().unwrap().success()
+    }
+
     pub fn is_running(&mut self) -> bool {
         self.0.as_mut().is_some_and(|child| child.try_wait().unwrap().is_none())
     }
