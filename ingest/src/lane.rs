@@ -202,8 +202,8 @@ impl Lane {
             .map_or_else(String::new, |letter| format!(" The last one: {}.", letter.reject.message));
         let text = format!(
             "partition {partition}: {problem}, so the schema does not fit the topic; nothing of this batch was stored.{example} \
-             `ingest dead list` shows the letters kept before it. Correct the schema and run again (`ingest dead replay` then settles those letters); \
-             where the topic is meant to be so, raise dead_in_a_row and dead_ratio"
+             `ingest dead list` shows the letters kept before it. Correct the schema and run again (`ingest dead replay` then settles \
+             those letters); where the topic is meant to be so, raise dead_in_a_row and dead_ratio"
         );
         self.fail(IngestError::TooManyDeadLetters(text));
         self.forget();

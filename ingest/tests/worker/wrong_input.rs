@@ -118,11 +118,31 @@ fn a_topic_that_does_not_fit_the_schema_stops_the_run() {
     let lines = pipeline.write("other.jsonl", &line.repeat(5_000));
     pipeline.succeed(&["produce", "--partitions", "1", lines.to_str().unwrap()]);
     let said = pipeline.fail(1, &["run", "--until-end"]);
-    assert_says(&said, &["1000 records in a row cannot be used", "review_id has no value", "schema"]);
+    let words =
+        ["1000 records in a row cannot be used", "review_id has no value", "ingest dead list", "ingest dead replay"];
+    assert_says(&said, &words);
     let before = pipeline.stored_counts();
     assert!(before.dead < 1_000, "not the whole topic went to the dead letters: {before:?}");
     let counts = pipeline.drain(&["--set", "dead_in_a_row=0", "--set", "dead_ratio=1"]);
     assert_eq!(before.dead + counts.dead, 5_000, "nothing was lost");
+}
+
+#[test]
+fn a_topic_of_which_most_does_not_fit_stops_the_run() {
+    let pipeline = Pipeline::new("breaker-ratio");
+    let records = (0..3_000).map(|record| match record % 3 {
+        0 => format!("{{\"review_id\": \"r{record}\", \"movie\": \"Up (2009)\", \"review_date\": \"1 May 2009\"}}\n"),
+        _ => "{\"movie\": \"Up (2009)\"}\n".to_owned(),
+    });
+    let lines = pipeline.write("mixed.jsonl", &records.collect::<String>());
+    pipeline.succeed(&["produce", "--partitions", "1", lines.to_str().unwrap()]);
+    let said = pipeline.fail(1, &["run", "--until-end", "--set", "batch_records=100"]);
+    assert_says(&said, &["of 1000 records cannot be used", "ingest dead list", "dead_ratio"]);
+    let before = pipeline.stored_counts();
+    assert!(before.add_up() && before.dead > 0, "what was stored before it tripped stays: {before:?}");
+    let counts = pipeline.drain(&["--set", "dead_ratio=0.7"]);
+    assert_eq!(before.read + counts.read, 3_000, "nothing was lost");
+    pipeline.assert_audit();
 }
 
 #[test]
