@@ -4,12 +4,38 @@ use crate::config::Config;
 use crate::error::IngestError;
 use crate::source::{Watermarks, base_client_config};
 use crate::topic_id::topic_id;
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const TIMEOUT: Duration = Duration::from_secs(10);
+const LEADER_PAUSE: Duration = Duration::from_millis(50);
+
+/// The range of offsets that the broker has of a partition; waits for a leader that is only being chosen, as it is when a topic
+/// was made just now or a broker has gone.
+///
+/// # Errors
+/// librdkafka's error, at the latest after twice the `timeout`.
+pub(crate) fn watermarks<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
+    topic: &str,
+    partition: i32,
+    timeout: Duration,
+) -> Result<Watermarks, KafkaError> {
+    let deadline = Instant::now() + timeout;
+    loop {
+        match consumer.fetch_watermarks(topic, partition, timeout) {
+            Err(error) if is_without_leader(&error) && Instant::now() < deadline => std::thread::sleep(LEADER_PAUSE),
+            answer => return answer.map(|(low, high)| Watermarks { partition, low, high }),
+        }
+    }
+}
+
+fn is_without_leader(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode::{LeaderNotAvailable, NotLeaderForPartition};
+    matches!(error.rdkafka_error_code(), Some(LeaderNotAvailable | NotLeaderForPartition))
+}
 
 /// Asks for a topic's partitions and offsets.
 #[derive(Clone)]
@@ -62,13 +88,13 @@ impl TopicInspector {
         partitions
             .into_iter()
             .map(|partition| {
-                let (low, high) = self.consumer.fetch_watermarks(&self.topic, partition, TIMEOUT).map_err(|error| {
+                let marks = watermarks(&self.consumer, &self.topic, partition, TIMEOUT).map_err(|error| {
                     IngestError::Outside(format!(
                         "{}/{partition}: the broker does not tell its offsets: {error}",
                         self.topic
                     ))
                 })?;
-                Ok(Watermarks { partition, low, high })
+                Ok(marks)
             })
             .collect()
     }

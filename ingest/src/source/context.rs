@@ -3,6 +3,7 @@
 use super::{Fence, SourceEvent};
 use crate::config::Config;
 use crate::error::IngestError;
+use crate::topic;
 use rdkafka::ClientContext;
 use rdkafka::bindings::rd_kafka_resp_err_t as ResponseError;
 use rdkafka::config::RDKafkaLogLevel;
@@ -68,7 +69,7 @@ impl RebalanceContext {
         let partitions = list
             .elements()
             .iter()
-            .map(|element| self.watermarks(consumer, element.partition()))
+            .map(|element| topic::watermarks(consumer, &self.topic, element.partition(), WATERMARK_TIMEOUT))
             .collect::<Result<Vec<_>, _>>();
         let partitions =
             partitions.map_err(|error| format!("the broker does not tell which offsets it has: {error}"))?;
@@ -85,11 +86,6 @@ impl RebalanceContext {
                 .map_err(|error| error.to_string())?;
         }
         consumer.assign(list).map_err(|error| error.to_string())
-    }
-
-    fn watermarks(&self, consumer: &BaseConsumer<Self>, partition: i32) -> Result<Watermarks, KafkaError> {
-        let (low, high) = consumer.fetch_watermarks(&self.topic, partition, WATERMARK_TIMEOUT)?;
-        Ok(Watermarks { partition, low, high })
     }
 
     /// Waits until no lane works on the partitions, or drops their batches at the deadline.
