@@ -22,6 +22,8 @@ use crate::process::{Server, Spec, free_ports};
 
 /// Far more than a cold start on a slow machine takes.
 const START_TIMEOUT: Duration = Duration::from_secs(90);
+/// As long, on a machine that is busy with other things.
+const RESTART_TIMEOUT: Duration = Duration::from_secs(180);
 /// Time for an orderly shutdown where the data stays; it takes half a second.
 const GRACE: Duration = Duration::from_secs(20);
 /// Created, used once and deleted while starting.
@@ -51,6 +53,22 @@ auto.leader.rebalance.enable=false
 controlled.shutdown.enable=false
 ";
 
+/// A second listener of a broker, for clients that come through a proxy: the broker tells them the proxy's port.
+#[derive(Debug, Clone, Copy)]
+pub struct ProxiedListener {
+    /// Where the broker listens.
+    pub port: u16,
+    /// Where the proxy listens.
+    pub advertised: u16,
+}
+
+/// With a proxied listener a broker is killed and started again; by default its new life is refused until the session of
+/// the old one is over, which takes 9 s. Much less, and a busy machine makes the broker miss its own heartbeats.
+const RESTART_SETTINGS: &str = "\
+broker.session.timeout.ms=3000
+broker.heartbeat.interval.ms=300
+";
+
 /// A running broker.
 #[derive(Debug)]
 pub struct Kafka {
@@ -65,7 +83,30 @@ impl Kafka {
         if let Some(classes) = &parts.classes {
             flags.push(flag("-XX:SharedArchiveFile=", classes));
         }
-        Self::start_with(parts, folder, keep, flags).await
+        Self::start_with(parts, folder, keep, flags, None).await
+    }
+
+    /// Starts a broker with a second listener. Its data stays in `folder`, so it can be killed and [started again](Self::restart).
+    ///
+    /// # Errors
+    /// See [`crate::Stack::start`].
+    pub async fn start_proxied(
+        parts: &KafkaParts,
+        folder: &Path,
+        heap_mb: u32,
+        listener: ProxiedListener,
+    ) -> Result<Self, StackError> {
+        Self::start_with(parts, folder, true, vec![format!("-Xmx{heap_mb}m").into()], Some(listener)).await
+    }
+
+    /// Starts a broker that was [killed](Server::crash) again, on the same ports and data, and returns when it listens.
+    ///
+    /// # Errors
+    /// A broker that does not start, with the end of its log.
+    pub async fn restart(&mut self) -> Result<(), StackError> {
+        self.server.restart().await?;
+        let address = self.brokers.parse().expect("the address was made from a socket address");
+        self.server.listening(address, Instant::now() + RESTART_TIMEOUT).await
     }
 
     /// Runs a broker once, so that the JVM writes the classes it used to `archive` when it ends.
@@ -74,7 +115,7 @@ impl Kafka {
         fs::create_dir(&run).map_err(StackError::file("create", &run))?;
         // Classes count, code does not: without the optimizing compiler this is a second quicker.
         let flags = vec!["-XX:TieredStopAtLevel=1".into(), flag("-XX:ArchiveClassesAtExit=", archive)];
-        let kafka = Self::start_with(parts, &run, true, flags).await?;
+        let kafka = Self::start_with(parts, &run, true, flags, None).await?;
         kafka.stop().await?;
         fs::remove_dir_all(&run).map_err(StackError::file("remove", &run))
     }
@@ -84,11 +125,12 @@ impl Kafka {
         folder: &Path,
         keep: bool,
         flags: Vec<OsString>,
+        listener: Option<ProxiedListener>,
     ) -> Result<Self, StackError> {
         let deadline = Instant::now() + START_TIMEOUT;
         let [port, controller_port] = free_ports()?;
         prepare_storage(&parts.storage, &folder.join("data"))?;
-        let properties = write_properties(folder, port, controller_port)?;
+        let properties = write_properties(folder, port, controller_port, listener)?;
         let command = command(parts, flags, &properties);
         let spec = Spec { name: "Kafka", command, folder: folder.to_path_buf(), keep, grace: GRACE };
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
@@ -229,12 +271,27 @@ fn prepare_storage(template: &Path, data: &Path) -> Result<(), StackError> {
     Ok(())
 }
 
-fn write_properties(folder: &Path, port: u16, controller_port: u16) -> Result<PathBuf, StackError> {
+fn write_properties(
+    folder: &Path,
+    port: u16,
+    controller_port: u16,
+    listener: Option<ProxiedListener>,
+) -> Result<PathBuf, StackError> {
     let path = folder.join("server.properties");
+    let mut listeners = format!("BROKER://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}");
+    let mut advertised = format!("BROKER://127.0.0.1:{port}");
+    let mut more = String::new();
+    if let Some(ProxiedListener { port, advertised: proxy }) = listener {
+        listeners += &format!(",PROXIED://127.0.0.1:{port}");
+        advertised += &format!(",PROXIED://127.0.0.1:{proxy}");
+        // The last of two lines with one name counts.
+        let protocols = "BROKER:PLAINTEXT,CONTROLLER:PLAINTEXT,PROXIED:PLAINTEXT";
+        more = format!("listener.security.protocol.map={protocols}\n{RESTART_SETTINGS}");
+    }
     let text = format!(
-        "{FORMAT_PROPERTIES}{SETTINGS}\
-         listeners=BROKER://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}\n\
-         advertised.listeners=BROKER://127.0.0.1:{port}\n\
+        "{FORMAT_PROPERTIES}{SETTINGS}{more}\
+         listeners={listeners}\n\
+         advertised.listeners={advertised}\n\
          controller.quorum.voters=1@127.0.0.1:{controller_port}\n\
          log.dirs={}\n",
         folder.join("data").display()

@@ -26,10 +26,12 @@ mod kafka;
 mod log;
 mod mongod;
 pub mod process;
+mod replica_set;
 mod stack;
 pub mod testing;
 
 pub use error::StackError;
-pub use kafka::Kafka;
+pub use kafka::{Kafka, ProxiedListener};
 pub use mongod::Mongod;
+pub use replica_set::{MemberPorts, ReplicaSet};
 pub use stack::{KAFKA_BROKERS, MONGODB_URI, Stack, StackOptions};

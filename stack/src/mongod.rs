@@ -13,7 +13,7 @@ use mongodb::{Client, Database};
 use crate::StackError;
 use crate::process::{Server, Spec, free_ports};
 
-const REPLICA_SET: &str = "rs0";
+pub(crate) const REPLICA_SET: &str = "rs0";
 /// Far more than a cold start on a slow machine takes.
 const START_TIMEOUT: Duration = Duration::from_secs(60);
 /// Time for an orderly shutdown where the data stays; it takes two seconds.
@@ -109,7 +109,7 @@ impl Mongod {
 }
 
 /// A client that gives up early where nobody answers.
-async fn connect(uri: &str) -> Result<Client, Error> {
+pub(crate) async fn connect(uri: &str) -> Result<Client, Error> {
     let mut options = mongodb::options::ClientOptions::parse(uri).await?;
     options.server_selection_timeout = Some(Duration::from_secs(20));
     options.connect_timeout = Some(Duration::from_secs(5));
@@ -138,7 +138,7 @@ fn is_already_initialized(error: &Error) -> bool {
     matches!(&*error.kind, ErrorKind::Command(command) if command.code == ALREADY_INITIALIZED)
 }
 
-async fn is_primary(admin: &Database) -> Result<bool, Error> {
+pub(crate) async fn is_primary(admin: &Database) -> Result<bool, Error> {
     let hello = admin.run_command(doc! { "hello": 1 }).await?;
     Ok(hello.get_bool("isWritablePrimary").unwrap_or(false))
 }
@@ -163,7 +163,7 @@ fn uri(port: u16, replica_set: bool) -> String {
     }
 }
 
-fn command(program: &Path, data: &Path, port: u16, replica_set: bool, cache_mb: u32) -> Vec<OsString> {
+pub(crate) fn command(program: &Path, data: &Path, port: u16, replica_set: bool, cache_mb: u32) -> Vec<OsString> {
     let mut command = vec![program.as_os_str().to_owned(), "--dbpath".into(), data.as_os_str().to_owned()];
     let cache_gb = format!("{:.3}", f64::from(cache_mb) / 1024.0);
     let port = port.to_string();

@@ -64,10 +64,23 @@ pub struct Server {
 }
 
 impl Server {
+    /// Runs a program of the caller's in the same way: it cannot outlive this process, and what it says goes to `server.log` in
+    /// `folder`, which must exist and stays.
+    ///
+    /// # Errors
+    /// Where the folder cannot be written, or no process started.
+    pub fn run(name: &'static str, command: Vec<OsString>, folder: PathBuf) -> Result<Self, StackError> {
+        Self::start(Spec { name, command, folder, keep: true, grace: Duration::from_secs(1) })
+    }
+
     /// Starts the guardian and, through it, the server. The folder must exist.
     pub(crate) fn start(spec: Spec) -> Result<Self, StackError> {
         let log = spec.log();
         fs::write(&log, "").map_err(StackError::file("write", &log))?;
+        Self::launch(spec)
+    }
+
+    fn launch(spec: Spec) -> Result<Self, StackError> {
         let shell = Path::new("/bin/sh");
         let mut guardian = guardian_command(&spec).spawn().map_err(StackError::file("run", shell))?;
         let leash = guardian.stdin.take();
@@ -142,6 +155,26 @@ impl Server {
     /// # Errors
     /// When it has not ended ten seconds after its grace time. It is killed then, and its folder stays.
     pub async fn stop(mut self) -> Result<(), StackError> {
+        self.end().await
+    }
+
+    /// Kills the server as a crash does, and waits until it is gone. Its guardian and its folder stay.
+    pub async fn crash(&self) {
+        // It may have ended by itself.
+        let _ = kill(self.pid, Signal::SIGKILL);
+        while self.is_running() {
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    /// Runs the same command again in the same folder, which must be one that stays; the log goes on.
+    pub(crate) async fn restart(&mut self) -> Result<(), StackError> {
+        self.end().await?;
+        *self = Self::launch(self.spec.clone())?;
+        Ok(())
+    }
+
+    async fn end(&mut self) -> Result<(), StackError> {
         self.leash = None;
         let deadline = Instant::now() + self.spec.grace() + Duration::from_secs(10);
         while self.guardian.try_wait().map_err(StackError::file("wait for", Path::new("/bin/sh")))?.is_none() {
@@ -175,7 +208,10 @@ fn read_pid(guardian: &mut Child) -> io::Result<Pid> {
 }
 
 /// `N` ports of `127.0.0.1` that were free a moment ago, all different.
-pub(crate) fn free_ports<const N: usize>() -> Result<[u16; N], StackError> {
+///
+/// # Errors
+/// Where the system has none left.
+pub fn free_ports<const N: usize>() -> Result<[u16; N], StackError> {
     let error = |source| StackError::Prerequisite {
         what: format!("no free port on 127.0.0.1: {source}"),
         remedy: "end programs that hold many connections".to_owned(),
