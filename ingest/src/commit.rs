@@ -52,7 +52,7 @@ impl From<Stop> for Outcome {
     fn from(stop: Stop) -> Self {
         match stop {
             Stop::Driver(error) => classify(error),
-            Stop::Repeat(problem) => Self::Conflict(problem),
+            Stop::Repeat(problem) | Stop::Held(problem) => Self::Conflict(problem),
             Stop::Fenced => Self::Fenced,
             Stop::Fatal(problem) => Self::Fatal(problem),
         }
@@ -102,6 +102,8 @@ pub(crate) enum Stop {
     Driver(Error),
     /// An event's id is there already, although it was taken for new.
     Repeat(String),
+    /// Another transaction has moved the same positions and is still open.
+    Held(String),
     Fenced,
     Fatal(String),
 }
@@ -143,7 +145,12 @@ impl Committer {
         }
         let (mut session, committed) = match written {
             Ok(Ok(written)) => written,
-            Ok(Err(stop)) => return stop.into(),
+            Ok(Err(stop)) => {
+                if matches!(stop, Stop::Held(_)) {
+                    self.end_abandoned_transactions().await;
+                }
+                return stop.into();
+            }
             Err(_) => return Outcome::Unreachable(no_answer()),
         };
         match timeout_at(deadline, finish(&mut session)).await {
@@ -169,6 +176,17 @@ impl Committer {
         Ok(moves.iter().all(|(partition, to)| stored.get(partition).is_some_and(|position| ours(position, to))))
     }
 
+    /// Positions are moved by their owner alone, so a conflict there is with one that is dead, or thinks it still is.
+    async fn end_abandoned_transactions(&self) {
+        match self.store.end_abandoned_transactions().await {
+            Ok(0) => {}
+            Ok(ended) => tracing::info!(ended, "ended transactions that a worker has left open"),
+            Err(error) => {
+                tracing::debug!(%error, "abandoned transactions cannot be ended; the server does it after a minute")
+            }
+        }
+    }
+
     /// Writes everything inside a transaction that is still open.
     async fn write(
         &self,
@@ -184,7 +202,7 @@ impl Committer {
         session.start_transaction().await?;
         match purpose {
             Purpose::Advance => {
-                self.move_positions(&mut session, &plan.moves).await?;
+                self.move_positions(&mut session, &plan.moves).await.map_err(held)?;
                 self.add_letters(&mut session, batch.dead()).await?;
             }
             Purpose::Settle(settlement) => {
@@ -307,6 +325,13 @@ impl Committer {
 
 fn repeat(error: Error) -> Stop {
     if error_code(&error) == Some(DUPLICATE_KEY) { Stop::Repeat(error.to_string()) } else { Stop::Driver(error) }
+}
+
+fn held(stop: Stop) -> Stop {
+    match stop {
+        Stop::Driver(error) if error_code(&error) == Some(WRITE_CONFLICT) => Stop::Held(error.to_string()),
+        other => other,
+    }
 }
 
 /// Commits; the driver asks once more by itself, and this some more times, where the result is unknown.

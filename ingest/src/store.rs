@@ -1,5 +1,7 @@
 //! The MongoDB side of the worker: connecting, what must exist before the first batch, and positions.
 
+mod abandoned;
+
 use crate::config::Config;
 use crate::dead_letters;
 use crate::error::{IngestError, explain_mongodb};
@@ -85,6 +87,8 @@ pub struct Position {
 pub struct Store {
     client: Client,
     database: Database,
+    /// What this worker, and every other of its group, calls itself to the server.
+    application: String,
     uri: String,
     group: String,
     topic: String,
@@ -100,7 +104,8 @@ impl Store {
         let outside =
             |error: mongodb::error::Error| IngestError::Outside(explain_mongodb(&settings.mongodb_uri, &error));
         let mut options = ClientOptions::parse(&settings.mongodb_uri).await.map_err(outside)?;
-        options.app_name.get_or_insert_with(|| "rushes-ingest".to_owned());
+        let application = || abandoned::application(&settings.database, &settings.group, &settings.topic);
+        let application = options.app_name.get_or_insert_with(application).clone();
         options.server_selection_timeout.get_or_insert(Duration::from_secs(10));
         options.write_concern = Some(WriteConcern::builder().w(Acknowledgment::Majority).journal(true).build());
         let client = Client::with_options(options).map_err(outside)?;
@@ -116,6 +121,7 @@ impl Store {
         Ok(Self {
             client,
             database,
+            application,
             uri: settings.mongodb_uri.clone(),
             group: settings.group.clone(),
             topic: settings.topic.clone(),

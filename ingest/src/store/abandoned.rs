@@ -1,0 +1,60 @@
+//! Transactions that nobody will end.
+//!
+//! A worker that dies, or is cut off, within a transaction leaves it open. The server keeps it for a minute, and with it the positions
+//! that it has moved: whoever owns those partitions next meets a write conflict all that time. So a worker that meets one at a
+//! position looks for transactions of its group in which nothing has happened for a while, and ends their sessions. A worker that was
+//! only slow loses a try by that, and tries again.
+
+use super::Store;
+use bson::{Document, doc};
+use futures_util::TryStreamExt;
+use mongodb::error::Error;
+use std::time::Duration;
+
+/// Between two steps of a transaction a worker does nothing but wait for the server.
+const ABANDONED: Duration = Duration::from_secs(1);
+/// The server takes no longer name.
+const LONGEST_NAME: usize = 128;
+
+/// What a worker calls itself to the server: all workers of a group alike.
+pub(super) fn application(database: &str, group: &str, topic: &str) -> String {
+    let name = format!("rushes-ingest {database}/{group}/{topic}");
+    let end = (0..=LONGEST_NAME.min(name.len())).rfind(|&end| name.is_char_boundary(end));
+    name[..end.unwrap_or_default()].to_owned()
+}
+
+impl Store {
+    /// Ends the transactions of this group that were abandoned; returns how many.
+    ///
+    /// # Errors
+    /// The driver's error, also where the user may not ask for it; then the server ends them after a minute.
+    pub async fn end_abandoned_transactions(&self) -> Result<usize, Error> {
+        let idle = doc! {
+            "type": "idleSession",
+            "appName": &self.application,
+            "transaction.timeInactiveMicros": { "$gte": i64::try_from(ABANDONED.as_micros()).unwrap_or(i64::MAX) },
+        };
+        let operations = [doc! { "$currentOp": { "idleSessions": true } }, doc! { "$match": idle }];
+        let admin = self.client.database("admin");
+        let found: Vec<Document> = admin.aggregate(operations).await?.try_collect().await?;
+        let sessions: Vec<Document> = found
+            .iter()
+            .filter_map(|operation| Some(doc! { "id": operation.get_document("lsid").ok()?.get("id")?.clone() }))
+            .collect();
+        if !sessions.is_empty() {
+            admin.run_command(doc! { "killSessions": &sessions }).await?;
+        }
+        Ok(sessions.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_is_short_enough() {
+        assert_eq!(application("db", "g", "t"), "rushes-ingest db/g/t");
+        assert!(application(&"é".repeat(60), "g", "t").len() <= LONGEST_NAME);
+    }
+}
