@@ -6,6 +6,7 @@
 
 use crate::batch::{Batch, CommitPlan, DeadLetter, Move};
 use crate::dead_letters::{Letter, Settlement};
+use crate::fail_point::FailPoint;
 use crate::known_ids::KnownIds;
 use crate::store::{Counts, DUPLICATE_KEY, Position, Store, error_code};
 use bson::oid::ObjectId;
@@ -155,6 +156,7 @@ impl Committer {
         };
         match timeout_at(deadline, finish(&mut session)).await {
             Ok(Ok(())) => {
+                FailPoint::CommitAnswered.reached();
                 self.known.stored(&ids);
                 Outcome::Committed(committed)
             }
@@ -198,12 +200,15 @@ impl Committer {
         let stored = self.stored(&self.known.doubtful(ids)).await?;
         let clock = |partition| clocks.get(&partition).copied().unwrap_or_default();
         let plan = batch.plan(&self.schema, ids, &stored, clock).map_err(|error| Stop::Fatal(error.to_string()))?;
+        FailPoint::BatchPlanned.reached();
         let mut session = self.store.client().start_session().await?;
         session.start_transaction().await?;
         match purpose {
             Purpose::Advance => {
                 self.move_positions(&mut session, &plan.moves).await.map_err(held)?;
+                FailPoint::PositionsMoved.reached();
                 self.add_letters(&mut session, batch.dead()).await?;
+                FailPoint::DeadLettersInserted.reached();
             }
             Purpose::Settle(settlement) => {
                 settlement.write(&self.store, &self.schema, &plan, &mut session).await?;
@@ -215,7 +220,9 @@ impl Committer {
                 events.insert_many(some.iter().map(Cow::as_ref)).session(&mut session).await.map_err(repeat)?;
             }
         }
+        FailPoint::EventsInserted.reached();
         let groups = self.add_states(&mut session, &plan).await?;
+        FailPoint::StatesInserted.reached();
         Ok((session, Committed { moves: plan.moves, groups }))
     }
 
@@ -338,7 +345,7 @@ fn held(stop: Stop) -> Stop {
 async fn finish(session: &mut ClientSession) -> Result<(), Error> {
     const TRIES: u32 = 5;
     for _ in 1..TRIES {
-        match session.commit_transaction().await {
+        match FailPoint::CommitSent.reached_during(session.commit_transaction().into_future()).await {
             Err(error) if error.contains_label(UNKNOWN_TRANSACTION_COMMIT_RESULT) => {
                 tokio::time::sleep(COMMIT_PAUSE).await
             }

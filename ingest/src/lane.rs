@@ -8,6 +8,7 @@ use crate::batch::{Added, Batch};
 use crate::breaker::{Breaker, BreakerLimits};
 use crate::commit::{Committed, Committer, Outcome};
 use crate::error::IngestError;
+use crate::fail_point::FailPoint;
 use crate::progress::Progress;
 use crate::publish::{Behind, Waiting};
 use crate::source::{Chunk, Fence, GroupPositions};
@@ -260,6 +261,7 @@ impl Lane {
         let mut positions = self.context.positions.lock().unwrap_or_else(PoisonError::into_inner);
         positions.extend(committed.moves.iter().map(|(&partition, to)| (partition, to.next)));
         drop(positions);
+        FailPoint::BatchNoted.reached();
         if committed.moves.values().any(|to| to.counts.stored > 0) {
             self.context.waiting.notice(&committed.groups);
         }

@@ -14,6 +14,7 @@ pub mod commit;
 pub mod config;
 pub mod dead_letters;
 pub mod error;
+pub mod fail_point;
 pub mod files;
 pub mod generate;
 pub mod known_ids;

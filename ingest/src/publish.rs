@@ -12,6 +12,7 @@ mod sessions;
 
 pub use combine::waiting_for;
 
+use crate::fail_point::FailPoint;
 use crate::store::Store;
 use crate::topic::TopicInspector;
 use bson::DateTime;
@@ -269,6 +270,7 @@ impl Publisher {
         let (store, plan) = (&context.store, context.schema.rollups());
         let table = &plan.tables()[self.place];
         let Some(mut lease) = Lease::take(store, plan, table, &context.worker).await? else { return Ok(Turn::Busy) };
+        FailPoint::LeaseTaken.reached();
         self.known.hold_for(lease.revision);
         let closed = Some((self.watermark, lease.revision));
         let closes = looked && self.watermark != Watermark::Unknown && self.closed != closed;
@@ -297,18 +299,21 @@ impl Publisher {
                     return Ok(turn);
                 }
                 lease.begin_round(&combined.states).await?;
+                FailPoint::RoundWritten.reached();
                 combined
             }
         };
         let Combined { states, groups, more } = combined;
         let (count, rows) = (groups.len(), self.rows(&lease));
         rows.write(groups, &mut self.known, &mut lease).await?;
+        FailPoint::RowsWritten.reached();
         if closes {
             rows.close_windows().await?;
             self.closed = Some((self.watermark, lease.revision));
         }
         self.known.advance(lease.revision);
         lease.finish_round(&states).await?;
+        FailPoint::RoundClosed.reached();
         self.note_round(begun, count);
         tracing::debug!(table = table.id(), rows = count, batches = states.len(), more, took = ?begun.elapsed(), "published");
         Ok(Turn::Published { more })

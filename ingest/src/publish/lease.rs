@@ -5,6 +5,7 @@
 //! that have them already are left alone. Its partial states are removed when all its rows are stored, and only then the next round
 //! may begin. So every state is combined into its row exactly once, without a transaction over thousands of rows.
 
+use crate::fail_point::FailPoint;
 use crate::store::Store;
 use bson::oid::ObjectId;
 use bson::{Bson, Document, doc};
@@ -89,10 +90,12 @@ impl<'a> Lease<'a> {
             let partials = self.store.collection::<Document>(ROLLUP_STATES);
             partials.delete_many(doc! { "_id": { "$in": ids } }).await?;
         }
+        FailPoint::StatesRemoved.reached();
         let names: Vec<&str> = self.plan.rollups_of(self.table).map(Rollup::name).collect();
         let newest = doc! { "$max": { "published_revision": self.revision } };
         let catalog = self.store.collection::<Document>(ROLLUP_CATALOG);
         catalog.update_many(doc! { "_id": { "$in": names } }, newest).await?;
+        FailPoint::RevisionTold.reached();
         self.update(vec![doc! { "$set": { "round": Bson::Null, "lease": Bson::Null } }]).await
     }
 

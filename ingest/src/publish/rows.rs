@@ -2,6 +2,7 @@
 
 use super::known::{Known, KnownRows};
 use super::lease::Lease;
+use crate::fail_point::FailPoint;
 use crate::store::{DUPLICATE_KEY, Store};
 use bson::raw::{CStr, RawArrayBuf, RawBsonRef, RawDocument, RawDocumentBuf, cstr};
 use bson::{Bson, DateTime, Document, doc};
@@ -80,6 +81,7 @@ impl RowWriter {
                 }
                 known.note(group, state);
             }
+            FailPoint::SomeRowsWritten.reached();
             lease.renew().await?;
         }
         for rollup in self.ranked() {

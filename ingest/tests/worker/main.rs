@@ -6,6 +6,7 @@
 mod background;
 mod crash;
 mod dead_letters;
+mod fail_points;
 mod group;
 mod kafka;
 mod lost_offsets;
