@@ -79,11 +79,7 @@ pub struct Kafka {
 impl Kafka {
     /// Starts a broker in `folder` and returns when a message went through it. `heap_mb` is the JVM's heap in MiB.
     pub(crate) async fn start(parts: &KafkaParts, folder: &Path, keep: bool, heap_mb: u32) -> Result<Self, StackError> {
-        let mut flags = vec![format!("-Xmx{heap_mb}m").into()];
-        if let Some(classes) = &parts.classes {
-            flags.push(flag("-XX:SharedArchiveFile=", classes));
-        }
-        Self::start_with(parts, folder, keep, flags, None).await
+        Self::start_with(parts, folder, keep, usual_flags(parts, heap_mb), None).await
     }
 
     /// Starts a broker with a second listener. Its data stays in `folder`, so it can be killed and [started again](Self::restart).
@@ -96,7 +92,7 @@ impl Kafka {
         heap_mb: u32,
         listener: ProxiedListener,
     ) -> Result<Self, StackError> {
-        Self::start_with(parts, folder, true, vec![format!("-Xmx{heap_mb}m").into()], Some(listener)).await
+        Self::start_with(parts, folder, true, usual_flags(parts, heap_mb), Some(listener)).await
     }
 
     /// Starts a broker that was [killed](Server::crash) again, on the same ports and data, and returns when it listens.
@@ -249,6 +245,11 @@ fn command(parts: &KafkaParts, flags: Vec<OsString>, properties: &Path) -> Vec<O
     command.extend(["-cp".into(), parts.jars.join("*").into_os_string(), "kafka.Kafka".into()]);
     command.push(properties.as_os_str().to_owned());
     command
+}
+
+fn usual_flags(parts: &KafkaParts, heap_mb: u32) -> Vec<OsString> {
+    let archive = parts.classes.as_ref().map(|classes| flag("-XX:SharedArchiveFile=", classes));
+    std::iter::once(format!("-Xmx{heap_mb}m").into()).chain(archive).collect()
 }
 
 fn flag(name: &str, path: &Path) -> OsString {
