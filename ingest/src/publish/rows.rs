@@ -310,6 +310,10 @@ impl RowWriter {
     /// Runs a write command; returns the places of the members whose rows were there already.
     async fn run(&self, rollup: &Rollup, command: RawDocumentBuf) -> Result<HashSet<usize>, Error> {
         let answer = self.store.database().run_raw_command(command).await?;
+        if let Ok(problem) = answer.get_document("writeConcernError") {
+            // An election may take the rows back.
+            return Err(Error::custom(format!("{}: {problem}", rollup.name())));
+        }
         let mut met = HashSet::new();
         for error in answer.get_array("writeErrors").into_iter().flatten().filter_map(Bson::as_document) {
             match (error.get_i32("code"), error.get_i32("index").map(usize::try_from)) {
