@@ -15,7 +15,7 @@ use model::layout::{
 };
 use model::rollup::{Rollup, StateTable};
 use model::schema::Schema;
-use mongodb::options::{Acknowledgment, ClientOptions, IndexOptions, WriteConcern};
+use mongodb::options::{Acknowledgment, ClientOptions, IndexOptions, ReadConcern, WriteConcern};
 use mongodb::{Client, Collection, Database, IndexModel};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -107,6 +107,8 @@ impl Store {
         let application = || abandoned::application(&settings.database, &settings.group, &settings.topic);
         let application = options.app_name.get_or_insert_with(application).clone();
         options.server_selection_timeout.get_or_insert(Duration::from_secs(10));
+        // What is read decides what is written next, so it must be something that no election takes back.
+        options.read_concern = Some(ReadConcern::majority());
         options.write_concern = Some(WriteConcern::builder().w(Acknowledgment::Majority).journal(true).build());
         let client = Client::with_options(options).map_err(outside)?;
         let database = client.database(&settings.database);

@@ -9,6 +9,7 @@ use super::Store;
 use bson::{Document, doc};
 use futures_util::TryStreamExt;
 use mongodb::error::Error;
+use mongodb::options::ReadConcern;
 use std::time::Duration;
 
 /// Between two steps of a transaction a worker does nothing but wait for the server.
@@ -36,7 +37,9 @@ impl Store {
         };
         let operations = [doc! { "$currentOp": { "idleSessions": true } }, doc! { "$match": idle }];
         let admin = self.client.database("admin");
-        let found: Vec<Document> = admin.aggregate(operations).await?.try_collect().await?;
+        // What the server does just now knows no other read concern.
+        let found = admin.aggregate(operations).read_concern(ReadConcern::local()).await?;
+        let found: Vec<Document> = found.try_collect().await?;
         let sessions: Vec<Document> = found
             .iter()
             .filter_map(|operation| Some(doc! { "id": operation.get_document("lsid").ok()?.get("id")?.clone() }))
