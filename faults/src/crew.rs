@@ -120,12 +120,14 @@ impl Crew {
         worker.number
     }
 
-    /// Asks the worker at `pick` to end and waits for it; returns its number. There are still enough workers afterwards.
+    /// Asks the worker at `pick` to end and waits for it; returns its number. Never the youngest, which may not listen to signals
+    /// yet. There are still enough workers afterwards.
     ///
     /// # Errors
     /// A worker that does not end in time, or not well.
     pub async fn leave(&mut self, pick: usize) -> Result<usize> {
-        let worker = self.workers.remove(pick % self.workers.len());
+        let older = (self.workers.len() - 1).max(1);
+        let worker = self.workers.remove(pick % older);
         worker.signal(Signal::SIGTERM);
         let deadline = Instant::now() + LEAVING;
         while worker.server.is_running() {

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 /// Slower than this and commits time out, which stalls are for.
 const SLOWEST: Duration = Duration::from_millis(150);
+const ALONE: Duration = Duration::from_millis(1_000);
 const CHECK_INTERVAL: Duration = Duration::from_millis(500);
 const COMMIT_PATIENCE: Duration = Duration::from_secs(180);
 
@@ -80,6 +81,7 @@ impl Scene {
             }
             Kind::PrimarySteppedDown => self.step_down().await,
             Kind::PrimaryFrozen => self.freeze_primary(lasts).await,
+            Kind::WritesRolledBack => self.roll_back(lasts).await,
             Kind::MongodbCut => Ok(disturb(&self.servers.to_mongodb, State::Cut, lasts).await),
             Kind::MongodbStalled => Ok(disturb(&self.servers.to_mongodb, State::Stalled, lasts * 2).await),
             Kind::MongodbSlow => Ok(disturb(&self.servers.to_mongodb, slow(lasts), lasts).await),
@@ -158,6 +160,26 @@ impl Scene {
         tokio::time::sleep(lasts / 4).await;
         kill(pid, Signal::SIGCONT)?;
         Ok(Done::now(format!("member {primary}; member {} takes over", other?)))
+    }
+
+    async fn roll_back(&mut self, lasts: Duration) -> Result<Done> {
+        let primary = self.servers.primary().await?;
+        let others = [(primary + 1) % 3, (primary + 2) % 3];
+        let signal = |signal| {
+            others.iter().try_for_each(|&place| {
+                let pid = Pid::from_raw(self.server(place)?.pid().cast_signed());
+                kill(pid, signal).context("a member cannot be signalled")
+            })
+        };
+        signal(Signal::SIGSTOP)?;
+        // Later it would notice that it is alone, and step down.
+        tokio::time::sleep(lasts.min(ALONE)).await;
+        self.server(primary)?.crash().await;
+        signal(Signal::SIGCONT)?;
+        let done = Done::now(format!("member {primary}"));
+        tokio::time::sleep(lasts).await;
+        self.servers.mongodb.restart(primary).await?;
+        Ok(done)
     }
 
     async fn cut_commit(&mut self, cut: CommitCut, skip: u32, lasts: Duration) -> Result<Done> {

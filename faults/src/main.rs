@@ -19,6 +19,7 @@ mod verify;
 mod wire;
 
 use clap::Parser;
+use schedule::Kind;
 use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -37,6 +38,9 @@ struct Options {
     /// How many records
     #[arg(long, default_value_t = 300_000)]
     records: u64,
+    /// Only faults of this kind; may be repeated
+    #[arg(long, value_name = "KIND", value_parser = Kind::parse)]
+    only: Vec<Kind>,
 }
 
 fn main() -> ExitCode {
@@ -53,7 +57,9 @@ fn main() -> ExitCode {
         let stopped = async {
             tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
         };
-        run::run(options.seed, options.faults, options.records, stopped).await
+        let allowed = if options.only.is_empty() { &Kind::ALL } else { &options.only[..] };
+        let faults = schedule::schedule(options.seed, options.faults, allowed);
+        run::run(options.seed, &faults, options.records, stopped).await
     });
     runtime.shutdown_timeout(std::time::Duration::from_secs(1));
     match outcome {

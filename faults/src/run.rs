@@ -6,7 +6,7 @@ use crate::inject::Scene;
 use crate::positions::Positions;
 use crate::records::{PARTITIONS, SCHEMA};
 use crate::report::{self, Recoveries};
-use crate::schedule::{Fault, schedule};
+use crate::schedule::Fault;
 use crate::servers::Servers;
 use crate::topic;
 use crate::verify::{Verdict, verify};
@@ -18,16 +18,15 @@ use tempfile::TempDir;
 
 const WORKERS: usize = 3;
 
-/// Runs the schedule of a seed; returns whether everything holds.
+/// Does the faults, on the records of the seed; returns whether everything holds.
 ///
 /// # Errors
 /// Where the run itself could not be finished: a server that does not start, a position that stands still, `stopped` that came first.
-pub async fn run(seed: u64, faults: usize, records: u64, stopped: impl Future<Output = ()>) -> Result<bool> {
+pub async fn run(seed: u64, faults: &[Fault], records: u64, stopped: impl Future<Output = ()>) -> Result<bool> {
     let folder = tempfile::Builder::new().prefix("rushes-faults-").tempdir()?;
-    let faults = schedule(seed, faults);
-    report::print_schedule(seed, &faults);
+    report::print_schedule(seed, faults);
     let outcome = tokio::select! {
-        outcome = run_in(folder.path(), seed, &faults, records) => outcome,
+        outcome = run_in(folder.path(), seed, faults, records) => outcome,
         () = stopped => {
             remove(folder).await;
             bail!("interrupted");

@@ -26,6 +26,8 @@ pub enum Kind {
     PrimarySteppedDown,
     /// The primary gets SIGSTOP until another is elected, then SIGCONT: for a moment there are two.
     PrimaryFrozen,
+    /// Both secondaries get SIGSTOP, and when the primary has written what it alone has, it gets SIGKILL: that is rolled back.
+    WritesRolledBack,
     /// All connections between workers and MongoDB end, and none begins.
     MongodbCut,
     /// Nothing goes through between workers and MongoDB, but connections stay.
@@ -48,7 +50,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::WorkerKilled,
         Self::WorkerFrozen,
         Self::WorkerJoins,
@@ -58,6 +60,7 @@ impl Kind {
         Self::SecondaryKilled,
         Self::PrimarySteppedDown,
         Self::PrimaryFrozen,
+        Self::WritesRolledBack,
         Self::MongodbCut,
         Self::MongodbStalled,
         Self::MongodbSlow,
@@ -68,6 +71,15 @@ impl Kind {
         Self::CommitUnanswered,
         Self::CommitPrimaryKilled,
     ];
+
+    /// The kind of this name.
+    ///
+    /// # Errors
+    /// Tells the names there are.
+    pub fn parse(name: &str) -> Result<Self, String> {
+        let found = Self::ALL.into_iter().find(|kind| kind.to_string() == name);
+        found.ok_or_else(|| format!("the kinds are: {}", Self::ALL.map(|kind| kind.to_string()).join("; ")))
+    }
 }
 
 impl fmt::Display for Kind {
@@ -82,6 +94,7 @@ impl fmt::Display for Kind {
             Self::SecondaryKilled => "secondary killed",
             Self::PrimarySteppedDown => "primary steps down",
             Self::PrimaryFrozen => "primary frozen",
+            Self::WritesRolledBack => "writes rolled back",
             Self::MongodbCut => "MongoDB cut off",
             Self::MongodbStalled => "MongoDB stalled",
             Self::MongodbSlow => "MongoDB slow",
@@ -110,13 +123,13 @@ pub struct Fault {
     pub skip: u32,
 }
 
-/// The faults of a seed: as many of each kind as there can be, the rest drawn, in random order.
-pub fn schedule(seed: u64, count: usize) -> Vec<Fault> {
+/// The faults of a seed: as many of each of the `allowed` kinds as there can be, the rest drawn, in random order.
+pub fn schedule(seed: u64, count: usize, allowed: &[Kind]) -> Vec<Fault> {
     let mut random = StdRng::seed_from_u64(seed);
-    let every = count / Kind::ALL.len();
-    let mut kinds: Vec<Kind> = Kind::ALL.iter().flat_map(|&kind| std::iter::repeat_n(kind, every)).collect();
-    while kinds.len() < count {
-        kinds.extend(Kind::ALL.choose(&mut random));
+    let every = count.checked_div(allowed.len()).unwrap_or_default();
+    let mut kinds: Vec<Kind> = allowed.iter().flat_map(|&kind| std::iter::repeat_n(kind, every)).collect();
+    while kinds.len() < count && !allowed.is_empty() {
+        kinds.extend(allowed.choose(&mut random));
     }
     kinds.shuffle(&mut random);
     kinds.into_iter().map(|kind| fault(kind, &mut random)).collect()
@@ -139,14 +152,14 @@ mod tests {
 
     #[test]
     fn a_seed_is_a_schedule() {
-        assert_eq!(schedule(7, 200), schedule(7, 200));
-        assert_ne!(schedule(7, 200), schedule(8, 200));
+        assert_eq!(schedule(7, 200, &Kind::ALL), schedule(7, 200, &Kind::ALL));
+        assert_ne!(schedule(7, 200, &Kind::ALL), schedule(8, 200, &Kind::ALL));
     }
 
     #[test]
     fn two_hundred_faults_have_ten_of_each_kind_at_least() {
         let mut counts = BTreeMap::new();
-        for fault in schedule(1, 200) {
+        for fault in schedule(1, 200, &Kind::ALL) {
             *counts.entry(fault.kind).or_insert(0) += 1;
         }
         assert_eq!(counts.len(), Kind::ALL.len());
