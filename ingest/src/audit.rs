@@ -5,14 +5,18 @@
 
 mod compare;
 mod pipeline;
+mod range;
+
+pub use range::{Range, RangeError};
 
 use crate::error::IngestError;
 use crate::publish;
 use crate::store::Store;
+use crate::stream::{TableEntry, description};
 use bson::{Bson, Document, doc};
 use compare::Expectation;
 use futures_util::TryStreamExt;
-use model::layout::{EVENTS, ROLLUP_STATES};
+use model::layout::{CatalogEntry, EVENTS, ROLLUP_CATALOG, ROLLUP_STATES, ROLLUP_TABLES};
 use model::rollup::Rollup;
 use model::schema::Schema;
 use mongodb::Cursor;
@@ -32,10 +36,16 @@ pub struct AuditReport {
     pub rows: u64,
     /// Rows that differ, are missing, or should not be there.
     pub differences: u64,
+    /// Those of them that are missing.
+    pub missing: u64,
+    /// Those of them that should not be there.
+    pub unexpected: u64,
     /// The first differences, each a sentence.
     pub examples: Vec<String>,
     /// Documents of partial states that wait to be combined into rows; differences are expected then.
     pub unpublished: u64,
+    /// The table is being made anew, so that its rows are not those of the schema yet: nothing was compared.
+    pub rebuilding: bool,
 }
 
 impl AuditReport {
@@ -45,17 +55,38 @@ impl AuditReport {
             self.examples.push(sentence);
         }
     }
+
+    /// Whether every row is proved to be right.
+    pub fn holds(&self) -> bool {
+        self.differences == 0 && !self.rebuilding
+    }
 }
 
-/// Compares one rollup with the events.
+/// Compares the rows of one rollup whose windows begin in `range` with the events.
 ///
 /// # Errors
 /// [`IngestError::Outside`] where MongoDB does not answer.
-pub async fn audit(store: &Store, schema: &Schema, rollup: &Rollup) -> Result<AuditReport, IngestError> {
+pub async fn audit(store: &Store, schema: &Schema, rollup: &Rollup, range: Range) -> Result<AuditReport, IngestError> {
+    let outside = |error: Error| store.outside(&error);
     let mut report = AuditReport { rollup: rollup.name().to_owned(), ..AuditReport::default() };
-    report.unpublished = unpublished(store, schema, rollup).await.map_err(|error| store.outside(&error))?;
-    compare(store, schema, rollup, &mut report).await.map_err(|error| store.outside(&error))?;
+    report.rebuilding = is_rebuilding(store, schema, rollup).await.map_err(outside)?;
+    if report.rebuilding {
+        return Ok(report);
+    }
+    report.unpublished = unpublished(store, schema, rollup).await.map_err(outside)?;
+    compare(store, schema, rollup, range, &mut report).await.map_err(outside)?;
     Ok(report)
+}
+
+/// Whether the rows that are read are still those of another definition.
+async fn is_rebuilding(store: &Store, schema: &Schema, rollup: &Rollup) -> Result<bool, Error> {
+    let table = schema.rollups().tables()[rollup.table()].id();
+    let entry = store.collection::<TableEntry>(ROLLUP_TABLES).find_one(doc! { "_id": table }).await?;
+    let Some(entry) = entry.filter(|entry| entry.stage.is_some()) else { return Ok(false) };
+    let wanted = description(schema, rollup, entry.built, 0);
+    let stored = store.collection::<CatalogEntry>(ROLLUP_CATALOG).find_one(doc! { "_id": rollup.name() }).await?;
+    Ok(!stored
+        .is_some_and(|stored| stored.definition_hash == wanted.definition_hash && stored.columns == wanted.columns))
 }
 
 async fn unpublished(store: &Store, schema: &Schema, rollup: &Rollup) -> Result<u64, Error> {
@@ -63,11 +94,20 @@ async fn unpublished(store: &Store, schema: &Schema, rollup: &Rollup) -> Result<
     store.collection::<Document>(ROLLUP_STATES).count_documents(publish::waiting_for(table)).await
 }
 
-async fn compare(store: &Store, schema: &Schema, rollup: &Rollup, report: &mut AuditReport) -> Result<(), Error> {
+async fn compare(
+    store: &Store,
+    schema: &Schema,
+    rollup: &Rollup,
+    range: Range,
+    report: &mut AuditReport,
+) -> Result<(), Error> {
     let expectation = Expectation::new(&schema.rollups().tables()[rollup.table()], rollup);
-    let groups =
-        store.collection::<Document>(EVENTS).aggregate(pipeline::group_by(schema, rollup)).allow_disk_use(true).await?;
-    let rows = store.collection::<Document>(rollup.name()).find(doc! {}).sort(doc! { "_id": 1 }).await?;
+    let groups = store
+        .collection::<Document>(EVENTS)
+        .aggregate(pipeline::group_by(schema, rollup, range))
+        .allow_disk_use(true)
+        .await?;
+    let rows = store.collection::<Document>(rollup.name()).find(range.of_rows()).sort(doc! { "_id": 1 }).await?;
     let mut expected = ExpectedRows { groups, expectation: &expectation, window: Vec::new(), next: None };
     let mut rows = Rows(rows);
     let (mut want, mut have) = (expected.next().await?, rows.next().await?);
@@ -76,15 +116,18 @@ async fn compare(store: &Store, schema: &Schema, rollup: &Rollup, report: &mut A
             (None, None) => return Ok(()),
             (Some(_), None) => Ordering::Less,
             (None, Some(_)) => Ordering::Greater,
+            (Some(_), Some(have)) if !compare::has_row_id(have) => Ordering::Greater,
             (Some(want), Some(have)) => compare::order(want, have),
         };
         report.rows += 1;
         match order {
             Ordering::Less => {
+                report.missing += 1;
                 report.differs(format!("missing: {}", compare::name(want.as_ref())));
                 want = expected.next().await?;
             }
             Ordering::Greater => {
+                report.unexpected += 1;
                 report.differs(format!("should not be there: {}", compare::name(have.as_ref())));
                 have = rows.next().await?;
             }

@@ -4,6 +4,7 @@
 //! committed, never the first record's offset, because topics have holes (compaction, control records).
 
 use crate::source::Record;
+use crate::stamp::stamped;
 use crate::store::Counts;
 use bson::raw::{RawDocument, RawDocumentBuf, cstr};
 use model::clock::EventClock;
@@ -148,7 +149,8 @@ impl Batch {
         self.events.iter().map(|event| id_document(&event.document)).collect()
     }
 
-    /// Decides what the batch stores, given which of its ids are in the store already (as `{_id}` documents).
+    /// Decides what the batch stores, given which of its ids are in the store already (as `{_id}` documents), and the plan that its
+    /// events are marked with where a rebuild must tell them from older ones.
     ///
     /// # Errors
     /// [`FactsError`] where an event that was just decoded does not fit the schema, which is a bug.
@@ -158,6 +160,7 @@ impl Batch {
         ids: &[RawDocumentBuf],
         stored: &HashSet<Vec<u8>>,
         clocks: impl Fn(i32) -> EventClock,
+        stamp: Option<i64>,
     ) -> Result<CommitPlan<'a>, FactsError> {
         let rollups = schema.rollups();
         let mut moves: BTreeMap<i32, Move> =
@@ -182,10 +185,11 @@ impl Batch {
                 continue;
             }
             let facts = Facts::read(rollups, &event.document)?;
+            let (clock, lateness) = (partition.clock, schema.allowed_lateness());
+            documents.push(stamped(&event.document, event.event_time, clock, lateness, stamp));
             let late_before = changes.late();
-            changes.add(rollups, event.event_time, &facts, &mut partition.clock, schema.allowed_lateness());
+            changes.add(rollups, event.event_time, &facts, &mut partition.clock, lateness);
             partition.counts.late += changes.late() - late_before;
-            documents.push(Cow::Borrowed(&event.document));
         }
         Ok(CommitPlan { moves, documents, stored: stores, changes })
     }
@@ -278,7 +282,7 @@ mod tests {
             document.append(cstr!("_id"), *id);
             document.into_bytes()
         });
-        batch.plan(schema, &batch.ids(), &stored.collect(), |_| EventClock::default()).unwrap()
+        batch.plan(schema, &batch.ids(), &stored.collect(), |_| EventClock::default(), None).unwrap()
     }
 
     #[test]

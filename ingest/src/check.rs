@@ -4,6 +4,7 @@ use crate::config::Config;
 use crate::error::IngestError;
 use crate::schema;
 use crate::store::Store;
+use crate::stream;
 use crate::topic::TopicInspector;
 use bson::{Document, doc};
 use model::layout::OFFSETS;
@@ -87,19 +88,8 @@ async fn transaction(store: &Store) -> Result<String, Error> {
 
 async fn positions(store: &Store, schema: &Schema) -> Result<String, IngestError> {
     let stored = store.positions().await.map_err(|error| store.outside(&error))?;
-    let missing = schema
-        .rollups()
-        .tables()
-        .iter()
-        .find(|table| stored.values().any(|position| !position.tables.iter().any(|id| id == table.id())));
-    match missing {
-        Some(table) => Err(IngestError::Usage(format!(
-            "the schema asks for states \"{}\", which the events stored so far were not counted into; use another database",
-            table.id()
-        ))),
-        None => {
-            let gaps = stored.values().flat_map(|position| &position.gaps).map(|gap| format!("; lost: {gap}"));
-            Ok(format!("{} partitions have a stored position{}", stored.len(), gaps.collect::<String>()))
-        }
-    }
+    let gaps = stored.values().flat_map(|position| &position.gaps).map(|gap| format!("; lost: {gap}"));
+    let gaps: String = gaps.collect();
+    let rollups = stream::foresee(store, schema).await?;
+    Ok(format!("{} partitions have a stored position{gaps}; {rollups}", stored.len()))
 }

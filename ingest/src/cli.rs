@@ -4,6 +4,7 @@
 
 mod commands;
 mod dead;
+mod rebuild;
 mod run;
 
 use crate::config::{self, Config, ConfigError, Loaded, LostOffsets};
@@ -46,6 +47,8 @@ enum Command {
     Dead(dead::Dead),
     /// Compare every rollup with a GROUP BY over the stored events
     Audit(Audit),
+    /// Count the stored events into rollups anew, while the tables of before can be read
+    Rebuild(Rebuild),
     /// Show the effective configuration, secrets masked, with where each value came from
     Config(Shown),
 }
@@ -141,10 +144,31 @@ struct Logs {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "Example: ingest audit reviews_by_month")]
+#[command(after_help = "Example: ingest audit reviews_by_month --from 2019 --to 2020-07\n\n\
+                        Exit code 1 where a row differs from its events, is missing, or should not be there.")]
 struct Audit {
     /// The rollups to compare; all by default
     #[arg(value_name = "ROLLUP")]
+    rollups: Vec<String>,
+    /// A rollup to compare; may be given several times
+    #[arg(long = "rollup", value_name = "ROLLUP")]
+    also: Vec<String>,
+    /// Only windows that begin then or later: 2019, 2019-05, 2019-05-31 or 2019-05-31T18:00:00Z
+    #[arg(long, value_name = "DATE")]
+    from: Option<String>,
+    /// Only windows that begin before
+    #[arg(long, value_name = "DATE")]
+    to: Option<String>,
+    #[command(flatten)]
+    shown: Shown,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example: ingest rebuild movies_by_month\n\n\
+                        A rollup that was added or changed in the schema is rebuilt by `ingest run` itself.")]
+struct Rebuild {
+    /// The rollups to rebuild, with those that are made of the same states
+    #[arg(value_name = "ROLLUP", required = true)]
     rollups: Vec<String>,
     #[command(flatten)]
     shown: Shown,
@@ -210,6 +234,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Check(args) => commands::check(&args),
         Command::Dead(args) => dead::dead(&args),
         Command::Audit(args) => commands::audit(&args),
+        Command::Rebuild(args) => rebuild::rebuild(&args),
         Command::Config(args) => commands::config(&args),
     };
     match outcome {

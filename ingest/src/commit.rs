@@ -8,6 +8,7 @@ use crate::batch::{Batch, CommitPlan, DeadLetter, Move};
 use crate::dead_letters::{Letter, Settlement};
 use crate::fail_point::FailPoint;
 use crate::known_ids::KnownIds;
+use crate::stamp::{Counting, PlanInForce};
 use crate::store::{Counts, DUPLICATE_KEY, Position, Store, error_code};
 use bson::oid::ObjectId;
 use bson::raw::{RawArrayBuf, RawBsonRef, RawDocumentBuf, cstr};
@@ -15,7 +16,7 @@ use bson::{Bson, DateTime, Document, doc};
 use futures_util::TryStreamExt;
 use model::clock::EventClock;
 use model::layout::{DEAD_LETTERS, EVENTS, OFFSETS, ROLLUP_STATES};
-use model::rollup::partial;
+use model::rollup::{Changes, RollupPlan, partial};
 use model::schema::Schema;
 use mongodb::ClientSession;
 use mongodb::error::{Error, ErrorKind, TRANSIENT_TRANSACTION_ERROR, UNKNOWN_TRANSACTION_COMMIT_RESULT};
@@ -37,7 +38,8 @@ const WRITE_CONFLICT: i32 = 112;
 pub enum Outcome {
     /// It is in the store.
     Committed(Committed),
-    /// A position was not where this worker thought: another worker owns a partition. The batch must be dropped.
+    /// A position was not where this worker thought, because another worker owns a partition, or the plan of rollups has changed. The
+    /// batch must be dropped.
     Fenced,
     /// Another lane or worker was writing the same ids or states: try again at once.
     Conflict(String),
@@ -84,6 +86,7 @@ impl Committed {
 pub struct Committer {
     store: Store,
     schema: Arc<Schema>,
+    plan: Arc<PlanInForce>,
     worker: String,
     timeout: Duration,
     known: Arc<KnownIds>,
@@ -117,8 +120,8 @@ impl From<Error> for Stop {
 
 impl Committer {
     /// A committer; `worker` stands in the positions it moves, `timeout` bounds one try.
-    pub fn new(store: Store, schema: Arc<Schema>, worker: String, timeout: Duration) -> Self {
-        Self { store, schema, worker, timeout, known: Arc::default() }
+    pub fn new(store: Store, schema: Arc<Schema>, plan: Arc<PlanInForce>, worker: String, timeout: Duration) -> Self {
+        Self { store, schema, plan, worker, timeout, known: Arc::default() }
     }
 
     /// Tries to commit a batch once; `clocks` are the partitions' event clocks before it.
@@ -199,13 +202,16 @@ impl Committer {
     ) -> Result<(ClientSession, Committed), Stop> {
         let stored = self.stored(&self.known.doubtful(ids)).await?;
         let clock = |partition| clocks.get(&partition).copied().unwrap_or_default();
-        let plan = batch.plan(&self.schema, ids, &stored, clock).map_err(|error| Stop::Fatal(error.to_string()))?;
+        let counting = self.plan.now();
+        let plan = batch
+            .plan(&self.schema, ids, &stored, clock, counting.stamp())
+            .map_err(|error| Stop::Fatal(error.to_string()))?;
         FailPoint::BatchPlanned.reached();
         let mut session = self.store.client().start_session().await?;
         session.start_transaction().await?;
         match purpose {
             Purpose::Advance => {
-                self.move_positions(&mut session, &plan.moves).await.map_err(held)?;
+                self.move_positions(&mut session, &plan.moves, counting.plan).await.map_err(held)?;
                 FailPoint::PositionsMoved.reached();
                 self.add_letters(&mut session, batch.dead()).await?;
                 FailPoint::DeadLettersInserted.reached();
@@ -221,7 +227,7 @@ impl Committer {
             }
         }
         FailPoint::EventsInserted.reached();
-        let groups = self.add_states(&mut session, &plan).await?;
+        let groups = self.add_states(&mut session, &plan, counting).await?;
         FailPoint::StatesInserted.reached();
         Ok((session, Committed { moves: plan.moves, groups }))
     }
@@ -242,8 +248,14 @@ impl Committer {
         found.map_ok(RawDocumentBuf::into_bytes).try_collect().await
     }
 
-    /// Moves every position from where this worker last saw it. One that is elsewhere belongs to another worker (invariant I3).
-    async fn move_positions(&self, session: &mut ClientSession, moves: &BTreeMap<i32, Move>) -> Result<(), Stop> {
+    /// Moves every position from where this worker last saw it. One that is elsewhere belongs to another worker (invariant I3), one with
+    /// another plan to workers whose rollups are others.
+    async fn move_positions(
+        &self,
+        session: &mut ClientSession,
+        moves: &BTreeMap<i32, Move>,
+        plan: i64,
+    ) -> Result<(), Stop> {
         let updates: Vec<Document> = moves
             .iter()
             .map(|(&partition, to)| {
@@ -262,7 +274,8 @@ impl Committer {
                     // A dead letter that was replayed meanwhile may have set it further.
                     update.insert("$max", doc! { "clock": DateTime::from_millis(clock) });
                 }
-                doc! { "q": { "_id": self.store.position_id(partition), "next": to.from }, "u": update }
+                let mine = doc! { "_id": self.store.position_id(partition), "next": to.from, "plan": plan };
+                doc! { "q": mine, "u": update }
             })
             .collect();
         let command = doc! { "update": OFFSETS, "updates": updates };
@@ -273,25 +286,20 @@ impl Committer {
     }
 
     /// Stores what the batch adds to the rollups, for the publisher to combine; returns how many groups of each table that are.
-    async fn add_states(&self, session: &mut ClientSession, plan: &CommitPlan<'_>) -> Result<Vec<u32>, Stop> {
-        let (mut documents, mut counts) = (Vec::new(), Vec::new());
-        for (table, groups) in plan.changes.tables(self.schema.rollups()) {
-            counts.push(u32::try_from(groups.len()).unwrap_or(u32::MAX));
-            for groups in partial::write(table, &groups) {
-                let mut id = RawDocumentBuf::new();
-                id.append(cstr!("t"), table.id());
-                id.append(cstr!("i"), ObjectId::new());
-                let mut document = RawDocumentBuf::new();
-                document.append(cstr!("_id"), RawBsonRef::Document(&id));
-                document.append(cstr!("groups"), RawBsonRef::Array(&groups));
-                documents.push(document);
-            }
-        }
+    async fn add_states(
+        &self,
+        session: &mut ClientSession,
+        plan: &CommitPlan<'_>,
+        counting: Counting,
+    ) -> Result<Vec<u32>, Stop> {
+        let rollups = self.schema.rollups();
+        let documents = partial_states(rollups, &plan.changes, counting.stamp());
         if !documents.is_empty() {
             let states = self.store.collection::<RawDocumentBuf>(ROLLUP_STATES);
             states.insert_many(documents).session(session).await?;
         }
-        Ok(counts)
+        let groups = plan.changes.tables(rollups).map(|(_, groups)| u32::try_from(groups.len()).unwrap_or(u32::MAX));
+        Ok(groups.collect())
     }
 
     /// Keeps the records that could not be used; one that another group of this database has kept before stays as it is.
@@ -328,6 +336,26 @@ impl Committer {
         }
         Ok(())
     }
+}
+
+/// The documents of partial states that hold these changes; `stamp` tells a rebuild which of them are counted under its plan.
+pub(crate) fn partial_states(plan: &RollupPlan, changes: &Changes, stamp: Option<i64>) -> Vec<RawDocumentBuf> {
+    let mut documents = Vec::new();
+    for (table, groups) in changes.tables(plan) {
+        for groups in partial::write(table, &groups) {
+            let mut id = RawDocumentBuf::new();
+            id.append(cstr!("t"), table.id());
+            id.append(cstr!("i"), ObjectId::new());
+            let mut document = RawDocumentBuf::new();
+            document.append(cstr!("_id"), RawBsonRef::Document(&id));
+            if let Some(stamp) = stamp {
+                document.append(cstr!("plan"), stamp);
+            }
+            document.append(cstr!("groups"), RawBsonRef::Array(&groups));
+            documents.push(document);
+        }
+    }
+    documents
 }
 
 fn repeat(error: Error) -> Stop {

@@ -65,6 +65,8 @@ pub struct Settings {
     pub batch_age_ms: u64,
     /// Changed rows are published at the shortest in this interval, in milliseconds.
     pub publish_interval_ms: u64,
+    /// A rebuild counts so many stored events in one transaction.
+    pub rebuild_events: u32,
     /// One try to commit a batch takes so many seconds at the longest; below MongoDB's 60 s for a transaction.
     pub commit_timeout_s: u64,
     /// A revoked partition is given up after so many seconds at the latest, its open batch dropped.
@@ -108,6 +110,7 @@ impl Default for Settings {
             batch_bytes: 8 << 20,
             batch_age_ms: 150,
             publish_interval_ms: 200,
+            rebuild_events: 20_000,
             commit_timeout_s: 20,
             drain_timeout_s: 30,
             max_poll_interval_s: 300,
@@ -243,6 +246,7 @@ fn known_in_order() -> Vec<&'static str> {
         "batch_bytes",
         "batch_age_ms",
         "publish_interval_ms",
+        "rebuild_events",
         "commit_timeout_s",
         "drain_timeout_s",
         "max_poll_interval_s",
@@ -325,6 +329,7 @@ impl Config {
         let rule = |holds: bool, text: &str| if holds { Ok(()) } else { Err(ConfigError::Rule(text.to_owned())) };
         rule((1..=64).contains(&settings.lanes), "lanes must be between 1 and 64")?;
         rule((1..=50_000).contains(&settings.batch_records), "batch_records must be between 1 and 50,000")?;
+        rule((1..=200_000).contains(&settings.rebuild_events), "rebuild_events must be between 1 and 200,000")?;
         rule(
             (1..=16 << 20).contains(&settings.batch_bytes),
             "batch_bytes must be between 1 and 16,777,216 (16 MiB): a larger transaction may not fit into the cache of mongod",

@@ -228,7 +228,7 @@ mod tests {
             next,
             clock: EventClock::default(),
             counts: Counts::default(),
-            tables: Vec::new(),
+            plan: 0,
             worker: String::new(),
             stored_at: None,
             topic_id: before.map(str::to_owned),

@@ -29,6 +29,31 @@ pub struct Snapshot {
     pub gaps: Vec<Gap>,
     /// What was last waited for, empty while all is well.
     pub waiting_for: String,
+    /// State tables that are being counted from the stored events, with how far they are.
+    #[serde(default)]
+    pub rebuilding: BTreeMap<String, Rebuilding>,
+    /// Stored events that this run has counted in rebuilds, once for each table.
+    #[serde(default)]
+    pub recounted: i64,
+}
+
+impl Snapshot {
+    /// The rebuilds under way, each a sentence.
+    pub fn rebuilds(&self) -> impl Iterator<Item = String> {
+        self.rebuilding.iter().map(|(table, Rebuilding { counted, of })| match counted {
+            0 => format!("rebuilding {table}"),
+            _ => format!("rebuilding {table}: {counted} of {of} stored events counted"),
+        })
+    }
+}
+
+/// How far a rebuild is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rebuilding {
+    /// Stored events looked at.
+    pub counted: i64,
+    /// Events that were stored when it began, as the server estimates.
+    pub of: i64,
 }
 
 impl Progress {
@@ -68,6 +93,21 @@ impl Progress {
     /// A batch was dropped.
     pub fn fenced(&self) {
         self.state().fenced += 1;
+    }
+
+    /// A rebuild has come so far.
+    pub fn rebuilding(&self, table: &str, counted: i64, of: i64) {
+        self.state().rebuilding.insert(table.to_owned(), Rebuilding { counted, of: of.max(counted) });
+    }
+
+    /// A part of a rebuild is stored.
+    pub fn recounted(&self, events: i64) {
+        self.state().recounted += events;
+    }
+
+    /// A rebuild is over.
+    pub fn rebuilt(&self, table: &str) {
+        self.state().rebuilding.remove(table);
     }
 
     fn state(&self) -> MutexGuard<'_, Snapshot> {

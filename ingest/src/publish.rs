@@ -7,20 +7,25 @@ mod combine;
 mod known;
 mod lease;
 mod ranks;
+mod rebuild;
 mod rows;
 mod sessions;
+mod tables;
 
 pub use combine::waiting_for;
 
 use crate::fail_point::FailPoint;
+use crate::progress::Progress;
+use crate::stamp::PlanInForce;
 use crate::store::Store;
+use crate::stream::Stage;
 use crate::topic::TopicInspector;
 use bson::DateTime;
 use combine::Combined;
 use known::KnownRows;
-use lease::Lease;
+use lease::{Asked, Lease};
 use model::clock::{PartitionClock, Watermark};
-use model::rollup::RollupPlan;
+use model::rollup::{RollupPlan, StateTable};
 use model::schema::Schema;
 use mongodb::error::Error;
 use rows::RowWriter;
@@ -122,12 +127,20 @@ pub struct PublishContext {
     pub schema: Arc<Schema>,
     /// Set by the lanes.
     pub waiting: Arc<Waiting>,
+    /// The plan that this worker counts under.
+    pub plan: Arc<PlanInForce>,
+    /// Set where another plan is in force, so that the worker looks at it.
+    pub rejoin: Arc<AtomicBool>,
+    /// What the run has done.
+    pub progress: Arc<Progress>,
     /// Tells where the topic ends, which decides whether a partition is idle.
     pub inspector: TopicInspector,
     /// This worker, as it stands in leases.
     pub worker: String,
     /// Shortest interval between two rounds of a table.
     pub interval: Duration,
+    /// Stored events that a rebuild counts in one transaction.
+    pub rebuild_events: u32,
 }
 
 /// The publishers that run beside the lanes, one for each state table.
@@ -178,6 +191,8 @@ struct Publisher {
     published: Instant,
     /// What publishing one group takes.
     cost: Duration,
+    /// Parts of a rebuild that were counted since the last round.
+    parts: u32,
 }
 
 /// How a turn of a publisher ended.
@@ -191,6 +206,8 @@ enum Turn {
     },
     /// What waits is put off.
     NotDue,
+    /// A part of a rebuild was done.
+    Rebuilt,
     /// Another worker publishes the table.
     Busy,
 }
@@ -206,6 +223,7 @@ impl Publisher {
             closed: None,
             published: Instant::now(),
             cost: FIRST_COST,
+            parts: 0,
         }
     }
 
@@ -220,6 +238,7 @@ impl Publisher {
                 Ok(Turn::Idle) if last => return,
                 Ok(Turn::Published { .. }) if last => continue,
                 Ok(Turn::Busy) => BUSY_PAUSE,
+                Ok(Turn::Rebuilt) => continue,
                 Ok(_) => self.context.interval,
                 Err(error) => {
                     tracing::warn!(%error, "a rollup could not be published; trying again");
@@ -252,7 +271,7 @@ impl Publisher {
             self.known.forget();
             self.looked = None;
         }
-        if matches!(turn, Err(_) | Ok(Turn::Busy | Turn::Published { more: true })) {
+        if matches!(turn, Err(_) | Ok(Turn::Busy | Turn::Rebuilt | Turn::Published { more: true })) {
             self.context.waiting.notice_table(self.place);
         }
         turn
@@ -264,16 +283,37 @@ impl Publisher {
         self.published.elapsed() >= time_between_rounds(self.cost * waiting.groups(self.place), waiting.is_behind())
     }
 
-    /// Publishes what waits; where the publisher has just looked at the stream, it closes windows too.
     async fn publish(&mut self, looked: bool) -> Result<Turn, Error> {
+        let context = self.context.clone();
+        let plan = context.schema.rollups();
+        let table = &plan.tables()[self.place];
+        let number = context.plan.now().plan;
+        match Lease::take(&context.store, plan, table, &context.worker, number).await? {
+            Asked::Taken(lease) => match lease.stage {
+                None => self.publish_round(*lease, looked, None).await,
+                Some(stage) => self.rebuild(*lease, stage).await,
+            },
+            Asked::Busy => Ok(Turn::Busy),
+            Asked::OtherPlan => {
+                if context.plan.now().plan == number {
+                    context.rejoin.store(true, Ordering::Relaxed);
+                }
+                Ok(Turn::Idle)
+            }
+        }
+    }
+
+    /// Combines what waits into the rows, and closes windows where the publisher has just looked at the stream; `next` is the stage of the
+    /// table once nothing more waits.
+    async fn publish_round(&mut self, mut lease: Lease<'_>, looked: bool, next: Option<Stage>) -> Result<Turn, Error> {
         let (begun, context) = (Instant::now(), self.context.clone());
         let (store, plan) = (&context.store, context.schema.rollups());
         let table = &plan.tables()[self.place];
-        let Some(mut lease) = Lease::take(store, plan, table, &context.worker).await? else { return Ok(Turn::Busy) };
         FailPoint::LeaseTaken.reached();
+        let in_order = lease.stage.is_none();
         self.known.hold_for(lease.revision);
         let closed = Some((self.watermark, lease.revision));
-        let closes = looked && self.watermark != Watermark::Unknown && self.closed != closed;
+        let closes = in_order && looked && self.watermark != Watermark::Unknown && self.closed != closed;
         let combined = match lease.unfinished.take() {
             Some(states) => {
                 tracing::info!(
@@ -288,10 +328,15 @@ impl Publisher {
                 let (mut combined, mut turn) = (combine::waiting(store, table).await?, Turn::Idle);
                 if table.has_sessions() && !combined.states.is_empty() {
                     let count = combined.groups.len();
-                    let writer = SessionWriter { store, plan, table, watermark: self.watermark };
+                    let writer = self.sessions(&context, table, &lease);
                     writer.write(&mut lease, &mut combined).await?;
                     self.note_round(begun, count);
                     turn = Turn::Published { more: combined.more };
+                }
+                if combined.states.is_empty() && !in_order {
+                    let stage = if combined.more { lease.stage } else { next };
+                    lease.finish_round(&[], stage).await?;
+                    return Ok(Turn::Rebuilt);
                 }
                 if combined.states.is_empty() && !(closes && self.rows(&lease).has_windows_to_close().await?) {
                     self.closed = if closes { Some((self.watermark, lease.revision)) } else { self.closed };
@@ -312,11 +357,12 @@ impl Publisher {
             self.closed = Some((self.watermark, lease.revision));
         }
         self.known.advance(lease.revision);
-        lease.finish_round(&states).await?;
+        let stage = if more { lease.stage } else { next };
+        lease.finish_round(&states, stage).await?;
         FailPoint::RoundClosed.reached();
         self.note_round(begun, count);
         tracing::debug!(table = table.id(), rows = count, batches = states.len(), more, took = ?begun.elapsed(), "published");
-        Ok(Turn::Published { more })
+        Ok(if in_order { Turn::Published { more } } else { Turn::Rebuilt })
     }
 
     /// Writes rows under the revision of the round that was begun last.
@@ -327,6 +373,20 @@ impl Publisher {
             place: self.place,
             revision: lease.revision,
             watermark: self.watermark,
+            carrier: lease.carrier.clone(),
+            in_order: lease.stage.is_none(),
+        }
+    }
+
+    /// The same for sessions, whose rounds are transactions.
+    fn sessions<'a>(&self, context: &'a PublishContext, table: &'a StateTable, lease: &Lease<'_>) -> SessionWriter<'a> {
+        SessionWriter {
+            store: &context.store,
+            plan: context.schema.rollups(),
+            table,
+            watermark: self.watermark,
+            carrier: lease.carrier.clone(),
+            in_order: lease.stage.is_none(),
         }
     }
 
@@ -356,6 +416,10 @@ impl Publisher {
     async fn current_watermark(&self) -> Option<Watermark> {
         let ends = self.context.inspector.watermarks().await.ok()?;
         let positions = self.context.store.positions().await.ok()?;
+        let plan = self.context.plan.now().plan;
+        if positions.values().any(|position| position.plan > plan) {
+            self.context.rejoin.store(true, Ordering::Relaxed);
+        }
         let now = DateTime::now().timestamp_millis();
         let clocks = ends.iter().map(|end| match positions.get(&end.partition) {
             Some(position) => {

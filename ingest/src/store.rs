@@ -6,13 +6,12 @@ use crate::config::Config;
 use crate::dead_letters;
 use crate::error::{IngestError, explain_mongodb};
 use crate::lost_offsets::Gap;
+use crate::stream::StoredStream;
 use bson::{Bson, DateTime, Document, doc};
 use futures_util::TryStreamExt;
 use model::clock::EventClock;
 use model::late::LateRecords;
-use model::layout::{
-    ColumnRole, EVENTS, LATE, OFFSETS, RESERVED, ROLLUP_CATALOG, ROLLUP_TABLES, column, position_id, source,
-};
+use model::layout::{ColumnRole, EVENTS, LATE, OFFSETS, RESERVED, STREAMS, column, position_id, source};
 use model::rollup::{Rollup, StateTable};
 use model::schema::Schema;
 use mongodb::options::{Acknowledgment, ClientOptions, IndexOptions, ReadConcern, WriteConcern};
@@ -70,8 +69,8 @@ pub struct Position {
     pub clock: EventClock,
     /// What its records became.
     pub counts: Counts,
-    /// The state tables that hold this partition's events up to `next`.
-    pub tables: Vec<String>,
+    /// Number of the plan of rollups that its records are counted under.
+    pub plan: i64,
     /// The worker that last moved it.
     pub worker: String,
     /// When an event of it was last stored, or when it began.
@@ -177,7 +176,7 @@ impl Store {
     }
 
     /// Creates what is missing: collections, because a transaction that creates one may conflict with another, and the indexes
-    /// of the rollups' tables; writes the catalog.
+    /// of the rollups' tables.
     ///
     /// # Errors
     /// [`IngestError::Outside`] where MongoDB refuses.
@@ -195,12 +194,9 @@ impl Store {
             self.prepare_late(&existing).await.map_err(|error| self.outside(&error))?;
         }
         dead_letters::filter::create_index(self).await.map_err(|error| self.outside(&error))?;
-        for table in plan.tables() {
-            self.enter(table).await.map_err(|error| self.outside(&error))?;
-        }
         for rollup in rollups {
-            self.index(rollup, &plan.tables()[rollup.table()]).await.map_err(|error| self.outside(&error))?;
-            self.describe(schema, rollup).await.map_err(|error| self.outside(&error))?;
+            let table = &plan.tables()[rollup.table()];
+            self.index(rollup, table, rollup.name()).await.map_err(|error| self.outside(&error))?;
         }
         Ok(())
     }
@@ -224,7 +220,11 @@ impl Store {
         unless_there(view.await)
     }
 
-    async fn index(&self, rollup: &Rollup, table: &StateTable) -> mongodb::error::Result<()> {
+    /// The indexes of a rollup's rows in `collection`, which is made where it is missing.
+    ///
+    /// # Errors
+    /// The driver's error.
+    pub async fn index(&self, rollup: &Rollup, table: &StateTable, collection: &str) -> mongodb::error::Result<()> {
         let index = |field: &str| {
             let options = IndexOptions::builder().name(field.to_owned()).build();
             IndexModel::builder().keys(doc! { field: 1 }).options(options).build()
@@ -238,32 +238,7 @@ impl Store {
             let by_key: Document = names.map(|name| (name, Bson::Int32(1))).collect();
             indexes.push(IndexModel::builder().keys(by_key).build());
         }
-        self.collection::<Document>(rollup.name()).create_indexes(indexes).await.map(drop)
-    }
-
-    /// The table's entry for its publishers.
-    async fn enter(&self, table: &StateTable) -> mongodb::error::Result<()> {
-        let tables = self.collection::<Document>(ROLLUP_TABLES);
-        let first = doc! { "$setOnInsert": { "revision": 0_i64 } };
-        tables.update_one(doc! { "_id": table.id() }, first).upsert(true).await.map(drop)
-    }
-
-    async fn describe(&self, schema: &Schema, rollup: &Rollup) -> mongodb::error::Result<()> {
-        let table = &schema.rollups().tables()[rollup.table()];
-        let columns = bson::serialize_to_bson(&rollup.columns()).map_err(mongodb::error::Error::custom)?;
-        let description = doc! {
-            "stream": schema.stream(),
-            "window": table.window().kind().to_string(),
-            "time_zone": table.window().zone().and_then(|zone| zone.iana_name()).unwrap_or("UTC"),
-            "definition_hash": table.id(),
-            "columns": columns,
-        };
-        let first = doc! { "published_revision": 0_i64, "removed_revision": 0_i64 };
-        self.collection::<Document>(ROLLUP_CATALOG)
-            .update_one(doc! { "_id": rollup.name() }, doc! { "$set": description, "$setOnInsert": first })
-            .upsert(true)
-            .await
-            .map(drop)
+        self.collection::<Document>(collection).create_indexes(indexes).await.map(drop)
     }
 
     /// The stored positions of the topic, by partition.
@@ -277,27 +252,41 @@ impl Store {
         Ok(documents.iter().filter_map(read_position).map(|position| (position.partition, position)).collect())
     }
 
-    /// Stores the first position of a partition, unless there is one.
+    /// Stores the first positions of partitions, except of those that have one; false where another plan of rollups is in force.
     ///
     /// # Errors
     /// The driver's error; the caller decides whether to retry.
     pub async fn begin(
         &self,
-        partition: i32,
-        next: i64,
-        tables: &[String],
+        stream: &StoredStream,
+        starts: &[(i32, i64)],
         topic_id: Option<&str>,
-    ) -> mongodb::error::Result<()> {
-        let first = doc! {
-            "group": &self.group, "topic": &self.topic, "partition": partition, "next": next, "tables": tables,
+    ) -> mongodb::error::Result<bool> {
+        let mut session = self.client.start_session().await?;
+        session.start_transaction().await?;
+        // Writes the stream's document, so that a change of the plan at the same time ends in a conflict.
+        let in_force = doc! { "_id": &stream.stream, "plan": stream.plan };
+        let streams = self.collection::<Document>(STREAMS);
+        let met = streams.update_one(in_force, doc! { "$inc": { "assigned": 1_i64 } }).session(&mut session).await?;
+        if met.matched_count == 0 {
+            return Ok(false);
+        }
+        let positions = self.collection::<Document>(OFFSETS);
+        for &(partition, next) in starts {
+            let first = doc! { "$setOnInsert": self.first_position(stream, partition, next, topic_id) };
+            let id = doc! { "_id": self.position_id(partition) };
+            positions.update_one(id, first).upsert(true).session(&mut session).await?;
+        }
+        session.commit_transaction().await.map(|()| true)
+    }
+
+    fn first_position(&self, stream: &StoredStream, partition: i32, next: i64, topic_id: Option<&str>) -> Document {
+        doc! {
+            "group": &self.group, "topic": &self.topic, "partition": partition, "next": next,
+            "plan": stream.plan, "tables": &stream.tables,
             "counts": { "read": 0_i64, "stored": 0_i64, "duplicate": 0_i64, "filtered": 0_i64, "dead": 0_i64, "late": 0_i64, "set_aside": 0_i64 },
             "updated_at": DateTime::now(), "stored_at": DateTime::now(), "topic_id": topic_id,
-        };
-        self.collection::<Document>(OFFSETS)
-            .update_one(doc! { "_id": self.position_id(partition) }, doc! { "$setOnInsert": first })
-            .upsert(true)
-            .await
-            .map(drop)
+        }
     }
 
     /// Writes down which topic the positions of these partitions belong to, where that is not known yet.
@@ -327,7 +316,6 @@ fn read_position(document: &Document) -> Option<Position> {
     let gaps = document.get_array("gaps").into_iter().flatten().filter_map(Bson::as_document);
     let counts = document.get_document("counts").ok();
     let count = |name: &str| counts.and_then(|counts| counts.get_i64(name).ok()).unwrap_or_default();
-    let tables = document.get_array("tables").ok()?;
     Some(Position {
         partition,
         next: document.get_i64("next").ok()?,
@@ -341,7 +329,7 @@ fn read_position(document: &Document) -> Option<Position> {
             late: count("late"),
             set_aside: count("set_aside"),
         },
-        tables: tables.iter().filter_map(Bson::as_str).map(str::to_owned).collect(),
+        plan: document.get_i64("plan").unwrap_or(-1),
         worker: document.get_str("worker").unwrap_or_default().to_owned(),
         stored_at: document.get_datetime("stored_at").ok().copied(),
         topic_id: document.get_str("topic_id").ok().map(str::to_owned),

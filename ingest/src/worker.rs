@@ -13,10 +13,13 @@ use crate::lost_offsets::LostPosition;
 use crate::progress::Progress;
 use crate::publish::{self, PublishContext, RunningPublishers, Waiting};
 use crate::source::{Fence, Source, SourceEvent, Watermarks};
+use crate::stamp::{Counting, PlanInForce};
 use crate::store::{Counts, Position, Store};
+use crate::stream::{self, StoredStream};
 use crate::topic::TopicInspector;
 use model::decode::Decoder;
 use model::schema::Schema;
+use mongodb::error::{Error, TRANSIENT_TRANSACTION_ERROR};
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
@@ -52,8 +55,10 @@ pub async fn run(
 ) -> Result<Counts, IngestError> {
     let inspector = TopicInspector::new(&config)?;
     let (store, ends) = tokio::try_join!(Store::connect(&config), inspector.watermarks())?;
-    store.prepare(&schema).await?;
-    let mut worker = Worker::start(config, Arc::new(schema), store, inspector, progress)?;
+    let plan = stream::prepare(&store, &schema, &[]).await?;
+    // Until the positions are read, a rebuild may be going on.
+    let plan = Arc::new(PlanInForce::new(Counting { plan, rebuilding: true }));
+    let mut worker = Worker::start(config, Arc::new(schema), plan, store, inspector, progress)?;
     if until == Until::End {
         worker.ends = Some(ends);
     }
@@ -64,6 +69,7 @@ pub async fn run(
 struct Worker {
     config: Config,
     schema: Arc<Schema>,
+    plan: Arc<PlanInForce>,
     store: Store,
     fence: Arc<Fence>,
     progress: Arc<Progress>,
@@ -88,6 +94,7 @@ impl Worker {
     fn start(
         config: Config,
         schema: Arc<Schema>,
+        plan: Arc<PlanInForce>,
         store: Store,
         inspector: TopicInspector,
         progress: Arc<Progress>,
@@ -101,7 +108,13 @@ impl Worker {
         let (failures, failed) = mpsc::unbounded_channel();
         let context = Arc::new(LaneContext {
             decoder,
-            committer: Committer::new(store.clone(), Arc::clone(&schema), name.clone(), config.commit_timeout),
+            committer: Committer::new(
+                store.clone(),
+                Arc::clone(&schema),
+                Arc::clone(&plan),
+                name.clone(),
+                config.commit_timeout,
+            ),
             fence: Arc::clone(&fence),
             progress: Arc::clone(&progress),
             waiting: Arc::clone(&waiting),
@@ -116,13 +129,18 @@ impl Worker {
             store: store.clone(),
             schema: Arc::clone(&schema),
             waiting: Arc::clone(&waiting),
+            plan: Arc::clone(&plan),
+            rejoin: Arc::clone(&source.rejoin),
+            progress: Arc::clone(&progress),
             inspector: inspector.clone(),
             worker: name.clone(),
             interval: config.publish_interval,
+            rebuild_events: config.settings.rebuild_events,
         });
         Ok(Self {
             config,
             schema,
+            plan,
             store,
             fence,
             progress,
@@ -185,19 +203,17 @@ impl Worker {
 
     /// Reads where each partition begins, and hands the partitions to their lanes.
     async fn begin(&mut self, partitions: &[Watermarks], generation: u64) -> Result<Vec<(i32, i64)>, IngestError> {
-        let tables: Vec<String> = self.schema.rollups().tables().iter().map(|table| table.id().to_owned()).collect();
         let mut starts = Vec::with_capacity(partitions.len());
         let ids: Vec<i32> = partitions.iter().map(|marks| marks.partition).collect();
         tracing::info!(partitions = ?ids, "assigned");
         self.topic_id = self.inspector.topic_id().await;
-        let stored = self.positions(partitions, &tables).await?;
+        let stored = self.positions(partitions).await?;
         let stored = self.begin_again_where_lost(partitions, stored).await?;
         self.progress.gaps(stored.values().flat_map(|position| position.gaps.clone()).collect());
         for marks in partitions {
             let position = stored.get(&marks.partition).ok_or_else(|| {
                 IngestError::Bug(format!("partition {} has no position after it was made", marks.partition))
             })?;
-            self.check(position, &tables)?;
             self.progress.begin(marks.partition, position.next);
             let (partition, next, clock) = (marks.partition, position.next, position.clock);
             self.tell(partition, LaneCommand::Begin { partition, generation, next, clock }).await?;
@@ -207,15 +223,16 @@ impl Worker {
     }
 
     /// The stored positions, made where a partition is new; waits for MongoDB as long as Kafka waits for this worker.
-    async fn positions(
-        &self,
-        partitions: &[Watermarks],
-        tables: &[String],
-    ) -> Result<BTreeMap<i32, Position>, IngestError> {
+    async fn positions(&self, partitions: &[Watermarks]) -> Result<BTreeMap<i32, Position>, IngestError> {
         let deadline = Instant::now() + self.config.max_poll_interval / 2;
         loop {
-            match self.read_positions(partitions, tables).await {
-                Ok(positions) => return Ok(positions),
+            match self.read_positions(partitions).await {
+                Ok(Some(positions)) => return Ok(positions),
+                Ok(None) => return Err(self.has_other_plan()),
+                Err(error) if error.contains_label(TRANSIENT_TRANSACTION_ERROR) => {
+                    // Another worker begins its partitions at the same time.
+                    tokio::time::sleep(TICK).await;
+                }
                 Err(error) if Instant::now() < deadline => {
                     tracing::warn!(%error, "the positions cannot be read; trying again");
                     self.progress.retry(&format!("MongoDB: {error}"));
@@ -226,19 +243,36 @@ impl Worker {
         }
     }
 
-    async fn read_positions(
-        &self,
-        partitions: &[Watermarks],
-        tables: &[String],
-    ) -> Result<BTreeMap<i32, Position>, mongodb::error::Error> {
-        let mut stored = self.store.positions().await?;
-        if partitions.iter().any(|marks| !stored.contains_key(&marks.partition)) {
-            for marks in partitions.iter().filter(|marks| !stored.contains_key(&marks.partition)) {
-                self.store.begin(marks.partition, marks.low, tables, self.topic_id.as_deref()).await?;
+    /// The stored positions, all under the plan in force, which this worker counts under from now on; `None` where that is the plan of
+    /// another schema.
+    async fn read_positions(&self, partitions: &[Watermarks]) -> Result<Option<BTreeMap<i32, Position>>, Error> {
+        loop {
+            let stream = StoredStream::read(&self.store, &self.schema).await?;
+            let Some(stream) = stream.filter(|stream| stream.has_plan_of(&self.schema)) else { return Ok(None) };
+            // Whoever changed the plan may have died before it was done.
+            stream::raise_positions(&self.store, &self.schema, stream.plan).await?;
+            let stored = self.store.positions().await?;
+            let new = partitions.iter().filter(|marks| !stored.contains_key(&marks.partition));
+            let new: Vec<_> = new.map(|marks| (marks.partition, marks.low)).collect();
+            if new.is_empty() && stored.values().all(|position| position.plan == stream.plan) {
+                let rebuilding = stream::rebuild_is_going_on(&self.store).await?;
+                self.plan.set(Counting { plan: stream.plan, rebuilding });
+                return Ok(Some(stored));
             }
-            stored = self.store.positions().await?;
+            if !new.is_empty() {
+                self.store.begin(&stream, &new, self.topic_id.as_deref()).await?;
+            }
         }
-        Ok(stored)
+    }
+
+    fn has_other_plan(&self) -> IngestError {
+        IngestError::Usage(format!(
+            "the rollups of the stream {} in the database {} were changed by a worker with another schema; this one has the schema {}. \
+             Start it again with the schema of the other, or end that one first: the last start decides",
+            self.schema.stream(),
+            self.store.database().name(),
+            self.schema.name()
+        ))
     }
 
     /// Positions that the topic does not have any more stop the run, or move where the user accepts the loss.
@@ -288,19 +322,6 @@ impl Worker {
         self.topic_id = Some(id);
         self.source.rejoin.store(true, Ordering::Relaxed);
         Ok(())
-    }
-
-    /// The states must be those of this schema.
-    fn check(&self, position: &Position, tables: &[String]) -> Result<(), IngestError> {
-        let (topic, partition, next) = (self.store.topic(), position.partition, position.next);
-        match tables.iter().find(|table| !position.tables.contains(table)) {
-            Some(table) => Err(IngestError::Usage(format!(
-                "{topic}/{partition}: the schema asks for states \"{table}\", which the {next} records before this were not counted \
-                 into (stored: {}). Use the schema that was used before, or another database for the new rollups",
-                position.tables.join(", ")
-            ))),
-            None => Ok(()),
-        }
     }
 
     async fn tell(&self, partition: i32, command: LaneCommand) -> Result<(), IngestError> {

@@ -3,7 +3,7 @@
 //! Days are counted from 1970-01-01 (day 0); the Gregorian calendar is used for all years.
 
 use crate::window::Window;
-use jiff::{ToSpan, civil::Date, tz::TimeZone};
+use jiff::{Timestamp, ToSpan, civil::Date, tz::TimeZone};
 
 /// Milliseconds of a civil day by label.
 pub const DAY_MS: i64 = 86_400_000;
@@ -74,6 +74,26 @@ pub fn day_of_date(date: Date) -> i64 {
     let leap_days = before.div_euclid(4) - before.div_euclid(100) + before.div_euclid(400);
     // 719_162 days lie between 0001-01-01 and 1970-01-01.
     before * 365 + leap_days + i64::from(date.day_of_year()) - 1 - 719_162
+}
+
+/// The first instant (milliseconds, UTC) of a year, month or date, or an instant, as people write them.
+///
+/// ```
+/// use model::calendar::{DAY_MS, first_instant_of};
+/// assert_eq!(first_instant_of("1970"), Some(0));
+/// assert_eq!(first_instant_of("1970-02"), Some(31 * DAY_MS));
+/// assert_eq!(first_instant_of("1970-01-02"), Some(DAY_MS));
+/// assert_eq!(first_instant_of("1970-01-01T00:00:01Z"), Some(1_000));
+/// assert_eq!(first_instant_of("soon"), None);
+/// ```
+pub fn first_instant_of(text: &str) -> Option<i64> {
+    let first = match text.len() {
+        4 => format!("{text}-01-01"),
+        7 => format!("{text}-01"),
+        10 => text.to_owned(),
+        _ => return text.parse::<Timestamp>().ok().map(|instant| instant.as_millisecond()),
+    };
+    first.parse::<Date>().ok().map(|date| day_of_date(date) * DAY_MS)
 }
 
 /// The window of `unit` that holds the civil `day`, by label.

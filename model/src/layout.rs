@@ -7,12 +7,15 @@
 //! | [`LATE`] | view of the stored events that are in no rollup, because they came too late | where the schema sets them aside |
 //! | [`ROLLUP_STATES`] | state table and batch: [partial states](crate::rollup::partial) | in the batch's transaction; removed by the publisher |
 //! | [`DEAD_LETTERS`] | record that could not be used | in the batch's transaction |
-//! | [`ROLLUP_TABLES`] | state table: who publishes it, and the round under way | by the publisher |
+//! | [`STREAMS`] | stream: its fields, its rollups and the number of the plan in force | at start |
+//! | [`ROLLUP_TABLES`] | state table: who publishes it, the round and the rebuild under way | at start, and by the publisher |
 //! | [`ROLLUP_CATALOG`] | rollup: its columns, definition and newest revision | at start, and by the publisher |
 //! | the rollup's name | window and key: a flat row, with its combined state | by the publisher |
 
 use serde::{Deserialize, Serialize};
 
+/// What the stored events of a stream are, and which rollups are made of them.
+pub const STREAMS: &str = "streams";
 /// Stored events.
 pub const EVENTS: &str = "events";
 /// The stored events that came too late, where the schema sets those aside: a view.
@@ -29,7 +32,7 @@ pub const ROLLUP_TABLES: &str = "rollup_tables";
 pub const ROLLUP_CATALOG: &str = "rollup_catalog";
 
 /// The collections that every database of the product has; a rollup may not take one of these names.
-pub const RESERVED: [&str; 6] = [EVENTS, OFFSETS, ROLLUP_STATES, DEAD_LETTERS, ROLLUP_TABLES, ROLLUP_CATALOG];
+pub const RESERVED: [&str; 7] = [STREAMS, EVENTS, OFFSETS, ROLLUP_STATES, DEAD_LETTERS, ROLLUP_TABLES, ROLLUP_CATALOG];
 
 /// Names of the columns that every rollup has.
 pub mod column {
@@ -63,6 +66,10 @@ pub mod source {
     pub const TIMESTAMP: &str = "timestamp";
     /// True where the event came too late and is in no rollup, absent elsewhere.
     pub const LATE: &str = "late";
+    /// The partition's event clock when the event was stored (Date), in events that came behind it by more than the allowed lateness.
+    pub const CLOCK: &str = "clock";
+    /// Number of the plan of rollups that the event was counted under (Int64), in events that were stored during a rebuild.
+    pub const PLAN: &str = "plan";
 }
 
 /// BSON type of a column: one type, or null.

@@ -143,6 +143,32 @@ impl RollupPlan {
         all
     }
 
+    /// A plan of the table at this place alone, with the rollups that are made of it.
+    #[must_use]
+    pub fn only(&self, place: usize) -> Self {
+        let table = self.tables[place].clone();
+        let rollups = self.rollups_of(&table).map(|rollup| Rollup { table: 0, ..rollup.clone() }).collect();
+        let rows = GroupRows::Hidden(Box::new(Rollup { table: 0, ..self.group_rows(&table).clone() }));
+        Self { tables: vec![StateTable { rows, ..table }], rollups, slots: self.slots.clone() }
+    }
+
+    /// The paths, in a stored event, of the fields that a table is made of.
+    pub fn paths(&self, table: &StateTable) -> Vec<String> {
+        let measures = table.measures.iter().map(|measure| measure.slot);
+        let distinct = table.distinct.iter().map(|distinct| distinct.slot);
+        let slots = table.keys.iter().copied().chain(measures).chain(distinct);
+        slots.map(|slot| self.slots[slot].field.path()).collect()
+    }
+
+    /// Everything that decides the rows of a rollup but not its columns, as a text.
+    pub fn definition_of(&self, rollup: &Rollup) -> String {
+        let table = self.tables[rollup.table].id();
+        match (&rollup.top, rollup.ordered_by()) {
+            (Some(top), Some(by)) => format!("{table} top {} by {by}", top.rows),
+            _ => table.to_owned(),
+        }
+    }
+
     /// The rollup of that name.
     pub fn find(&self, name: &str) -> Option<&Rollup> {
         self.rollups.iter().find(|rollup| rollup.name == name)

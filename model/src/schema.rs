@@ -89,6 +89,11 @@ impl Schema {
         self.fields.iter().find(|field| field.name == name)
     }
 
+    /// Names of the fields that identify an event.
+    pub fn id_names(&self) -> impl Iterator<Item = &str> {
+        self.id.iter().map(|&at| self.fields[at].name.as_str())
+    }
+
     /// The field that holds the event time.
     pub fn event_time(&self) -> &Field {
         &self.fields[self.event_time]

@@ -122,7 +122,8 @@ fn median(values: &[Bson]) -> Option<f64> {
 pub(super) fn order(a: &Document, b: &Document) -> Ordering {
     let id = |row: &Document| row.get_document("_id").cloned().unwrap_or_default();
     let (a, b) = (id(a), id(b));
-    a.values().zip(b.values()).map(|(a, b)| order_values(a, b)).find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
+    let values = a.values().zip(b.values()).map(|(a, b)| order_values(a, b));
+    values.into_iter().find(|order| order.is_ne()).unwrap_or(a.len().cmp(&b.len()))
 }
 
 /// MongoDB's order of the types that a key can have: null, numbers, texts, booleans, dates.
@@ -149,9 +150,14 @@ fn order_values(a: &Bson, b: &Bson) -> Ordering {
     }
 }
 
+/// Whether a row's `_id` is what the publisher makes; any other row can only be one too many.
+pub(super) fn has_row_id(row: &Document) -> bool {
+    row.get_document("_id").is_ok_and(|id| id.len() == 2 && matches!(id.get("w"), Some(Bson::DateTime(_))))
+}
+
 /// A row's identity for a person.
 pub(super) fn name(row: Option<&Document>) -> String {
-    row.and_then(|row| row.get_document("_id").ok()).map_or_else(String::new, ToString::to_string)
+    row.and_then(|row| row.get("_id")).map_or_else(String::new, ToString::to_string)
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //!
 //! Written against MongoDB's own date arithmetic, so that it shares no rule with the code that it checks.
 
+use super::Range;
 use bson::{Bson, Document, doc};
 use model::calendar::CalendarUnit;
 use model::layout::{Column, ColumnRole, column, source};
@@ -9,8 +10,8 @@ use model::rollup::{Rollup, StateTable};
 use model::schema::Schema;
 use model::window::{Hopping, WindowKind};
 
-/// Groups of the rollup, in the order of `_id: {w, k}`, with one member per column.
-pub(super) fn group_by(schema: &Schema, rollup: &Rollup) -> Vec<Document> {
+/// Groups of the rollup whose windows begin in `range`, in the order of `_id: {w, k}`, with one member per column.
+pub(super) fn group_by(schema: &Schema, rollup: &Rollup, range: Range) -> Vec<Document> {
     let table = &schema.rollups().tables()[rollup.table()];
     let columns = rollup.columns();
     let path = |name: &str| schema.field(name).map_or_else(|| format!("${name}"), |field| format!("${}", field.path()));
@@ -23,7 +24,11 @@ pub(super) fn group_by(schema: &Schema, rollup: &Rollup) -> Vec<Document> {
             group.insert(column.name.clone(), expression);
         }
     }
-    let mut stages = vec![doc! { "$match": { format!("{}.{}", source::FIELD, source::LATE): { "$ne": true } } }];
+    let of_events = range.of_events(&schema.event_time().path(), table.window().kind());
+    let mut stages = vec![
+        doc! { "$match": of_events },
+        doc! { "$match": { format!("{}.{}", source::FIELD, source::LATE): { "$ne": true } } },
+    ];
     if let WindowKind::Session { gap } = table.window().kind() {
         stages.extend(sessions(group, &time, &keys, gap));
     } else {
@@ -32,7 +37,7 @@ pub(super) fn group_by(schema: &Schema, rollup: &Rollup) -> Vec<Document> {
         group.insert("_id", doc! { "w": window, "k": keys });
         stages.push(doc! { "$group": group });
     }
-    stages.push(doc! { "$sort": { "_id": 1 } });
+    stages.extend([doc! { "$match": range.of_labels("_id.w") }, doc! { "$sort": { "_id": 1 } }]);
     stages
 }
 

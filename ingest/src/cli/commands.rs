@@ -1,7 +1,7 @@
 //! The commands other than `run`.
 
 use super::{Audit, Common, Logs, Produce, Run, Shown};
-use crate::audit::{self, AuditReport};
+use crate::audit::{self, AuditReport, Range};
 use crate::background::{self, Status, WorkerFolder};
 use crate::config::Config;
 use crate::error::IngestError;
@@ -117,6 +117,9 @@ fn describe(status: &Status) -> String {
         ));
     }
     lines.extend(status.progress.gaps.iter().map(|gap| format!("lost:    {gap}")));
+    if status.running {
+        lines.extend(status.progress.rebuilds());
+    }
     if !status.progress.waiting_for.is_empty() {
         lines.push(format!("waiting for {}", status.progress.waiting_for));
     }
@@ -149,10 +152,13 @@ pub(super) fn check(args: &Shown) -> anyhow::Result<ExitCode> {
 pub(super) fn audit(args: &Audit) -> anyhow::Result<ExitCode> {
     let config = args.shown.common.config()?;
     let schema = schema::load(&config.settings.schema)?;
-    let rollups = chosen(&schema, &args.rollups)?;
+    let names: Vec<String> = args.rollups.iter().chain(&args.also).cloned().collect();
+    let rollups = chosen(&schema, &names)?;
+    let range =
+        Range::new(args.from.as_deref(), args.to.as_deref()).map_err(|error| IngestError::Usage(error.to_string()))?;
     let reports = runtime()?.block_on(async {
         let store = Store::connect(&config).await?;
-        let reports = audit_all(&store, &schema, &rollups).await;
+        let reports = audit_all(&store, &schema, &rollups, range).await;
         store.close().await;
         reports
     })?;
@@ -161,18 +167,23 @@ pub(super) fn audit(args: &Audit) -> anyhow::Result<ExitCode> {
     } else {
         reports.iter().for_each(|report| println!("{}", sentence(report)));
     }
-    Ok(if reports.iter().all(|report| report.differences == 0) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if reports.iter().all(AuditReport::holds) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-async fn audit_all(store: &Store, schema: &Schema, rollups: &[&Rollup]) -> Result<Vec<AuditReport>, IngestError> {
+async fn audit_all(
+    store: &Store,
+    schema: &Schema,
+    rollups: &[&Rollup],
+    range: Range,
+) -> Result<Vec<AuditReport>, IngestError> {
     let mut reports = Vec::new();
     for rollup in rollups {
-        reports.push(audit::audit(store, schema, rollup).await?);
+        reports.push(audit::audit(store, schema, rollup, range).await?);
     }
     Ok(reports)
 }
 
-fn chosen<'a>(schema: &'a Schema, names: &[String]) -> Result<Vec<&'a Rollup>, IngestError> {
+pub(super) fn chosen<'a>(schema: &'a Schema, names: &[String]) -> Result<Vec<&'a Rollup>, IngestError> {
     if names.is_empty() {
         return Ok(schema.rollups().rollups().iter().collect());
     }
@@ -188,6 +199,9 @@ fn chosen<'a>(schema: &'a Schema, names: &[String]) -> Result<Vec<&'a Rollup>, I
 }
 
 fn sentence(report: &AuditReport) -> String {
+    if report.rebuilding {
+        return format!("WAIT  {}: it is being rebuilt; `ingest run` goes on with it", report.rollup);
+    }
     let mut text = match report.differences {
         0 => format!("ok    {}: {} rows equal their events", report.rollup, report.rows),
         differences => {

@@ -119,8 +119,9 @@ async fn show_bar(progress: &Progress, total: Option<u64>) {
     loop {
         let snapshot = progress.snapshot();
         bar.set_position(u64::try_from(snapshot.counts.read).unwrap_or_default());
+        let rebuilds = snapshot.rebuilds().collect::<Vec<_>>().join(", ");
         bar.set_message(if snapshot.waiting_for.is_empty() {
-            String::new()
+            rebuilds
         } else {
             format!("waiting for {}", snapshot.waiting_for)
         });
@@ -145,6 +146,7 @@ async fn log_rate(progress: &Progress) {
                 counts.read
             );
         }
+        snapshot.rebuilds().for_each(|rebuild| tracing::info!("{rebuild}"));
         (read, since) = (snapshot.counts.read, Instant::now());
     }
 }

@@ -12,7 +12,9 @@ use crate::config::Config;
 use crate::error::IngestError;
 use crate::lane::Backoff;
 use crate::publish::{self, PublishContext, Waiting};
+use crate::stamp::{Counting, PlanInForce};
 use crate::store::{Counts, Store};
+use crate::stream::StoredStream;
 use crate::topic::TopicInspector;
 use crate::worker::worker_name;
 use bson::{Bson, DateTime, Document, doc};
@@ -99,9 +101,19 @@ async fn replay_in(
     filter: &LetterFilter,
 ) -> Result<ReplayReport, IngestError> {
     let worker = worker_name();
+    let stored = StoredStream::read(store, &schema).await.map_err(|error| store.outside(&error))?;
+    // No letter is settled while a rebuild goes on.
+    let counting = Counting { plan: stored.map_or(0, |stream| stream.plan), rebuilding: false };
+    let plan = Arc::new(PlanInForce::new(counting));
     let replay = Replay {
         decoder: Decoder::new(&schema).map_err(|error| IngestError::Usage(error.to_string()))?,
-        committer: Committer::new(store.clone(), Arc::clone(&schema), worker.clone(), config.commit_timeout),
+        committer: Committer::new(
+            store.clone(),
+            Arc::clone(&schema),
+            Arc::clone(&plan),
+            worker.clone(),
+            config.commit_timeout,
+        ),
         store: store.clone(),
         schema: Arc::clone(&schema),
     };
@@ -111,7 +123,7 @@ async fn replay_in(
     }
     replay.check(&positions)?;
     let report = replay.run(filter).await?;
-    publish_rows(config, store, schema, worker).await?;
+    publish_rows(config, store, schema, plan, worker).await?;
     Ok(report)
 }
 
@@ -231,7 +243,13 @@ fn clocks(positions: &[Document]) -> HashMap<i32, EventClock> {
 }
 
 /// Publishes what waits, as a run to the end of the topic does; beside a worker that is reading, only as long as it would wait itself.
-async fn publish_rows(config: &Config, store: &Store, schema: Arc<Schema>, worker: String) -> Result<(), IngestError> {
+async fn publish_rows(
+    config: &Config,
+    store: &Store,
+    schema: Arc<Schema>,
+    plan: Arc<PlanInForce>,
+    worker: String,
+) -> Result<(), IngestError> {
     let positions = store.positions().await.map_err(|error| store.outside(&error))?;
     let now = DateTime::now().timestamp_millis();
     let is_fed = |at: Option<DateTime>| at.is_some_and(|at| now - at.timestamp_millis() < RECENTLY_MS);
@@ -240,9 +258,13 @@ async fn publish_rows(config: &Config, store: &Store, schema: Arc<Schema>, worke
         store: store.clone(),
         waiting: Arc::new(Waiting::new(schema.rollups())),
         schema,
+        plan,
+        rejoin: Arc::default(),
+        progress: Arc::default(),
         inspector: TopicInspector::new(config)?,
         worker,
         interval: config.publish_interval,
+        rebuild_events: config.settings.rebuild_events,
     };
     publish::start(&context).finish(patience).await;
     Ok(())

@@ -7,13 +7,14 @@
 
 use crate::fail_point::FailPoint;
 use crate::store::Store;
+use crate::stream::{Rebuild, Stage, TableEntry};
 use bson::oid::ObjectId;
 use bson::{Bson, Document, doc};
 use model::layout::{ROLLUP_CATALOG, ROLLUP_STATES, ROLLUP_TABLES};
 use model::rollup::{Rollup, RollupPlan, StateTable};
 use mongodb::ClientSession;
 use mongodb::error::Error;
-use mongodb::options::ReturnDocument;
+use mongodb::options::{ReturnDocument, UpdateModifications};
 use std::time::{Duration, Instant};
 
 /// A publisher that is not heard of for this time has lost its lease.
@@ -26,33 +27,67 @@ pub(super) struct Lease<'a> {
     table: &'a StateTable,
     worker: &'a str,
     renewed: Instant,
+    /// Number of the plan in force.
+    pub(super) number: i64,
     /// Revision of the last round that began.
     pub(super) revision: i64,
     /// The partial states of that round, where it is not finished.
     pub(super) unfinished: Option<Vec<ObjectId>>,
+    /// The collection whose rows carry the states.
+    pub(super) carrier: String,
+    /// Number of the plan under which the table was last counted from the stored events.
+    pub(super) built: i64,
+    /// What is to be done before the rollups are as the plan says.
+    pub(super) stage: Option<Stage>,
+    /// How far the stored events are counted.
+    pub(super) rebuild: Rebuild,
+}
+
+/// What came of asking for a lease.
+pub(super) enum Asked<'a> {
+    /// It is ours.
+    Taken(Box<Lease<'a>>),
+    /// Another worker has it.
+    Busy,
+    /// Another plan of rollups is in force.
+    OtherPlan,
 }
 
 impl<'a> Lease<'a> {
-    /// Takes the lease; `None` while another worker has it.
+    /// Takes the lease of a table, where `number` is the plan in force.
     pub(super) async fn take(
         store: &'a Store,
         plan: &'a RollupPlan,
         table: &'a StateTable,
         worker: &'a str,
-    ) -> Result<Option<Self>, Error> {
-        let free = doc! { "_id": table.id(), "$or": [
+        number: i64,
+    ) -> Result<Asked<'a>, Error> {
+        let free = doc! { "_id": table.id(), "plan": number, "$or": [
             { "lease": Bson::Null },
             { "lease.worker": worker },
             { "$expr": { "$lt": ["$lease.until", "$$NOW"] } },
         ] };
         let take = vec![doc! { "$set": { "lease": held(worker) } }];
-        let tables = store.collection::<Document>(ROLLUP_TABLES);
+        let tables = store.collection::<TableEntry>(ROLLUP_TABLES);
         let taken = tables.find_one_and_update(free, take).return_document(ReturnDocument::After).await?;
-        let Some(entry) = taken else { return Ok(None) };
-        let revision = entry.get_i64("revision").map_err(Error::custom)?;
-        let unfinished =
-            entry.get_array("round").ok().map(|ids| ids.iter().filter_map(Bson::as_object_id).collect::<Vec<_>>());
-        Ok(Some(Self { store, plan, table, worker, renewed: Instant::now(), revision, unfinished }))
+        let Some(entry) = taken else {
+            let held = tables.find_one(doc! { "_id": table.id(), "plan": number }).await?;
+            return Ok(if held.is_some() { Asked::Busy } else { Asked::OtherPlan });
+        };
+        Ok(Asked::Taken(Box::new(Self {
+            store,
+            plan,
+            table,
+            worker,
+            renewed: Instant::now(),
+            number,
+            revision: entry.revision,
+            unfinished: entry.round,
+            carrier: entry.carrier.unwrap_or_else(|| plan.group_rows(table).name().to_owned()),
+            built: entry.built,
+            stage: entry.stage,
+            rebuild: entry.rebuild,
+        })))
     }
 
     /// Writes a new round down; its rows have the next revision.
@@ -73,6 +108,13 @@ impl<'a> Lease<'a> {
         self.check(updated.matched_count)
     }
 
+    /// Rows that are written outside of a round have the next revision.
+    pub(super) async fn next_revision(&mut self) -> Result<(), Error> {
+        self.update(doc! { "$inc": { "revision": 1_i64 } }).await?;
+        self.revision += 1;
+        Ok(())
+    }
+
     /// Keeps the lease while a long round goes on.
     pub(super) async fn renew(&mut self) -> Result<(), Error> {
         if self.renewed.elapsed() < LEASE / 3 {
@@ -82,8 +124,9 @@ impl<'a> Lease<'a> {
         self.update(vec![doc! { "$set": { "lease": held(self.worker) } }]).await
     }
 
-    /// The rows of the round are stored: removes its partial states, tells readers, and gives the lease back.
-    pub(super) async fn finish_round(self, states: &[ObjectId]) -> Result<(), Error> {
+    /// The rows of the round are stored: removes its partial states, tells readers, and gives the lease back. `stage` is what the table
+    /// waits for then.
+    pub(super) async fn finish_round(self, states: &[ObjectId], stage: Option<Stage>) -> Result<(), Error> {
         const STATES_PER_COMMAND: usize = 1_000;
         for some in states.chunks(STATES_PER_COMMAND) {
             let ids: Vec<_> = some.iter().map(|state| doc! { "t": self.table.id(), "i": state }).collect();
@@ -91,12 +134,19 @@ impl<'a> Lease<'a> {
             partials.delete_many(doc! { "_id": { "$in": ids } }).await?;
         }
         FailPoint::StatesRemoved.reached();
-        let names: Vec<&str> = self.plan.rollups_of(self.table).map(Rollup::name).collect();
-        let newest = doc! { "$max": { "published_revision": self.revision } };
-        let catalog = self.store.collection::<Document>(ROLLUP_CATALOG);
-        catalog.update_many(doc! { "_id": { "$in": names } }, newest).await?;
+        // Until a rebuild is over, readers have the rows of before.
+        if self.stage.is_none() {
+            let names: Vec<&str> = self.plan.rollups_of(self.table).map(Rollup::name).collect();
+            let newest = doc! { "$max": { "published_revision": self.revision } };
+            let catalog = self.store.collection::<Document>(ROLLUP_CATALOG);
+            catalog.update_many(doc! { "_id": { "$in": names } }, newest).await?;
+        }
         FailPoint::RevisionTold.reached();
-        self.update(vec![doc! { "$set": { "round": Bson::Null, "lease": Bson::Null } }]).await
+        let mut closed = doc! { "round": Bson::Null, "lease": Bson::Null };
+        if stage != self.stage {
+            closed.insert("stage", bson::serialize_to_bson(&stage).map_err(Error::custom)?);
+        }
+        self.update(doc! { "$set": closed }).await
     }
 
     /// Gives the lease back; nothing was to be published.
@@ -105,13 +155,20 @@ impl<'a> Lease<'a> {
     }
 
     /// Changes the entry, provided that the lease and the round are still this worker's.
-    async fn update(&self, change: Vec<Document>) -> Result<(), Error> {
+    pub(super) async fn update(&self, change: impl Into<UpdateModifications>) -> Result<(), Error> {
         let updated = self.store.collection::<Document>(ROLLUP_TABLES).update_one(self.ours(), change).await?;
         self.check(updated.matched_count)
     }
 
+    /// The same inside a transaction.
+    pub(super) async fn update_within(&self, session: &mut ClientSession, change: Document) -> Result<(), Error> {
+        let tables = self.store.collection::<Document>(ROLLUP_TABLES);
+        let updated = tables.update_one(self.ours(), change).session(session).await?;
+        self.check(updated.matched_count)
+    }
+
     fn ours(&self) -> Document {
-        doc! { "_id": self.table.id(), "lease.worker": self.worker, "revision": self.revision }
+        doc! { "_id": self.table.id(), "plan": self.number, "lease.worker": self.worker, "revision": self.revision }
     }
 
     fn check(&self, matched: u64) -> Result<(), Error> {

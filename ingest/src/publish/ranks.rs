@@ -14,7 +14,7 @@ use mongodb::error::Error;
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
 
-const WINDOWS_PER_QUERY: usize = 64;
+pub(super) const WINDOWS_PER_QUERY: usize = 64;
 const QUERIES_IN_FLIGHT: usize = 8;
 /// Windows that are remembered.
 const WINDOWS: usize = 2_000;
@@ -143,7 +143,7 @@ impl RowWriter {
     }
 
     /// The first groups of each window, in the order of the rollup.
-    async fn first_groups(
+    pub(super) async fn first_groups(
         &self,
         rollup: &Rollup,
         windows: &[Window],
@@ -160,7 +160,7 @@ impl RowWriter {
             doc! { "$match": { "$or": windows.iter().copied().map(rows_of).collect::<Vec<_>>() } },
             doc! { "$group": { "_id": "$_id.w", "first": first } },
         ];
-        let rows = self.store.collection::<RawDocumentBuf>(self.plan().group_rows(self.table()).name());
+        let rows = self.store.collection::<RawDocumentBuf>(&self.carrier);
         let answers: Vec<RawDocumentBuf> =
             rows.aggregate(pipeline).with_type::<RawDocumentBuf>().await?.try_collect().await?;
         answers.iter().map(|answer| self.ranked_groups(answer)).collect()

@@ -28,6 +28,10 @@ pub(super) struct RowWriter {
     pub(super) place: usize,
     pub(super) revision: i64,
     pub(super) watermark: Watermark,
+    /// The collection whose rows carry the states.
+    pub(super) carrier: String,
+    /// Whether the rollups are as the plan says; while they are not, only the states are kept up to date.
+    pub(super) in_order: bool,
 }
 
 /// What a group's row becomes.
@@ -109,12 +113,13 @@ impl RowWriter {
     /// Rollups of the same groups besides the one whose rows carry the states.
     fn others(&self) -> impl Iterator<Item = &Rollup> {
         let carrier = self.plan().group_rows(self.table()).name();
-        self.plan().rollups_of(self.table()).filter(move |rollup| rollup.top().is_none() && rollup.name() != carrier)
+        let all = self.plan().rollups_of(self.table()).filter(|_| self.in_order);
+        all.filter(move |rollup| rollup.top().is_none() && rollup.name() != carrier)
     }
 
     /// Rollups of which only the first rows of a window are published.
     fn ranked(&self) -> impl Iterator<Item = &Rollup> {
-        self.plan().rollups_of(self.table()).filter(|rollup| rollup.top().is_some())
+        self.plan().rollups_of(self.table()).filter(|rollup| self.in_order && rollup.top().is_some())
     }
 
     /// Inserts rows that are probably new; returns what was written, and what was there already.
@@ -124,7 +129,7 @@ impl RowWriter {
         }
         let mut rows = RawArrayBuf::new();
         for change in &new {
-            let row = self.new_row(&change.group.row_id(), change.group.window, |row| {
+            let row = self.new_row(&change.group.row_id(), self.is_final(change.group.window), |row| {
                 carrier.append_columns(&change.group, &change.state, row);
                 row.append(cstr!("_state"), RawBsonRef::Document(&change.state.to_document()));
             });
@@ -143,12 +148,17 @@ impl RowWriter {
     }
 
     /// A row that is not there yet, whole.
-    fn new_row(&self, id: &RawDocument, window: Window, columns: impl FnOnce(&mut RawDocumentBuf)) -> RawDocumentBuf {
+    pub(super) fn new_row(
+        &self,
+        id: &RawDocument,
+        is_final: bool,
+        columns: impl FnOnce(&mut RawDocumentBuf),
+    ) -> RawDocumentBuf {
         let mut row = RawDocumentBuf::new();
         row.append(cstr!("_id"), RawBsonRef::Document(id));
         columns(&mut row);
         self.append_revision(&mut row);
-        row.append(cstr!("is_final"), self.is_final(window));
+        row.append(cstr!("is_final"), is_final);
         row
     }
 
@@ -157,6 +167,12 @@ impl RowWriter {
         let command = self.command(rollup, cstr!("insert"), cstr!("documents"), rows);
         // A row that is there already ends the transaction; each row's own write then tells which ones are.
         if self.run_at_once(&command).await { Ok(HashSet::new()) } else { self.run(rollup, command).await }
+    }
+
+    /// The collection of a rollup's rows.
+    fn collection<'n>(&'n self, rollup: &'n Rollup) -> &'n str {
+        let carries = rollup.name() == self.plan().group_rows(self.table()).name();
+        if carries { &self.carrier } else { rollup.name() }
     }
 
     /// Adds to the states that rows carry; returns the ones to write, and those whose rows have this revision already.
@@ -193,7 +209,7 @@ impl RowWriter {
         }
         let ids: RawArrayBuf = ids.iter().map(|id| RawBsonRef::Document(id)).collect();
         let ids = Bson::try_from(RawBsonRef::Array(&ids)).map_err(Error::custom)?;
-        let rows = self.store.collection::<RawDocumentBuf>(carrier.name());
+        let rows = self.store.collection::<RawDocumentBuf>(&self.carrier);
         let wanted = doc! { column::REVISION: 1, column::STATE: 1 };
         let mut cursor = rows.find(doc! { "_id": { "$in": ids } }).projection(wanted).await?;
         while cursor.advance().await? {
@@ -229,7 +245,7 @@ impl RowWriter {
                 let append = |row: &mut RawDocumentBuf| {
                     columns.iter().flatten().for_each(|(name, value)| row.append(name, value))
                 };
-                self.new_row(id, *window, append)
+                self.new_row(id, self.is_final(*window), append)
             });
             let met = self.insert_rows(rollup, &rows.collect()).await?;
             there.extend(met.into_iter().map(|place| &some[place]));
@@ -288,20 +304,20 @@ impl RowWriter {
         run.await.is_ok()
     }
 
-    fn append_revision(&self, row: &mut RawDocumentBuf) {
+    pub(super) fn append_revision(&self, row: &mut RawDocumentBuf) {
         row.append(cstr!("revision"), self.revision);
         row.append(cstr!("updated_at"), DateTime::now());
     }
 
     /// Whether the watermark has passed a window that is being written. A stream that was idle a moment ago is not while it has
     /// new rows: these are closed when it is idle again.
-    fn is_final(&self, window: Window) -> bool {
+    pub(super) fn is_final(&self, window: Window) -> bool {
         self.watermark != Watermark::Idle && self.watermark.has_passed(self.table().window().ends_at(window))
     }
 
     fn command(&self, rollup: &Rollup, verb: &CStr, list: &CStr, members: &RawArrayBuf) -> RawDocumentBuf {
         let mut command = RawDocumentBuf::new();
-        command.append(verb, rollup.name());
+        command.append(verb, self.collection(rollup));
         command.append(list, RawBsonRef::Array(members));
         command.append(cstr!("ordered"), false);
         command

@@ -30,6 +30,10 @@ pub(super) struct SessionWriter<'a> {
     pub(super) plan: &'a RollupPlan,
     pub(super) table: &'a StateTable,
     pub(super) watermark: Watermark,
+    /// The collection whose rows carry the states.
+    pub(super) carrier: String,
+    /// Whether the rollups are as the plan says; while they are not, only the states are kept up to date.
+    pub(super) in_order: bool,
 }
 
 /// Which rows a round replaces by which.
@@ -58,11 +62,15 @@ impl SessionWriter<'_> {
         session.start_transaction().await?;
         let revision = lease.revision + 1;
         lease.move_revision(revision, &mut session).await?;
-        for rollup in self.plan.rollups_of(self.table) {
+        let carrier = self.plan.group_rows(self.table).name();
+        let written = self.plan.rollups_of(self.table).filter(|rollup| self.in_order || rollup.name() == carrier);
+        for rollup in written {
             self.write_rows(rollup, &change, revision, &mut session).await?;
         }
         self.remove_states(&states, &mut session).await?;
-        self.tell_readers(revision, !change.gone.is_empty(), &mut session).await?;
+        if self.in_order {
+            self.tell_readers(revision, !change.gone.is_empty(), &mut session).await?;
+        }
         session.commit_transaction().await?;
         lease.revision = revision;
         Ok(())
@@ -100,7 +108,7 @@ impl SessionWriter<'_> {
         let carrier = self.plan.group_rows(self.table);
         let mut filter = key_filter(carrier, &new.key);
         filter.insert(column::WINDOW_START, doc! { "$lt": DateTime::from_millis(new.window.end) });
-        let rows: Collection<RawDocumentBuf> = self.store.collection(carrier.name());
+        let rows: Collection<RawDocumentBuf> = self.store.collection(&self.carrier);
         let mut cursor = rows.find(filter).sort(doc! { column::WINDOW_START: -1 }).batch_size(2).await?;
         let mut found = Vec::new();
         while cursor.advance().await? {
@@ -131,7 +139,7 @@ impl SessionWriter<'_> {
         for gone in change.gone.chunks(ROWS_PER_COMMAND) {
             let ids: RawArrayBuf = gone.iter().map(|id| RawBsonRef::Document(id)).collect();
             let ids = Bson::try_from(RawBsonRef::Array(&ids)).map_err(Error::custom)?;
-            let rows: Collection<Document> = self.store.collection(rollup.name());
+            let rows: Collection<Document> = self.store.collection(self.collection(rollup));
             rows.delete_many(doc! { "_id": { "$in": ids } }).session(&mut *session).await?;
         }
         let updates: Vec<RawDocumentBuf> =
@@ -139,7 +147,7 @@ impl SessionWriter<'_> {
         for some in updates.chunks(ROWS_PER_COMMAND) {
             let updates: RawArrayBuf = some.iter().map(|update| RawBsonRef::Document(update)).collect();
             let mut command = RawDocumentBuf::new();
-            command.append(cstr!("update"), rollup.name());
+            command.append(cstr!("update"), self.collection(rollup));
             command.append(cstr!("updates"), RawBsonRef::Array(&updates));
             let answer = self.store.database().run_raw_command(command).session(&mut *session).await?;
             if let Some(error) = answer.get_array("writeErrors").ok().and_then(|errors| errors.first()) {
@@ -147,6 +155,12 @@ impl SessionWriter<'_> {
             }
         }
         Ok(())
+    }
+
+    /// The collection of a rollup's rows.
+    fn collection<'n>(&'n self, rollup: &'n Rollup) -> &'n str {
+        let carries = rollup.name() == self.plan.group_rows(self.table).name();
+        if carries { &self.carrier } else { rollup.name() }
     }
 
     fn update(&self, rollup: &Rollup, change: &Change, group: &Group, state: &State, revision: i64) -> RawDocumentBuf {

@@ -133,7 +133,7 @@ impl Worker {
             if self.asks_for_all { store.events.keys().cloned().collect() } else { HashSet::new() };
         let clock = |partition: i32| self.partitions.get(&partition).map(|state| state.clock).unwrap_or_default();
         let schema = &rules.schema;
-        let plan = self.batch.plan(schema, &ids, &stored, clock).expect("the schema fits");
+        let plan = self.batch.plan(schema, &ids, &stored, clock, None).expect("the schema fits");
         let mut writes = Writes { worker: self.name, moves: plan.moves.clone(), ..Writes::default() };
         for document in &plan.documents {
             let id = document.get_str("_id").expect("ids are texts");

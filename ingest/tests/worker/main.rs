@@ -3,6 +3,7 @@
 //! Every test has its own topic, group and database, and ends what it starts. Where the real sample of reviews lies beside the
 //! repository it is used as well; a clone has none, and then the same test runs on generated reviews alone, and says so.
 
+mod audit;
 mod background;
 mod crash;
 mod dead_letters;
@@ -11,6 +12,7 @@ mod group;
 mod kafka;
 mod lost_offsets;
 mod other_stream;
+mod rebuild;
 mod repeat;
 mod sessions;
 mod support;

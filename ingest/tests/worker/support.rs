@@ -119,6 +119,18 @@ impl Pipeline {
         Worker(Some(child))
     }
 
+    /// The same, for a worker that is to end with an error.
+    pub fn worker_that_says(&self, options: &[&str]) -> Worker {
+        let arguments: Vec<&str> = std::iter::once("run").chain(options.iter().copied()).collect();
+        let child = self.command(&arguments).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        Worker(Some(child))
+    }
+
+    /// Names of all collections.
+    pub fn collections(&self) -> Vec<String> {
+        self.runtime.block_on(self.database.list_collection_names().into_future()).unwrap()
+    }
+
     /// Every rollup equals its events.
     pub fn assert_audit(&self) {
         self.succeed(&["audit"]);
@@ -208,6 +220,15 @@ impl Worker {
     /// How it ended.
     pub fn succeeded(mut self) -> bool {
         self.0.take().expect("a worker is waited for once").wait().unwrap().success()
+    }
+
+    /// Waits for its end, which must be a failure; returns what it said.
+    pub fn failure(mut self) -> String {
+        let mut child = self.0.take().expect("a worker is waited for once");
+        let mut said = String::new();
+        child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+        assert!(!child.wait().unwrap().success(), "{said}");
+        said
     }
 
     pub fn is_running(&mut self) -> bool {

@@ -146,16 +146,6 @@ fn a_topic_of_which_most_does_not_fit_stops_the_run() {
 }
 
 #[test]
-fn a_rollup_added_later_is_refused_until_it_can_be_right() {
-    let pipeline = Pipeline::new("redefined");
-    pipeline.produce(&pipeline.reviews(50, 1));
-    pipeline.drain(&[]);
-    let more = format!("{}\n[[rollups]]\nname = \"by_week\"\nwindow = \"week\"\n", model::schema::IMDB_REVIEW);
-    let path = pipeline.write("more.toml", &more);
-    assert_says(&pipeline.fail(2, &["run", "--schema", path.to_str().unwrap()]), &["week//", "another database"]);
-}
-
-#[test]
 fn a_position_that_the_topic_does_not_have() {
     let pipeline = Pipeline::new("lost");
     pipeline.produce(&pipeline.reviews(50, 1));

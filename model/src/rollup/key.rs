@@ -143,6 +143,11 @@ impl Changes {
         })
     }
 
+    /// Changed groups of all tables; sessions that overlap count each.
+    pub fn groups(&self) -> usize {
+        self.tables.iter().map(Groups::len).sum()
+    }
+
     /// Events that came after at least one of their windows had closed.
     pub fn late(&self) -> i64 {
         self.late

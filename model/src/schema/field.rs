@@ -1,6 +1,7 @@
 //! A field of an event, checked.
 
 use crate::layout::ColumnType;
+use bson::raw::{RawBsonRef, RawDocument};
 
 /// Where a field stands in a stored event.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -162,6 +163,15 @@ impl FieldKind {
 }
 
 impl Field {
+    /// The value in a stored event; `None` where there is none.
+    pub fn value_in<'a>(&self, event: &'a RawDocument) -> Option<RawBsonRef<'a>> {
+        match self.place {
+            Place::Id => event.get("_id").ok()?,
+            Place::IdMember => event.get_document("_id").ok()?.get(&self.name).ok()?,
+            Place::Top => event.get(&self.name).ok()?,
+        }
+    }
+
     /// The path of the value in a stored event, as MongoDB writes it.
     pub fn path(&self) -> String {
         match self.place {

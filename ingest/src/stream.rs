@@ -1,0 +1,16 @@
+//! What is stored of a stream: the types of its fields, its rollups, and the number of the plan in force; and how a new plan takes the
+//! place of the old one.
+//!
+//! A *plan* is the set of rollups with their state tables. Every position carries the number of the plan that its records are counted
+//! under, and a batch commits only where that is the worker's own ([`crate::commit`]). [`prepare`] compares the schema with what is
+//! stored. Where the rollups differ, it raises the number, which drops the open batches of workers with the old plan, and writes down
+//! what each table needs; publishers do it ([`crate::publish`]).
+
+mod compatible;
+mod entry;
+mod switch;
+
+pub use entry::{Rebuild, Stage, StoredStream, TableEntry, description};
+pub(crate) use entry::{next_name, place_of};
+pub(crate) use switch::rebuild_is_going_on;
+pub use switch::{foresee, forget_unused, prepare, raise_positions};

@@ -1,0 +1,439 @@
+//! From the plan that is stored to the plan of the schema.
+//!
+//! First, in one transaction, the stream's document gets the next number, and each table's entry what it needs. Then every position gets
+//! the number, one by one, because a transaction over all of them would meet the batches of the workers again and again. It need not be
+//! at one moment: an event is counted either by the worker that stores it under the new number and marks it, or by the rebuild, which
+//! begins when no position has an older number.
+
+use super::compatible::StoredSchema;
+use super::entry::{self, Stage, StoredStream, TableEntry, description, is_states_name, plan_of_next, states_name};
+use crate::error::IngestError;
+use crate::store::{Store, error_code};
+use bson::{Bson, Document, doc};
+use futures_util::TryStreamExt;
+use model::layout::{CatalogEntry, OFFSETS, ROLLUP_CATALOG, ROLLUP_STATES, ROLLUP_TABLES, STREAMS};
+use model::rollup::{Rollup, StateTable};
+use model::schema::Schema;
+use mongodb::ClientSession;
+use mongodb::error::Error;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+const TRIES: u32 = 100;
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Makes the plan of this schema the one in force; returns its number.
+///
+/// The tables in `again` are counted anew although their definition is the same; a rebuild that is under way goes on.
+///
+/// # Errors
+/// [`IngestError::Usage`] where the stored events cannot be read by this schema, or the database holds another stream;
+/// [`IngestError::Outside`] where MongoDB refuses.
+pub async fn prepare(store: &Store, schema: &Schema, again: &[&StateTable]) -> Result<i64, IngestError> {
+    let outside = |error: Error| store.outside(&error);
+    store.prepare(schema).await?;
+    let mut tries = 0;
+    let plan = loop {
+        let standing = Standing::read(store, schema).await.map_err(outside)?;
+        standing.check(store, schema)?;
+        let change = standing.change(schema, again);
+        match standing.make(store, schema, change.as_ref()).await {
+            Ok(plan) => {
+                change.iter().for_each(Change::tell);
+                break plan;
+            }
+            // Another worker that starts now, or a publisher that takes a lease, wrote the same documents.
+            Err(error) if tries < TRIES && is_conflict(&error) => {
+                tries += 1;
+                tokio::time::sleep(PAUSE).await;
+            }
+            Err(error) => return Err(outside(error)),
+        }
+    };
+    raise_positions(store, schema, plan).await.map_err(outside)?;
+    forget_unused(store, schema).await.map_err(outside)?;
+    Ok(plan)
+}
+
+/// What the next start would do to the rollups, as a sentence.
+///
+/// # Errors
+/// As [`prepare`].
+pub async fn foresee(store: &Store, schema: &Schema) -> Result<String, IngestError> {
+    let standing = Standing::read(store, schema).await.map_err(|error| store.outside(&error))?;
+    standing.check(store, schema)?;
+    let Some(change) = standing.change(schema, &[]).filter(|_| standing.stored_events) else {
+        return Ok("the rollups are those of the schema".to_owned());
+    };
+    let mut said = Vec::new();
+    if change.places(Need::Count).next().is_some() {
+        let names: Vec<_> = change.rollups_that(schema, Need::Count).collect();
+        said.push(format!("counts the stored events into {}", names.join(", ")));
+    }
+    if change.places(Need::Write).next().is_some() {
+        let names: Vec<_> = change.rollups_that(schema, Need::Write).collect();
+        said.push(format!("writes {} anew where they differ", names.join(", ")));
+    }
+    if !change.removed.is_empty() {
+        said.push(format!("removes {}", change.removed.join(", ")));
+    }
+    Ok(format!("the rollups have changed: the next start {}", said.join("; ")))
+}
+
+/// What is stored of a stream's rollups.
+struct Standing {
+    stream: Option<StoredStream>,
+    /// Another stream of this database.
+    other: Option<String>,
+    tables: BTreeMap<String, TableEntry>,
+    catalog: BTreeMap<String, CatalogEntry>,
+    /// Whether anything was ever read, so that there may be events.
+    stored_events: bool,
+}
+
+/// What a table needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Need {
+    /// Nothing is stored: its rollups are as the plan says from the beginning.
+    Begin,
+    /// Nothing, or what it waits for already.
+    Nothing,
+    /// Its states are there, but some of its rollups differ.
+    Write,
+    /// The stored events must be counted.
+    Count,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Change {
+    /// Number of the plan that it begins with; `None` where there is none yet.
+    from: Option<i64>,
+    /// By place of the table.
+    needs: Vec<Need>,
+    /// Rollups that are no more.
+    removed: Vec<String>,
+    /// Tables that are no more.
+    removed_tables: Vec<String>,
+    /// Those, and earlier ones whose partial states may still be there.
+    unused_tables: Vec<String>,
+    /// Collections that nothing of the new plan writes.
+    unused: Vec<String>,
+    /// No row that is there has this revision.
+    revision: i64,
+    schema: StoredSchema,
+}
+
+impl Standing {
+    async fn read(store: &Store, schema: &Schema) -> Result<Self, Error> {
+        let by_stream = doc! { "stream": schema.stream() };
+        let catalog: Vec<CatalogEntry> = store.collection(ROLLUP_CATALOG).find(by_stream).await?.try_collect().await?;
+        let tables: Vec<TableEntry> = store.collection(ROLLUP_TABLES).find(doc! {}).await?.try_collect().await?;
+        let streams = store.collection::<Document>(STREAMS);
+        let other = streams.find_one(doc! { "_id": { "$ne": schema.stream() } }).await?;
+        Ok(Self {
+            stream: StoredStream::read(store, schema).await?,
+            other: other.and_then(|other| other.get_str("_id").ok().map(str::to_owned)),
+            tables: tables.into_iter().map(|table| (table.id.clone(), table)).collect(),
+            catalog: catalog.into_iter().map(|entry| (entry.name.clone(), entry)).collect(),
+            stored_events: store.collection::<Document>(OFFSETS).find_one(doc! {}).await?.is_some(),
+        })
+    }
+
+    fn check(&self, store: &Store, schema: &Schema) -> Result<(), IngestError> {
+        let database = store.database().name();
+        if let Some(other) = &self.other {
+            return Err(IngestError::Usage(format!(
+                "the database {database} holds the stream {other}, and {} is another one: their events would be mixed up. Use a database \
+                 for each stream (--database)",
+                schema.stream()
+            )));
+        }
+        match &self.stream {
+            Some(stream) if self.stored_events => stream.schema.joined_with(schema, database).map(drop),
+            _ => Ok(()),
+        }
+    }
+
+    /// What is to be changed; `None` where the plan in force is that of the schema.
+    fn change(&self, schema: &Schema, again: &[&StateTable]) -> Option<Change> {
+        let plan = schema.rollups();
+        let needs: Vec<_> = plan
+            .tables()
+            .iter()
+            .map(|table| {
+                let under_way = self.tables.get(table.id()).is_some_and(|entry| entry.stage.is_some());
+                let asked = again.iter().any(|other| other.id() == table.id());
+                if asked && !under_way && self.stored_events { Need::Count } else { self.need(schema, table) }
+            })
+            .collect();
+        let removed: Vec<_> = self.catalog.keys().filter(|name| plan.find(name).is_none()).cloned().collect();
+        let in_plan = |id: &String| plan.tables().iter().any(|table| table.id() == id);
+        let removed_tables: Vec<_> = self.tables.keys().filter(|id| !in_plan(id)).cloned().collect();
+        let same = self.stream.as_ref().is_some_and(|stream| stream.has_plan_of(schema))
+            && needs.iter().all(|need| *need == Need::Nothing)
+            && removed.is_empty()
+            && removed_tables.is_empty();
+        if same {
+            return None;
+        }
+        let newest = self.tables.values().map(|table| table.revision);
+        let published = self.catalog.values().map(|entry| entry.published_revision);
+        let revision = newest.chain(published).max().map_or(0, |revision| revision + 1);
+        let unused = self.unused(schema, &removed, &removed_tables);
+        let from = self.stream.as_ref().map(|stream| stream.plan);
+        let before = self.stream.iter().flat_map(|stream| &stream.unused_tables);
+        let unused_tables = before.filter(|id| !in_plan(id)).chain(&removed_tables).cloned().collect();
+        let schema = self.fields(schema);
+        Some(Change { from, needs, removed, removed_tables, unused_tables, unused, revision, schema })
+    }
+
+    /// What the stored events hold, and those to come.
+    fn fields(&self, schema: &Schema) -> StoredSchema {
+        let stored = self.stream.as_ref().filter(|_| self.stored_events);
+        let joined = stored.and_then(|stream| stream.schema.joined_with(schema, "").ok());
+        joined.unwrap_or_else(|| StoredSchema::of(schema))
+    }
+
+    /// Makes the change; returns the number of the plan that is in force then.
+    async fn make(&self, store: &Store, schema: &Schema, change: Option<&Change>) -> Result<i64, Error> {
+        match (change, &self.stream) {
+            (None, Some(stream)) => {
+                let fields = self.fields(schema);
+                if fields != stream.schema {
+                    let set = doc! { "schema": bson::serialize_to_bson(&fields).map_err(Error::custom)? };
+                    let streams = store.collection::<Document>(STREAMS);
+                    streams.update_one(doc! { "_id": schema.stream() }, doc! { "$set": set }).await?;
+                }
+                Ok(stream.plan)
+            }
+            (change, _) => switch(store, schema, &change.cloned().unwrap_or_default()).await,
+        }
+    }
+
+    fn need(&self, schema: &Schema, table: &StateTable) -> Need {
+        let plan = schema.rollups();
+        let Some(entry) = self.tables.get(table.id()) else {
+            return if self.stored_events { Need::Count } else { Need::Begin };
+        };
+        match entry.stage {
+            Some(Stage::Count | Stage::Drain) => return Need::Nothing,
+            // What was written already may have been for another plan.
+            Some(Stage::Write | Stage::Rename)
+                if self.stream.as_ref().is_some_and(|stream| stream.has_plan_of(schema)) =>
+            {
+                return Need::Nothing;
+            }
+            _ => {}
+        }
+        let carrier = plan.group_rows(table).name();
+        let differs = |rollup: &Rollup| {
+            let wanted = description(schema, rollup, entry.built, 0);
+            !self.catalog.get(rollup.name()).is_some_and(|stored| describes_alike(stored, &wanted))
+        };
+        let moved = entry.carrier.as_deref().is_some_and(|stored| stored != carrier);
+        if entry.stage.is_some() || moved || plan.rollups_of(table).any(differs) { Need::Write } else { Need::Nothing }
+    }
+
+    fn unused(&self, schema: &Schema, removed: &[String], removed_tables: &[String]) -> Vec<String> {
+        let before = self.stream.iter().flat_map(|stream| stream.unused.iter().cloned());
+        let hidden = removed_tables.iter().filter_map(|id| self.tables[id].carrier.clone());
+        let hidden = hidden.filter(|carrier| carrier.contains('.'));
+        let moved =
+            self.tables.values().filter_map(|table| table.carrier.clone()).filter(|name| name.ends_with(".groups"));
+        let mut unused: BTreeSet<_> = before.chain(removed.iter().cloned()).chain(hidden).chain(moved).collect();
+        for name in collections_of(schema) {
+            unused.remove(name);
+        }
+        unused.into_iter().collect()
+    }
+}
+
+fn describes_alike(stored: &CatalogEntry, wanted: &CatalogEntry) -> bool {
+    stored.definition_hash == wanted.definition_hash && stored.columns == wanted.columns
+}
+
+/// The collections that the rollups of a schema are in.
+fn collections_of(schema: &Schema) -> impl Iterator<Item = &str> {
+    let plan = schema.rollups();
+    let carriers = plan.tables().iter().map(|table| plan.group_rows(table).name());
+    plan.rollups().iter().map(Rollup::name).chain(carriers)
+}
+
+impl Change {
+    fn places(&self, need: Need) -> impl Iterator<Item = usize> {
+        self.needs.iter().enumerate().filter(move |(_, of_table)| **of_table == need).map(|(place, _)| place)
+    }
+
+    fn rollups_that<'s>(&self, schema: &'s Schema, need: Need) -> impl Iterator<Item = &'s str> {
+        let places: Vec<_> = self.places(need).collect();
+        let rollups = schema.rollups().rollups().iter();
+        rollups.filter(move |rollup| places.contains(&rollup.table())).map(Rollup::name)
+    }
+
+    fn tell(&self) {
+        if self.from.is_some() {
+            tracing::info!(
+                "the rollups of this stream have changed; workers that were started before must have the same schema"
+            );
+        }
+        for name in &self.removed {
+            tracing::warn!(
+                rollup = name,
+                "the schema no longer has this rollup: its table is removed; it can be made again from the stored events"
+            );
+        }
+    }
+
+    fn number(&self) -> i64 {
+        self.from.map_or(0, |plan| plan + 1)
+    }
+}
+
+/// The transaction.
+async fn switch(store: &Store, schema: &Schema, change: &Change) -> Result<i64, Error> {
+    let stored = StoredStream {
+        stream: schema.stream().to_owned(),
+        plan: change.number(),
+        tables: entry::tables_of(schema),
+        rollups: entry::rollups_of(schema),
+        schema: change.schema.clone(),
+        unused: change.unused.clone(),
+        unused_tables: change.unused_tables.clone(),
+    };
+    let mut session = store.client().start_session().await?;
+    session.start_transaction().await?;
+    write_stream(store, &mut session, &stored, change.from).await?;
+    let catalog = store.collection::<CatalogEntry>(ROLLUP_CATALOG);
+    for (place, need) in change.needs.iter().enumerate() {
+        let table = &schema.rollups().tables()[place];
+        write_table(store, schema, &mut session, table, *need, change).await?;
+        if *need == Need::Begin {
+            for rollup in schema.rollups().rollups_of(table) {
+                let entry = description(schema, rollup, 0, change.revision);
+                let id = doc! { "_id": rollup.name() };
+                catalog.replace_one(id, &entry).upsert(true).session(&mut session).await?;
+            }
+        }
+    }
+    let tables = store.collection::<Document>(ROLLUP_TABLES);
+    tables.delete_many(doc! { "_id": { "$in": &change.removed_tables } }).session(&mut session).await?;
+    catalog.delete_many(doc! { "_id": { "$in": &change.removed } }).session(&mut session).await?;
+    session.commit_transaction().await?;
+    Ok(stored.plan)
+}
+
+async fn write_stream(
+    store: &Store,
+    session: &mut ClientSession,
+    stored: &StoredStream,
+    from: Option<i64>,
+) -> Result<(), Error> {
+    let streams = store.collection::<StoredStream>(STREAMS);
+    let Some(from) = from else { return streams.insert_one(stored).session(session).await.map(drop) };
+    let replaced = streams.replace_one(doc! { "_id": &stored.stream, "plan": from }, stored).session(session).await?;
+    if replaced.matched_count == 1 { Ok(()) } else { Err(Error::custom(Overtaken)) }
+}
+
+async fn write_table(
+    store: &Store,
+    schema: &Schema,
+    session: &mut ClientSession,
+    table: &StateTable,
+    need: Need,
+    change: &Change,
+) -> Result<(), Error> {
+    let (plan, carrier) = (change.number(), schema.rollups().group_rows(table));
+    let mut set = doc! { "plan": plan };
+    let mut unset = Document::new();
+    match need {
+        Need::Begin => {
+            set.extend(doc! { "revision": change.revision, "carrier": carrier.name() });
+        }
+        Need::Nothing => {}
+        Need::Write => {
+            set.insert("stage", bson::serialize_to_bson(&Stage::Write).map_err(Error::custom)?);
+        }
+        Need::Count => {
+            set.extend(doc! {
+                "revision": change.revision, "carrier": states_name(carrier, plan), "built": plan,
+                "stage": bson::serialize_to_bson(&Stage::Count).map_err(Error::custom)?,
+            });
+            // Whoever publishes the table finds that it is no longer theirs.
+            unset.extend(doc! { "rebuild": "", "round": "", "lease": "" });
+        }
+    }
+    let mut update = doc! { "$set": set };
+    if !unset.is_empty() {
+        update.insert("$unset", unset);
+    }
+    let tables = store.collection::<Document>(ROLLUP_TABLES);
+    tables.update_one(doc! { "_id": table.id() }, update).upsert(true).session(session).await.map(drop)
+}
+
+/// Gives every position the number of the plan, and the tables that are being rebuilt.
+///
+/// # Errors
+/// The driver's error.
+pub async fn raise_positions(store: &Store, schema: &Schema, plan: i64) -> Result<(), Error> {
+    let stage = bson::serialize_to_bson(&Stage::Count).map_err(Error::custom)?;
+    let counted = store.collection::<TableEntry>(ROLLUP_TABLES).find(doc! { "stage": stage, "plan": plan }).await?;
+    let counted: Vec<TableEntry> = counted.try_collect().await?;
+    let rebuilding: Vec<String> = counted.into_iter().map(|table| table.id).collect();
+    let mut set = doc! { "plan": plan, "tables": entry::tables_of(schema) };
+    let mut update = Document::new();
+    if rebuilding.is_empty() {
+        update.insert("$unset", doc! { "rebuilding": "" });
+    } else {
+        set.insert("rebuilding", rebuilding);
+    }
+    update.insert("$set", set);
+    let older = doc! { "plan": { "$not": { "$gte": plan } } };
+    store.collection::<Document>(OFFSETS).update_many(older, update).await.map(drop)
+}
+
+/// Removes what no plan needs any more, except what a table still reads its states from.
+///
+/// # Errors
+/// The driver's error.
+pub async fn forget_unused(store: &Store, schema: &Schema) -> Result<(), Error> {
+    let Some(stored) = StoredStream::read(store, schema).await? else { return Ok(()) };
+    let streams = store.collection::<Document>(STREAMS);
+    for table in &stored.unused_tables {
+        let states = doc! { "_id": { "$gte": { "t": table }, "$lt": { "t": table, "i": Bson::MaxKey } } };
+        store.collection::<Document>(ROLLUP_STATES).delete_many(states).await?;
+    }
+    let pull = doc! { "unused_tables": { "$in": &stored.unused_tables } };
+    streams.update_one(doc! { "_id": schema.stream(), "plan": stored.plan }, doc! { "$pull": pull }).await?;
+    let tables: Vec<TableEntry> = store.collection(ROLLUP_TABLES).find(doc! {}).await?.try_collect().await?;
+    let read: BTreeSet<_> = tables.into_iter().filter_map(|table| table.carrier).collect();
+    let old = |name: &String| is_states_name(name) || plan_of_next(name).is_some_and(|plan| plan < stored.plan);
+    let hidden = store.database().list_collection_names().await?.into_iter().filter(old);
+    for name in stored.unused.iter().cloned().chain(hidden).filter(|name| !read.contains(name)) {
+        store.collection::<Document>(&name).drop().await?;
+        let forgotten = doc! { "$pull": { "unused": &name } };
+        streams.update_one(doc! { "_id": schema.stream(), "plan": stored.plan }, forgotten).await?;
+    }
+    Ok(())
+}
+
+/// The plan was changed by another worker in the meantime.
+#[derive(Debug)]
+struct Overtaken;
+
+fn is_conflict(error: &Error) -> bool {
+    const WRITE_CONFLICT: i32 = 112;
+    error.get_custom::<Overtaken>().is_some()
+        || matches!(error_code(error), Some(WRITE_CONFLICT | crate::store::DUPLICATE_KEY))
+        || error.contains_label(mongodb::error::TRANSIENT_TRANSACTION_ERROR)
+        || error.contains_label(mongodb::error::UNKNOWN_TRANSACTION_COMMIT_RESULT)
+}
+
+/// Whether the stored events are being counted into a table.
+///
+/// # Errors
+/// The driver's error.
+pub(crate) async fn rebuild_is_going_on(store: &Store) -> Result<bool, Error> {
+    let stage = bson::serialize_to_bson(&Stage::Count).map_err(Error::custom)?;
+    let table = store.collection::<TableEntry>(ROLLUP_TABLES).find_one(doc! { "stage": stage }).await?;
+    Ok(table.is_some())
+}
