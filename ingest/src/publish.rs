@@ -322,10 +322,10 @@ impl Publisher {
                     "publishing a round that was not finished"
                 );
                 self.known.forget();
-                combine::of_round(store, table, &states).await?
+                combine::of_round(store, table, &states, lease.moment()).await?
             }
             None => {
-                let (mut combined, mut turn) = (combine::waiting(store, table).await?, Turn::Idle);
+                let (mut combined, mut turn) = (combine::waiting(store, table, lease.moment()).await?, Turn::Idle);
                 if table.has_sessions() && !combined.states.is_empty() {
                     let count = combined.groups.len();
                     let writer = self.sessions(&context, table, &lease);
@@ -372,6 +372,7 @@ impl Publisher {
             schema: Arc::clone(&self.context.schema),
             place: self.place,
             revision: lease.revision,
+            after: lease.moment(),
             watermark: self.watermark,
             carrier: lease.carrier.clone(),
             in_order: lease.stage.is_none(),
@@ -384,6 +385,7 @@ impl Publisher {
             store: &context.store,
             plan: context.schema.rollups(),
             table,
+            after: lease.moment(),
             watermark: self.watermark,
             carrier: lease.carrier.clone(),
             in_order: lease.stage.is_none(),

@@ -1,6 +1,9 @@
 //! The MongoDB side of the worker: connecting, what must exist before the first batch, and positions.
 
 mod abandoned;
+mod moment;
+
+pub use moment::{Moment, check_write_concern};
 
 use crate::config::Config;
 use crate::dead_letters;

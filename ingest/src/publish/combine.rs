@@ -1,7 +1,7 @@
 //! Reads the partial states that wait, and combines them.
 
 use super::sessions::SESSIONS;
-use crate::store::Store;
+use crate::store::{Moment, Store};
 use bson::oid::ObjectId;
 use bson::raw::{RawDocument, RawDocumentBuf};
 use bson::{Bson, Document, doc};
@@ -32,24 +32,37 @@ pub fn waiting_for(table: &StateTable) -> Document {
 }
 
 /// What waits, as much as fits into a round.
-pub(super) async fn waiting(store: &Store, table: &StateTable) -> Result<Combined, Error> {
+pub(super) async fn waiting(store: &Store, table: &StateTable, after: Moment) -> Result<Combined, Error> {
     let most = if table.has_sessions() { SESSIONS } else { GROUPS };
-    read(store, table, waiting_for(table), most).await
+    read(store, table, waiting_for(table), most, after).await
 }
 
 /// The states of a round that was begun before. Those that are gone are in all their rows.
-pub(super) async fn of_round(store: &Store, table: &StateTable, states: &[ObjectId]) -> Result<Combined, Error> {
+pub(super) async fn of_round(
+    store: &Store,
+    table: &StateTable,
+    states: &[ObjectId],
+    after: Moment,
+) -> Result<Combined, Error> {
     let ids: Vec<_> = states.iter().map(|state| doc! { "t": table.id(), "i": state }).collect();
-    let combined = read(store, table, doc! { "_id": { "$in": ids } }, usize::MAX).await?;
+    let combined = read(store, table, doc! { "_id": { "$in": ids } }, usize::MAX, after).await?;
     Ok(Combined { states: states.to_vec(), more: true, ..combined })
 }
 
 /// Always in the order of `_id`, so that sums of floating-point numbers come out alike when a round is done again.
-async fn read(store: &Store, table: &StateTable, filter: Document, limit: usize) -> Result<Combined, Error> {
+async fn read(
+    store: &Store,
+    table: &StateTable,
+    filter: Document,
+    limit: usize,
+    after: Moment,
+) -> Result<Combined, Error> {
+    let mut session = store.session_after(after).await?;
     let states = store.collection::<RawDocumentBuf>(ROLLUP_STATES);
-    let mut cursor = states.find(filter).sort(doc! { "_id": 1 }).batch_size(DOCUMENTS_PER_BATCH).await?;
+    let found = states.find(filter).sort(doc! { "_id": 1 }).batch_size(DOCUMENTS_PER_BATCH);
+    let mut cursor = found.session(&mut session).await?;
     let mut combined = Combined::default();
-    while cursor.advance().await? {
+    while cursor.advance(&mut session).await? {
         if combined.groups.len() >= limit || combined.states.len() >= DOCUMENTS {
             combined.more = true;
             break;

@@ -6,7 +6,7 @@
 //! may begin. So every state is combined into its row exactly once, without a transaction over thousands of rows.
 
 use crate::fail_point::FailPoint;
-use crate::store::Store;
+use crate::store::{Moment, Store};
 use crate::stream::{Rebuild, Stage, TableEntry};
 use bson::oid::ObjectId;
 use bson::{Bson, Document, doc};
@@ -26,6 +26,8 @@ pub(super) struct Lease<'a> {
     plan: &'a RollupPlan,
     table: &'a StateTable,
     worker: &'a str,
+    /// Carries the moment of the last write from one to the next.
+    session: ClientSession,
     renewed: Instant,
     /// Number of the plan in force.
     pub(super) number: i64,
@@ -69,7 +71,9 @@ impl<'a> Lease<'a> {
         ] };
         let take = vec![doc! { "$set": { "lease": held(worker) } }];
         let tables = store.collection::<TableEntry>(ROLLUP_TABLES);
-        let taken = tables.find_one_and_update(free, take).return_document(ReturnDocument::After).await?;
+        let mut session = store.client().start_session().await?;
+        let taken = tables.find_one_and_update(free, take).return_document(ReturnDocument::After);
+        let taken = taken.session(&mut session).await?;
         let Some(entry) = taken else {
             let held = tables.find_one(doc! { "_id": table.id(), "plan": number }).await?;
             return Ok(if held.is_some() { Asked::Busy } else { Asked::OtherPlan });
@@ -79,6 +83,7 @@ impl<'a> Lease<'a> {
             plan,
             table,
             worker,
+            session,
             renewed: Instant::now(),
             number,
             revision: entry.revision,
@@ -126,7 +131,7 @@ impl<'a> Lease<'a> {
 
     /// The rows of the round are stored: removes its partial states, tells readers, and gives the lease back. `stage` is what the table
     /// waits for then.
-    pub(super) async fn finish_round(self, states: &[ObjectId], stage: Option<Stage>) -> Result<(), Error> {
+    pub(super) async fn finish_round(mut self, states: &[ObjectId], stage: Option<Stage>) -> Result<(), Error> {
         const STATES_PER_COMMAND: usize = 1_000;
         for some in states.chunks(STATES_PER_COMMAND) {
             let ids: Vec<_> = some.iter().map(|state| doc! { "t": self.table.id(), "i": state }).collect();
@@ -150,13 +155,14 @@ impl<'a> Lease<'a> {
     }
 
     /// Gives the lease back; nothing was to be published.
-    pub(super) async fn release(self) -> Result<(), Error> {
+    pub(super) async fn release(mut self) -> Result<(), Error> {
         self.update(vec![doc! { "$set": { "lease": Bson::Null } }]).await
     }
 
     /// Changes the entry, provided that the lease and the round are still this worker's.
-    pub(super) async fn update(&self, change: impl Into<UpdateModifications>) -> Result<(), Error> {
-        let updated = self.store.collection::<Document>(ROLLUP_TABLES).update_one(self.ours(), change).await?;
+    pub(super) async fn update(&mut self, change: impl Into<UpdateModifications>) -> Result<(), Error> {
+        let tables = self.store.collection::<Document>(ROLLUP_TABLES);
+        let updated = tables.update_one(self.ours(), change).session(&mut self.session).await?;
         self.check(updated.matched_count)
     }
 
@@ -165,6 +171,12 @@ impl<'a> Lease<'a> {
         let tables = self.store.collection::<Document>(ROLLUP_TABLES);
         let updated = tables.update_one(self.ours(), change).session(session).await?;
         self.check(updated.matched_count)
+    }
+
+    /// The last moment at which the lease was known to be ours. What is read after it holds everything that earlier publishers,
+    /// and earlier rounds, have written.
+    pub(super) fn moment(&self) -> Moment {
+        Moment::of(&self.session)
     }
 
     fn ours(&self) -> Document {

@@ -99,7 +99,8 @@ impl RowWriter {
         let unknown: Vec<_> = windows.iter().copied().filter(|window| !ranks.has(*window)).take(WINDOWS).collect();
         let rows = self.store.collection::<Document>(self.plan().group_rows(self.table()).name());
         let is_empty = async |window: Window| {
-            let any = rows.find_one(rows_of(window)).projection(doc! { "_id": 1 }).await?;
+            let mut session = self.store.session_after(self.after).await?;
+            let any = rows.find_one(rows_of(window)).projection(doc! { "_id": 1 }).session(&mut session).await?;
             Ok::<_, Error>(any.is_none().then_some(window))
         };
         let mut empty = stream::iter(unknown).map(is_empty).buffer_unordered(QUERIES_IN_FLIGHT);
@@ -161,8 +162,9 @@ impl RowWriter {
             doc! { "$group": { "_id": "$_id.w", "first": first } },
         ];
         let rows = self.store.collection::<RawDocumentBuf>(&self.carrier);
-        let answers: Vec<RawDocumentBuf> =
-            rows.aggregate(pipeline).with_type::<RawDocumentBuf>().await?.try_collect().await?;
+        let mut session = self.store.session_after(self.after).await?;
+        let answers = rows.aggregate(pipeline).with_type::<RawDocumentBuf>().session(&mut session);
+        let answers: Vec<_> = answers.await?.stream(&mut session).try_collect().await?;
         answers.iter().map(|answer| self.ranked_groups(answer)).collect()
     }
 

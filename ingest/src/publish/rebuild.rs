@@ -115,9 +115,10 @@ impl Publisher {
         let events = self.context.store.collection::<RawDocumentBuf>(EVENTS);
         let limit = i64::from(self.context.rebuild_events);
         let found = events.find(filter).sort(doc! { "_id": 1 }).projection(wanted).limit(limit);
-        let mut cursor = found.batch_size(FETCHED_AT_ONCE).await?;
+        let mut session = self.context.store.session_after(lease.moment()).await?;
+        let mut cursor = found.batch_size(FETCHED_AT_ONCE).session(&mut session).await?;
         let mut part = Part::default();
-        while cursor.advance().await? {
+        while cursor.advance(&mut session).await? {
             let event = cursor.current();
             part.add(plan, event, schema, lease.built)?;
             if part.changes.groups() >= GROUPS_PER_PART {

@@ -3,7 +3,7 @@
 use super::known::{Known, KnownRows};
 use super::lease::Lease;
 use crate::fail_point::FailPoint;
-use crate::store::{DUPLICATE_KEY, Store};
+use crate::store::{DUPLICATE_KEY, Moment, Store, check_write_concern};
 use bson::raw::{CStr, RawArrayBuf, RawBsonRef, RawDocument, RawDocumentBuf, cstr};
 use bson::{Bson, DateTime, Document, doc};
 use model::clock::Watermark;
@@ -27,6 +27,8 @@ pub(super) struct RowWriter {
     /// Place of the table in the plan.
     pub(super) place: usize,
     pub(super) revision: i64,
+    /// Rows are read after it.
+    pub(super) after: Moment,
     pub(super) watermark: Watermark,
     /// The collection whose rows carry the states.
     pub(super) carrier: String,
@@ -211,8 +213,10 @@ impl RowWriter {
         let ids = Bson::try_from(RawBsonRef::Array(&ids)).map_err(Error::custom)?;
         let rows = self.store.collection::<RawDocumentBuf>(&self.carrier);
         let wanted = doc! { column::REVISION: 1, column::STATE: 1 };
-        let mut cursor = rows.find(doc! { "_id": { "$in": ids } }).projection(wanted).await?;
-        while cursor.advance().await? {
+        let mut session = self.store.session_after(self.after).await?;
+        let rows = rows.find(doc! { "_id": { "$in": ids } }).projection(wanted);
+        let mut cursor = rows.session(&mut session).await?;
+        while cursor.advance(&mut session).await? {
             let row = cursor.current();
             let broken = |problem: String| Error::custom(format!("{}: {problem}", carrier.name()));
             let id = row.get_document("_id").map_err(|error| broken(error.to_string()))?;
@@ -326,10 +330,7 @@ impl RowWriter {
     /// Runs a write command; returns the places of the members whose rows were there already.
     async fn run(&self, rollup: &Rollup, command: RawDocumentBuf) -> Result<HashSet<usize>, Error> {
         let answer = self.store.database().run_raw_command(command).await?;
-        if let Ok(problem) = answer.get_document("writeConcernError") {
-            // An election may take the rows back.
-            return Err(Error::custom(format!("{}: {problem}", rollup.name())));
-        }
+        check_write_concern(&answer)?;
         let mut met = HashSet::new();
         for error in answer.get_array("writeErrors").into_iter().flatten().filter_map(Bson::as_document) {
             match (error.get_i32("code"), error.get_i32("index").map(usize::try_from)) {

@@ -7,7 +7,7 @@
 use super::combine::Combined;
 use super::lease::Lease;
 use super::rows::ROWS_PER_COMMAND;
-use crate::store::Store;
+use crate::store::{Moment, Store};
 use bson::oid::ObjectId;
 use bson::raw::{RawArrayBuf, RawBsonRef, RawDocument, RawDocumentBuf, cstr};
 use bson::{Bson, DateTime, Document, doc};
@@ -29,6 +29,8 @@ pub(super) struct SessionWriter<'a> {
     pub(super) store: &'a Store,
     pub(super) plan: &'a RollupPlan,
     pub(super) table: &'a StateTable,
+    /// Rows are read after it.
+    pub(super) after: Moment,
     pub(super) watermark: Watermark,
     /// The collection whose rows carry the states.
     pub(super) carrier: String,
@@ -109,9 +111,11 @@ impl SessionWriter<'_> {
         let mut filter = key_filter(carrier, &new.key);
         filter.insert(column::WINDOW_START, doc! { "$lt": DateTime::from_millis(new.window.end) });
         let rows: Collection<RawDocumentBuf> = self.store.collection(&self.carrier);
-        let mut cursor = rows.find(filter).sort(doc! { column::WINDOW_START: -1 }).batch_size(2).await?;
+        let mut session = self.store.session_after(self.after).await?;
+        let rows = rows.find(filter).sort(doc! { column::WINDOW_START: -1 }).batch_size(2);
+        let mut cursor = rows.session(&mut session).await?;
         let mut found = Vec::new();
-        while cursor.advance().await? {
+        while cursor.advance(&mut session).await? {
             let row = self.read(cursor.current(), &new.key);
             let row = row.map_err(|problem| Error::custom(format!("{}: {problem}", carrier.name())))?;
             if row.group.window.end <= new.window.start {

@@ -7,7 +7,7 @@ use super::PublishContext;
 use super::lease::Lease;
 use super::ranks::WINDOWS_PER_QUERY;
 use super::rows::{ROWS_PER_COMMAND, RowWriter};
-use crate::store::Store;
+use crate::store::{Store, check_write_concern};
 use crate::stream::{self, Stage, TableEntry, description, next_name, place_of};
 use bson::raw::{RawBsonRef, RawDocument, RawDocumentBuf, cstr};
 use bson::{Bson, Document, doc};
@@ -52,9 +52,11 @@ impl<'a> TableWriter<'a> {
         self.find_carrier(lease).await?;
         let carrier = self.schema.rollups().group_rows(self.table);
         let catalog = self.store.collection::<CatalogEntry>(ROLLUP_CATALOG);
+        let mut session = self.store.session_after(lease.moment()).await?;
         let mut changed = Vec::new();
         for rollup in self.rollups() {
-            let stored = catalog.find_one(doc! { "_id": rollup.name() }).await?;
+            let entry = catalog.find_one(doc! { "_id": rollup.name() });
+            let stored = entry.session(&mut session).await?;
             let wanted = description(self.schema, rollup, lease.built, 0);
             let alike = stored.is_some_and(|stored| {
                 stored.definition_hash == wanted.definition_hash && stored.columns == wanted.columns
@@ -96,12 +98,13 @@ impl<'a> TableWriter<'a> {
     }
 
     /// Makes rows from the states in the rows of `source`.
-    fn writer(&self, source: &str, revision: i64) -> RowWriter {
+    fn writer(&self, source: &str, lease: &Lease<'_>) -> RowWriter {
         RowWriter {
             store: self.store.clone(),
             schema: Arc::clone(self.schema),
             place: self.place,
-            revision,
+            revision: lease.revision,
+            after: lease.moment(),
             watermark: self.watermark,
             carrier: source.to_owned(),
             in_order: false,
@@ -115,15 +118,17 @@ impl<'a> TableWriter<'a> {
         source: &str,
         lease: &mut Lease<'_>,
     ) -> Result<BTreeSet<Window>, Error> {
-        let writer = self.writer(source, lease.revision);
+        let writer = self.writer(source, lease);
         let carrier = self.schema.rollups().group_rows(self.table).name();
         let rollups: Vec<_> = changed.iter().filter(|rollup| rollup.top().is_none()).collect();
         let wanted = doc! { column::STATE: 1, column::IS_FINAL: 1, column::WINDOW_END: 1 };
         let rows = self.store.collection::<RawDocumentBuf>(source);
-        let mut cursor = rows.find(doc! {}).sort(doc! { "_id": 1 }).projection(wanted).await?;
+        let mut session = self.store.session_after(lease.moment()).await?;
+        let rows = rows.find(doc! {}).sort(doc! { "_id": 1 }).projection(wanted);
+        let mut cursor = rows.session(&mut session).await?;
         let mut windows = BTreeSet::new();
         let mut open: Vec<Vec<RawDocumentBuf>> = vec![Vec::new(); rollups.len()];
-        while cursor.advance().await? {
+        while cursor.advance(&mut session).await? {
             let (group, state, was_final) = self.group(cursor.current())?;
             let is_final = was_final || writer.is_final(group.window);
             windows.insert(group.window);
@@ -171,7 +176,7 @@ impl<'a> TableWriter<'a> {
         source: &str,
         lease: &mut Lease<'_>,
     ) -> Result<(), Error> {
-        let writer = self.writer(source, lease.revision);
+        let writer = self.writer(source, lease);
         let windows: Vec<_> = windows.iter().copied().collect();
         for some in windows.chunks(WINDOWS_PER_QUERY) {
             let mut rows = Vec::new();
@@ -199,8 +204,10 @@ impl<'a> TableWriter<'a> {
     pub(super) async fn rename(&self, lease: &mut Lease<'_>) -> Result<bool, Error> {
         let rollups = self.rollups();
         let others = doc! { "_id": { "$ne": self.table.id() } };
-        let others = self.store.collection::<TableEntry>(ROLLUP_TABLES).find(others).await?;
-        let others: Vec<TableEntry> = others.try_collect().await?;
+        let mut session = self.store.session_after(lease.moment()).await?;
+        let tables = self.store.collection::<TableEntry>(ROLLUP_TABLES);
+        let mut others = tables.find(others).session(&mut session).await?;
+        let others: Vec<TableEntry> = others.stream(&mut session).try_collect().await?;
         let mut read = others.iter().filter_map(|other| other.carrier.as_deref());
         // What is to be renamed may have been renamed already.
         if read
@@ -235,7 +242,7 @@ impl<'a> TableWriter<'a> {
         let command = doc! {
             "renameCollection": format!("{database}.{from}"), "to": format!("{database}.{to}"), "dropTarget": true,
         };
-        self.store.client().database("admin").run_command(command).await.map(drop)
+        check_write_concern(&self.store.client().database("admin").run_command(command).await?)
     }
 }
 

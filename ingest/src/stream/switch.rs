@@ -376,8 +376,13 @@ async fn write_table(
 /// The driver's error.
 pub async fn raise_positions(store: &Store, schema: &Schema, plan: i64) -> Result<(), Error> {
     let stage = bson::serialize_to_bson(&Stage::Count).map_err(Error::custom)?;
-    let counted = store.collection::<TableEntry>(ROLLUP_TABLES).find(doc! { "stage": stage, "plan": plan }).await?;
-    let counted: Vec<TableEntry> = counted.try_collect().await?;
+    // Only a transaction is sure to see the change of a moment ago, also at a server that has just become the primary.
+    let mut session = store.client().start_session().await?;
+    session.start_transaction().await?;
+    let tables = store.collection::<TableEntry>(ROLLUP_TABLES);
+    let mut counted = tables.find(doc! { "stage": stage, "plan": plan }).session(&mut session).await?;
+    let counted: Vec<TableEntry> = counted.stream(&mut session).try_collect().await?;
+    session.commit_transaction().await?;
     let rebuilding: Vec<String> = counted.into_iter().map(|table| table.id).collect();
     let mut set = doc! { "plan": plan, "tables": entry::tables_of(schema) };
     let mut update = Document::new();
