@@ -1,7 +1,8 @@
 # make demo           files → Kafka → MongoDB → charts and CSV, on generated reviews, into out/demo
 # make demo DATA=DIR  the same with your own files
 # make test           everything that checks the project
-# make bench          raw limit against `ingest run`; then refresh, load and windows of the library
+# make bench          all measurements, also of Kafka Connect and Python, in one table; half an hour
+#                     (ROUNDS=3; BENCH="--only raw ingest" for some parts, see target/release/bench --help)
 # make faults SEED=1  workers, servers and networks broken 200 times by a seeded schedule; nothing lost, nothing twice
 #                     (FAULTS=200, RECORDS=300000; about a quarter of an hour)
 # make notebook       JupyterLab with Rust notebooks over the rollups, on a Kafka and MongoDB of its own
@@ -14,6 +15,8 @@ BIN := target/release
 OUT ?= out/demo
 REPORT ?= out/report
 ROWS ?= 100000
+ROUNDS ?=
+BENCH ?=
 DATA ?=
 SEED ?= 1
 FAULTS ?= 200
@@ -26,7 +29,7 @@ CARGO_TEST := cargo test --release --locked
 # With pymongo and polars, if `make bench-notebook` has installed them.
 BENCH_PYTHON = $(shell [ -x .venv/bin/python ] && echo $(CURDIR)/.venv/bin/python || echo python3)
 
-.PHONY: help demo build test bench faults fmt clippy doc clean prerequisites notebook notebook-setup test-notebooks report bench-notebook
+.PHONY: help demo build test bench bench-smoke faults fmt clippy doc clean prerequisites notebook notebook-setup test-notebooks report bench-notebook
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -40,7 +43,7 @@ build: prerequisites
 demo: build
 	@$(BIN)/stack run -- sh scripts/demo.sh "$(OUT)" "$(ROWS)" "$(DATA)"
 
-test: fmt clippy doc unit-and-integration test-notebooks
+test: fmt clippy doc unit-and-integration test-notebooks bench-smoke
 
 unit-and-integration: build
 	$(CARGO_TEST) --no-run
@@ -57,8 +60,13 @@ doc: prerequisites
 
 bench: build
 	cargo build --release --locked -p bench
-	$(BIN)/stack run -- $(BIN)/bench
-	PYTHON=$(BENCH_PYTHON) OUTPUT=$(CURDIR)/bench/analysis.json cargo bench --locked --bench analysis
+	PYTHON=$(BENCH_PYTHON) $(BIN)/stack run -- $(BIN)/bench $(if $(ROUNDS),--rounds $(ROUNDS)) $(BENCH)
+
+bench-smoke: build
+	cargo clippy --release --locked -p bench --all-targets -- -D warnings
+	cargo test --release --locked -p bench
+	cargo build --release --locked -p bench
+	$(BIN)/stack run --private -- $(BIN)/bench --quick --skip connect python analysis --output /dev/null
 
 faults: build
 	@$(BIN)/faults --seed $(SEED) --faults $(FAULTS) --records $(RECORDS)

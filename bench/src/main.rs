@@ -1,102 +1,128 @@
-//! `ingest run` against the raw limit of the machine, in one run, interleaved, with medians and ratios.
+//! How fast the pipeline is, against what the machine allows and against what else a user would take, in one run.
 //!
-//! The raw limit does the least that could be called the same work: the same records, consumed by one thread, decoded by the same
-//! decoder, inserted unordered and without a transaction by some writers. What `ingest run` takes on top of it is the price of
-//! exactly-once and of the rollups. All figures are wall clock of the whole run, with joining the group and publishing the last row.
+//! A *part* measures one thing. A round measures every part once, so that parts are interleaved and share what the machine does
+//! meanwhile; the report has the median of the rounds. A part that fails or cannot be measured here says so, and the others go on.
+//!
+//! | part | file |
+//! | --- | --- |
+//! | decode | `decode.rs` |
+//! | consume, raw limit | `consume.rs`, `raw.rs` |
+//! | `ingest run`: rollups, workers, growth | `drain.rs` |
+//! | produced → visible in a rollup | `visible.rs` |
+//! | `ingest produce` | `produce.rs` |
+//! | Kafka Connect, Python | `peers.rs` |
+//! | refresh of a notebook | `analysis.rs` |
 
+mod analysis;
+mod consume;
+mod context;
+mod decode;
+mod drain;
+mod part;
+mod peers;
+mod process;
+mod produce;
 mod raw;
 mod report;
-mod worker;
+mod schemas;
+mod usage;
+mod visible;
 
-use anyhow::{Context, Result};
+use anyhow::{Context as _, Result, bail};
 use clap::Parser;
-use ingest::generate::{self, GenerateOptions};
-use model::schema::IMDB_REVIEW;
-use report::{Measurement, Report};
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use context::{Context, Sizes};
+use part::{Outcome, PARTS, Part};
+use report::Report;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::ExitCode;
 
-/// Measures `ingest run` against the raw limit; needs KAFKA_BROKERS and MONGODB_URI.
+/// Measures the pipeline; needs KAFKA_BROKERS and MONGODB_URI.
 #[derive(Debug, Parser)]
-#[command(after_help = "Example: stack run -- target/release/bench --rows 200000 --rounds 3")]
+#[command(after_help = "Example: stack run -- target/release/bench --only raw ingest --rows 200000 --rounds 3")]
 struct Options {
-    /// Reviews to ingest in each measurement
-    #[arg(long, default_value_t = 200_000)]
-    rows: u64,
-    /// Rounds; each measures everything once
-    #[arg(long, default_value_t = 3)]
-    rounds: u32,
-    /// A folder of reviews, instead of generated ones
+    /// Reviews in the topic that most parts read
+    #[arg(long, value_name = "N")]
+    rows: Option<u64>,
+    /// Rounds; each measures every part once
+    #[arg(long, value_name = "N")]
+    rounds: Option<u32>,
+    /// A folder of reviews for that topic, instead of generated ones
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+    /// Parts to measure, instead of all
+    #[arg(long, value_name = "PART", num_args = 1.., value_parser = part::names())]
+    only: Vec<String>,
+    /// Parts to leave out
+    #[arg(long, value_name = "PART", num_args = 1.., value_parser = part::names())]
+    skip: Vec<String>,
+    /// One round of small sizes: whether it works, not how fast it is
+    #[arg(long)]
+    quick: bool,
     /// Where the results are written as JSON
     #[arg(long, value_name = "FILE", default_value = "bench/results.json")]
     output: PathBuf,
 }
 
-/// Where the servers are, and what is measured on them.
-pub struct Bench {
-    /// Kafka.
-    pub brokers: String,
-    /// MongoDB.
-    pub uri: String,
-    /// The topic that all measurements read.
-    pub topic: String,
-    /// Records in it.
-    pub records: u64,
-    /// The program `ingest`, beside this one.
-    pub program: PathBuf,
+impl Options {
+    fn sizes(&self) -> Sizes {
+        let sizes = if self.quick { Sizes::QUICK } else { Sizes::FULL };
+        Sizes { rows: self.rows.unwrap_or(sizes.rows), rounds: self.rounds.unwrap_or(sizes.rounds), ..sizes }
+    }
+
+    fn parts(&self) -> Vec<&'static Part> {
+        let wanted = |part: &&Part| {
+            let named = |names: &[String]| names.iter().any(|name| name == part.name);
+            (self.only.is_empty() || named(&self.only)) && !named(&self.skip)
+        };
+        PARTS.iter().filter(wanted).collect()
+    }
 }
 
-fn main() -> Result<()> {
-    let options = Options::parse();
-    let folder = tempfile::tempdir()?;
-    let data = match &options.data {
-        Some(data) => data.clone(),
-        None => {
-            let data = folder.path().join("reviews");
-            generate::generate(&GenerateOptions::new(data.clone(), options.rows, 7))?;
-            data
+fn main() -> ExitCode {
+    match run(&Options::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bench: {error:#}");
+            ExitCode::FAILURE
         }
-    };
-    let mut bench = Bench {
-        brokers: std::env::var("KAFKA_BROKERS").context("KAFKA_BROKERS is not set; run this inside `stack run --`")?,
-        uri: std::env::var("MONGODB_URI").context("MONGODB_URI is not set; run this inside `stack run --`")?,
-        topic: format!("bench-{}", std::process::id()),
-        records: 0,
-        program: std::env::current_exe()?.with_file_name("ingest"),
-    };
-    bench.records = produce(&bench, &data)?;
-    let calendar = calendar_schema(folder.path())?;
-    let mut report = Report::new(bench.records);
-    for round in 1..=options.rounds {
-        eprintln!("round {round} of {}", options.rounds);
-        for writers in 1..=3 {
-            report.add(Measurement::raw(writers), raw::measure(&bench, writers)?);
-        }
-        report.add(Measurement::Calendar, worker::measure(&bench, Some(&calendar))?);
-        report.add(Measurement::Preset, worker::measure(&bench, None)?);
     }
+}
+
+fn run(options: &Options) -> Result<()> {
+    let context = Context::new(options.sizes(), options.data.clone())?;
+    let mut report = Report::default();
+    let left_out = measure(&context, &options.parts(), &mut report);
     println!("{}", report.markdown());
     std::fs::write(&options.output, serde_json::to_string_pretty(&report.summary())? + "\n")
-        .with_context(|| format!("cannot write {}", options.output.display()))
+        .with_context(|| format!("cannot write {}", options.output.display()))?;
+    for (part, outcome) in &left_out {
+        println!("Not measured: {part}: {outcome}");
+    }
+    let failed: Vec<&str> =
+        left_out.iter().filter(|(_, outcome)| matches!(outcome, Outcome::Failed(_))).map(|(&part, _)| part).collect();
+    if !failed.is_empty() {
+        bail!("failed: {}", failed.join(", "));
+    }
+    Ok(())
 }
 
-fn produce(bench: &Bench, data: &Path) -> Result<u64> {
-    let mut command = Command::new(&bench.program);
-    command.args(["produce", "--json", "--topic", &bench.topic]).arg(data);
-    let output =
-        command.output().with_context(|| format!("cannot run {}; `make build` builds it", bench.program.display()))?;
-    anyhow::ensure!(output.status.success(), "ingest produce: {}", String::from_utf8_lossy(&output.stderr));
-    let report: serde_json::Value = serde_json::from_slice(&output.stdout)?;
-    report["records"].as_u64().context("ingest produce printed no records")
-}
-
-/// The preset with its calendar rollups only.
-fn calendar_schema(folder: &Path) -> Result<PathBuf> {
-    let cut =
-        IMDB_REVIEW.find("[[rollups]]\nname = \"movies_by_month\"").context("the preset has no movies_by_month")?;
-    let path = folder.join("calendar.toml");
-    std::fs::write(&path, &IMDB_REVIEW[..cut])?;
-    Ok(path)
+/// Measures the parts in rounds; returns those that could not be measured. They are not tried again in later rounds.
+fn measure(context: &Context, parts: &[&'static Part], report: &mut Report) -> BTreeMap<&'static str, Outcome> {
+    let mut left_out = BTreeMap::new();
+    for round in 1..=context.sizes.rounds {
+        eprintln!("round {round} of {}", context.sizes.rounds);
+        for part in parts {
+            if left_out.contains_key(part.name) {
+                continue;
+            }
+            eprintln!("  {}: {}", part.name, part.what);
+            let outcome = (part.measure)(context, report).unwrap_or_else(|error| Outcome::Failed(format!("{error:#}")));
+            if !matches!(outcome, Outcome::Measured) {
+                eprintln!("    {outcome}");
+                left_out.insert(part.name, outcome);
+            }
+        }
+    }
+    left_out
 }

@@ -1,134 +1,316 @@
-//! Medians, ratios, and how they are printed.
+//! What was found: medians, ratios, and how they are printed.
+//!
+//! A figure belongs to a [`Row`] and a [`Column`]; in JSON it is called `ROW_COLUMN`, such as `raw_2_per_s`.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
-/// What one measurement found.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Figures {
-    /// Wall clock of the whole run.
-    pub seconds: f64,
-    /// From the start of the process to the first stored event.
-    pub first_document_s: Option<f64>,
-    /// Largest resident size in MB.
-    pub rss_mb: Option<f64>,
-}
-
-/// What is measured.
+/// Which table a row is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Measurement {
-    /// The raw limit, with so many writers.
-    Raw(usize),
-    /// `ingest run` with the calendar rollups.
-    Calendar,
-    /// `ingest run` with the preset's rollups.
-    Preset,
+pub enum Section {
+    /// Records a second.
+    Throughput,
+    /// Several workers, growing topics.
+    Scale,
+    /// Produced → visible.
+    Latency,
+    /// Sending files.
+    Sending,
 }
 
-impl Measurement {
-    /// The raw limit with so many writers.
-    pub fn raw(writers: usize) -> Self {
-        Self::Raw(writers)
-    }
-
-    fn name(self) -> String {
+impl Section {
+    fn title(self) -> &'static str {
         match self {
-            Self::Raw(1) => "raw limit, 1 writer".into(),
-            Self::Raw(writers) => format!("raw limit, {writers} writers"),
-            Self::Calendar => "ingest run, calendar rollups".into(),
-            Self::Preset => "ingest run, all rollups of the preset".into(),
+            Self::Throughput => "Kafka to MongoDB",
+            Self::Scale => "More workers, more records",
+            Self::Latency => "From producing to seeing it",
+            Self::Sending => "Files to Kafka",
         }
     }
 }
 
+/// One line of the report.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Row {
+    section: Section,
+    /// Rows stand in the order in which they are declared, which is that of the parts.
+    order: u32,
+    key: String,
+    label: String,
+}
+
+impl Row {
+    /// A row; `key` is the first half of its names in JSON, `order` its place within the section.
+    pub fn new(section: Section, order: u32, key: impl Into<String>, label: impl Into<String>) -> Self {
+        Self { section, order, key: key.into(), label: label.into() }
+    }
+
+    /// Whether the raw limit is what it could reach at best: it stores events.
+    fn is_a_share(&self) -> bool {
+        self.section == Section::Throughput && !matches!(self.key.as_str(), "decode" | "consume")
+    }
+}
+
+/// A kind of figure, in the order of the columns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Column {
+    /// Records a second.
+    PerS,
+    /// Share of the raw limit.
+    Ratio,
+    /// Megabytes (10⁶ bytes) a second.
+    MbPerS,
+    /// From the start of the process to the first stored event, in seconds.
+    FirstDocumentS,
+    /// Half of the records are visible after so many seconds.
+    P50,
+    /// 95 % are.
+    P95,
+    /// 99 % are.
+    P99,
+    /// Largest resident size in MiB.
+    RssMb,
+    /// Median resident size in MiB.
+    SteadyMb,
+    /// Processor seconds of the program.
+    CpuS,
+    /// Processor seconds of the broker.
+    BrokerCpuS,
+    /// Processor seconds of mongod.
+    MongodCpuS,
+}
+
+impl Column {
+    const ALL: [Self; 12] = [
+        Self::PerS,
+        Self::Ratio,
+        Self::MbPerS,
+        Self::FirstDocumentS,
+        Self::P50,
+        Self::P95,
+        Self::P99,
+        Self::RssMb,
+        Self::SteadyMb,
+        Self::CpuS,
+        Self::BrokerCpuS,
+        Self::MongodCpuS,
+    ];
+
+    /// The second half of names in JSON, the head of the column, and the decimals.
+    fn describe(self) -> (&'static str, &'static str, usize) {
+        match self {
+            Self::PerS => ("per_s", "records/s", 0),
+            Self::Ratio => ("ratio", "of the raw limit", 2),
+            Self::MbPerS => ("mb_s", "MB/s", 0),
+            Self::FirstDocumentS => ("first_document_s", "first document, s", 2),
+            Self::P50 => ("p50_s", "p50, s", 3),
+            Self::P95 => ("p95_s", "p95, s", 3),
+            Self::P99 => ("p99_s", "p99, s", 3),
+            Self::RssMb => ("rss_mb", "peak memory, MB", 0),
+            Self::SteadyMb => ("steady_mb", "steady memory, MB", 0),
+            Self::CpuS => ("cpu_s", "CPU, s", 1),
+            Self::BrokerCpuS => ("broker_cpu_s", "broker CPU, s", 1),
+            Self::MongodCpuS => ("mongod_cpu_s", "mongod CPU, s", 1),
+        }
+    }
+
+    fn key(self) -> &'static str {
+        self.describe().0
+    }
+
+    fn title(self) -> &'static str {
+        self.describe().1
+    }
+
+    fn format(self, value: f64) -> String {
+        format!("{value:.*}", self.describe().2)
+    }
+}
+
+/// Figures of one measurement. One that cannot be had on this machine is left out.
+pub type Figures = Vec<(Column, Option<f64>)>;
+
+/// The goals' names, and the figures they stand for.
+const GOALS: [(&str, &str); 8] = [
+    ("ingest_ratio_calendar", "ingest_calendar_ratio"),
+    ("ingest_ratio", "ingest_preset_ratio"),
+    ("ingest_rss_mb", "ingest_preset_rss_mb"),
+    ("first_document_s", "ingest_preset_first_document_s"),
+    ("visible_p50_s", "visible_2000_p50_s"),
+    ("visible_p99_s", "visible_2000_p99_s"),
+    ("visible_keyed_p50_s", "visible_keyed_2000_p50_s"),
+    ("visible_keyed_p99_s", "visible_keyed_2000_p99_s"),
+];
+
+/// Goals whose names are those of the figures.
+const MEASURED_AS_THEY_ARE: [&str; 5] =
+    ["produce_mb_s", "produce_rss_mb", "decode_per_s", "refresh_ms", "refresh_growth"];
+
 /// All figures of a run.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Report {
-    records: u64,
-    figures: BTreeMap<Measurement, Vec<Figures>>,
+    samples: BTreeMap<Row, BTreeMap<Column, Vec<f64>>>,
+    /// Figures that belong to no row.
+    named: BTreeMap<String, f64>,
 }
 
 impl Report {
-    /// A report of measurements over so many records.
-    pub fn new(records: u64) -> Self {
-        Self { records, figures: BTreeMap::new() }
+    /// Adds what one measurement found.
+    pub fn add(&mut self, row: &Row, figures: Figures) {
+        let columns = self.samples.entry(row.clone()).or_default();
+        let mut line = String::new();
+        for (column, value) in figures {
+            let Some(value) = value.filter(|value| value.is_finite()) else { continue };
+            line += &format!("  {} {}", column.format(value), column.title());
+            columns.entry(column).or_default().push(value);
+        }
+        eprintln!("    {:<44}{line}", row.label);
     }
 
-    /// Adds one measurement of one round.
-    pub fn add(&mut self, what: Measurement, found: Figures) {
-        eprintln!("  {:<40} {:>8.0} records/s", what.name(), self.records as f64 / found.seconds);
-        self.figures.entry(what).or_default().push(found);
+    /// Adds a figure that belongs to no row, under its name in JSON.
+    pub fn name(&mut self, name: impl Into<String>, value: f64) {
+        self.named.insert(name.into(), value);
     }
 
-    fn rate(&self, what: Measurement) -> f64 {
-        let seconds = self.figures.get(&what).map_or(f64::NAN, |all| median(all.iter().map(|figures| figures.seconds)));
-        self.records as f64 / seconds
+    /// Whether there is such a figure.
+    pub fn has(&self, name: &str) -> bool {
+        self.named.contains_key(name)
+    }
+
+    /// The median of each figure, with the shares of the raw limit.
+    fn medians(&self) -> BTreeMap<&Row, BTreeMap<Column, f64>> {
+        let mut medians: BTreeMap<&Row, BTreeMap<Column, f64>> = BTreeMap::new();
+        for (row, columns) in &self.samples {
+            medians.insert(row, columns.iter().map(|(&column, values)| (column, median(values))).collect());
+        }
+        if let Some(limit) = self.raw_limit() {
+            for (_, columns) in medians.iter_mut().filter(|(row, _)| row.is_a_share()) {
+                if let Some(&rate) = columns.get(&Column::PerS) {
+                    columns.insert(Column::Ratio, rate / limit);
+                }
+            }
+        }
+        medians
     }
 
     /// The raw limit is that of the number of writers that did best.
-    fn raw_limit(&self) -> f64 {
-        self.figures
-            .keys()
-            .filter(|what| matches!(what, Measurement::Raw(_)))
-            .map(|&what| self.rate(what))
-            .fold(0.0, f64::max)
+    fn raw_limit(&self) -> Option<f64> {
+        let rows = self.samples.iter().filter(|(row, _)| row.key.starts_with("raw_"));
+        rows.filter_map(|(_, columns)| columns.get(&Column::PerS)).map(|rates| median(rates)).reduce(f64::max)
     }
 
-    fn median_of(&self, what: Measurement, figure: fn(&Figures) -> Option<f64>) -> Option<f64> {
-        let found: Vec<f64> = self.figures.get(&what)?.iter().filter_map(figure).collect();
-        (!found.is_empty()).then(|| median(found.into_iter()))
+    fn rate(&self, key: &str) -> Option<f64> {
+        let (_, columns) = self.samples.iter().find(|(row, _)| row.key == key)?;
+        columns.get(&Column::PerS).map(|rates| median(rates))
     }
 
-    /// The results as a flat JSON object.
+    /// The results as a flat JSON object. A goal that was not measured is null.
     pub fn summary(&self) -> Value {
-        let (calendar, preset) = (Measurement::Calendar, Measurement::Preset);
-        json!({
-            "records": self.records,
-            "raw_limit_per_s": self.raw_limit().round(),
-            "ingest_calendar_per_s": self.rate(calendar).round(),
-            "ingest_per_s": self.rate(preset).round(),
-            "ingest_ratio_calendar": round(self.rate(calendar) / self.raw_limit()),
-            "ingest_ratio": round(self.rate(preset) / self.raw_limit()),
-            "ingest_rss_mb": self.median_of(preset, |figures| figures.rss_mb).map(f64::round),
-            "first_document_s": self.median_of(preset, |figures| figures.first_document_s).map(round),
-        })
+        let mut all = BTreeMap::new();
+        for (row, columns) in self.medians() {
+            all.extend(columns.iter().map(|(column, &value)| (format!("{}_{}", row.key, column.key()), value)));
+        }
+        all.extend(self.raw_limit().map(|limit| ("raw_limit_per_s".to_owned(), limit)));
+        all.extend(self.named.iter().map(|(name, &value)| (name.clone(), value)));
+        let goals = GOALS.map(|(goal, name)| (goal, all.get(name).copied()));
+        let against = |peer| Some(self.rate("ingest_preset")? / self.rate(peer)?);
+        let ratios = [("vs_connect", against("connect")), ("vs_python", against("python"))];
+        let mut summary: Map<String, Value> =
+            all.into_iter().map(|(name, value)| (name, Value::from(round(value)))).collect();
+        for (name, value) in goals.into_iter().chain(ratios) {
+            summary.insert(name.to_owned(), value.map_or(Value::Null, |value| Value::from(round(value))));
+        }
+        for name in MEASURED_AS_THEY_ARE {
+            summary.entry(name).or_insert(Value::Null);
+        }
+        Value::Object(summary)
     }
 
-    /// The results as a table in Markdown.
+    /// The results as Markdown: a table for each section, with the columns that it has.
     pub fn markdown(&self) -> String {
-        let mut table = format!(
-            "{} records, medians of {} rounds\n\n",
-            self.records,
-            self.figures.values().map(Vec::len).max().unwrap_or(0)
-        );
-        table.push_str(
-            "| | records/s | of the raw limit | first document | peak memory |\n| --- | ---: | ---: | ---: | ---: |\n",
-        );
-        for &what in self.figures.keys() {
-            let first = self
-                .median_of(what, |figures| figures.first_document_s)
-                .map_or(String::new(), |seconds| format!("{seconds:.2} s"));
-            let memory = self
-                .median_of(what, |figures| figures.rss_mb)
-                .map_or(String::new(), |megabytes| format!("{megabytes:.0} MB"));
-            let ratio = self.rate(what) / self.raw_limit();
-            table.push_str(&format!(
-                "| {} | {:.0} | {ratio:.2} | {first} | {memory} |\n",
-                what.name(),
-                self.rate(what)
-            ));
+        let medians = self.medians();
+        let rounds = self.samples.values().flat_map(BTreeMap::values).map(Vec::len).max().unwrap_or(0);
+        let mut text = format!("Medians; rounds: {rounds}.\n");
+        let mut sections: Vec<Section> = medians.keys().map(|row| row.section).collect();
+        sections.dedup();
+        for section in sections {
+            let rows: Vec<_> = medians.iter().filter(|(row, _)| row.section == section).collect();
+            let present = |column: &Column| rows.iter().any(|(_, columns)| columns.contains_key(column));
+            let columns: Vec<Column> = Column::ALL.into_iter().filter(present).collect();
+            let heads: String = columns.iter().map(|column| format!(" {} |", column.title())).collect();
+            text += &format!("\n| {} |{heads}\n| --- |{}\n", section.title(), " ---: |".repeat(columns.len()));
+            for (row, figures) in rows {
+                let cell = |column: &Column| figures.get(column).map_or(String::new(), |&value| column.format(value));
+                let cells: String = columns.iter().map(|column| format!(" {} |", cell(column))).collect();
+                text += &format!("| {} |{cells}\n", row.label);
+            }
         }
-        table
+        if !self.named.is_empty() {
+            text += "\n| Reading | |\n| --- | ---: |\n";
+        }
+        for (name, value) in &self.named {
+            text += &format!("| {name} | {value:.2} |\n");
+        }
+        text
     }
 }
 
-fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.collect();
+/// The median of some values; NaN of none.
+pub fn median(values: &[f64]) -> f64 {
+    let mut values = values.to_vec();
     values.sort_by(f64::total_cmp);
-    let last = values.len().saturating_sub(1);
-    (values[last / 2] + values[values.len() / 2]) / 2.0
+    match values.len() {
+        0 => f64::NAN,
+        count => (values[(count - 1) / 2] + values[count / 2]) / 2.0,
+    }
 }
 
 fn round(value: f64) -> f64 {
     (value * 1000.0).round() / 1000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rate(value: f64) -> Figures {
+        vec![(Column::PerS, Some(value)), (Column::RssMb, None)]
+    }
+
+    fn report() -> Report {
+        let row = |order, key: &str| Row::new(Section::Throughput, order, key, key);
+        let mut report = Report::default();
+        for value in [100.0, 300.0, 200.0] {
+            report.add(&row(1, "raw_1"), rate(value));
+            report.add(&row(2, "raw_2"), rate(value * 2.0));
+            report.add(&row(3, "ingest_preset"), rate(value));
+            report.add(&row(4, "connect"), rate(value / 4.0));
+        }
+        report
+    }
+
+    #[test]
+    fn ratios_are_those_of_medians_and_of_the_best_number_of_writers() {
+        let summary = report().summary();
+        assert_eq!(summary["raw_limit_per_s"], 400.0);
+        assert_eq!(summary["ingest_ratio"], 0.5);
+        assert_eq!(summary["vs_connect"], 4.0);
+        assert!(summary["visible_p50_s"].is_null(), "a goal that was not measured is there, and null");
+    }
+
+    #[test]
+    fn a_table_has_the_columns_that_were_measured() {
+        let text = report().markdown();
+        assert!(
+            text.contains("| Kafka to MongoDB | records/s | of the raw limit |\n| --- | ---: | ---: |\n"),
+            "{text}"
+        );
+        assert!(text.contains("| raw_1 | 200 | 0.50 |\n| raw_2 | 400 | 1.00 |\n"), "{text}");
+    }
+
+    #[test]
+    fn the_median_of_an_even_number_is_between_the_middle_two() {
+        assert_eq!(median(&[4.0, 1.0, 3.0, 2.0]), 2.5);
+        assert!(median(&[]).is_nan());
+    }
 }

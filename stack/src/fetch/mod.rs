@@ -69,6 +69,15 @@ pub fn cache_folder() -> Result<PathBuf, StackError> {
     Ok(Cache::open()?.root().to_path_buf())
 }
 
+/// A part that is not a server's, such as what a benchmark compares with: the folder `name` in the cache. Where it is not there,
+/// `make` fills a temporary folder, which then becomes it.
+///
+/// # Errors
+/// The cache cannot be written, or what `make` says.
+pub fn part(name: &str, make: impl FnOnce(&Path) -> Result<(), StackError>) -> Result<PathBuf, StackError> {
+    Cache::open()?.part(name, make)
+}
+
 /// The first file called `name` in the folders of PATH.
 fn on_path(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
