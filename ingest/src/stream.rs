@@ -12,5 +12,4 @@ mod switch;
 
 pub use entry::{Rebuild, Stage, StoredStream, TableEntry, description};
 pub(crate) use entry::{next_name, place_of};
-pub(crate) use switch::rebuild_is_going_on;
 pub use switch::{foresee, forget_unused, prepare, raise_positions};

@@ -66,6 +66,20 @@ pub async fn run(
     worker.finish(outcome).await
 }
 
+/// Why a worker does not know where its partitions begin.
+enum NoPositions {
+    /// MongoDB did not answer: trying again may help.
+    NoAnswer(Error),
+    /// The user must decide.
+    Refused(IngestError),
+}
+
+impl From<Error> for NoPositions {
+    fn from(error: Error) -> Self {
+        Self::NoAnswer(error)
+    }
+}
+
 struct Worker {
     config: Config,
     schema: Arc<Schema>,
@@ -208,7 +222,6 @@ impl Worker {
         tracing::info!(partitions = ?ids, "assigned");
         self.topic_id = self.inspector.topic_id().await;
         let stored = self.positions(partitions).await?;
-        let stored = self.begin_again_where_lost(partitions, stored).await?;
         self.progress.gaps(stored.values().flat_map(|position| position.gaps.clone()).collect());
         for marks in partitions {
             let position = stored.get(&marks.partition).ok_or_else(|| {
@@ -226,21 +239,28 @@ impl Worker {
     async fn positions(&self, partitions: &[Watermarks]) -> Result<BTreeMap<i32, Position>, IngestError> {
         let deadline = Instant::now() + self.config.max_poll_interval / 2;
         loop {
-            match self.read_positions(partitions).await {
-                Ok(Some(positions)) => return Ok(positions),
-                Ok(None) => return Err(self.has_other_plan()),
-                Err(error) if error.contains_label(TRANSIENT_TRANSACTION_ERROR) => {
+            match self.try_positions(partitions).await {
+                Ok(positions) => return Ok(positions),
+                Err(NoPositions::Refused(error)) => return Err(error),
+                Err(NoPositions::NoAnswer(error)) if error.contains_label(TRANSIENT_TRANSACTION_ERROR) => {
                     // Another worker begins its partitions at the same time.
                     tokio::time::sleep(TICK).await;
                 }
-                Err(error) if Instant::now() < deadline => {
+                Err(NoPositions::NoAnswer(error)) if Instant::now() < deadline => {
                     tracing::warn!(%error, "the positions cannot be read; trying again");
                     self.progress.retry(&format!("MongoDB: {error}"));
                     tokio::time::sleep(POSITIONS_PAUSE).await;
                 }
-                Err(error) => return Err(self.store.outside(&error)),
+                Err(NoPositions::NoAnswer(error)) => return Err(self.store.outside(&error)),
             }
         }
+    }
+
+    async fn try_positions(&self, partitions: &[Watermarks]) -> Result<BTreeMap<i32, Position>, NoPositions> {
+        let Some(stored) = self.read_positions(partitions).await? else {
+            return Err(NoPositions::Refused(self.has_other_plan()));
+        };
+        self.begin_again_where_lost(partitions, stored).await
     }
 
     /// The stored positions, all under the plan in force, which this worker counts under from now on; `None` where that is the plan of
@@ -250,12 +270,11 @@ impl Worker {
             let stream = StoredStream::read(&self.store, &self.schema).await?;
             let Some(stream) = stream.filter(|stream| stream.has_plan_of(&self.schema)) else { return Ok(None) };
             // Whoever changed the plan may have died before it was done.
-            stream::raise_positions(&self.store, &self.schema, stream.plan).await?;
+            let rebuilding = stream::raise_positions(&self.store, &self.schema, stream.plan).await?;
             let stored = self.store.positions().await?;
             let new = partitions.iter().filter(|marks| !stored.contains_key(&marks.partition));
             let new: Vec<_> = new.map(|marks| (marks.partition, marks.low)).collect();
             if new.is_empty() && stored.values().all(|position| position.plan == stream.plan) {
-                let rebuilding = stream::rebuild_is_going_on(&self.store).await?;
                 self.plan.set(Counting { plan: stream.plan, rebuilding });
                 return Ok(Some(stored));
             }
@@ -280,16 +299,15 @@ impl Worker {
         &self,
         partitions: &[Watermarks],
         stored: BTreeMap<i32, Position>,
-    ) -> Result<BTreeMap<i32, Position>, IngestError> {
+    ) -> Result<BTreeMap<i32, Position>, NoPositions> {
         let topic_id = self.topic_id.as_deref();
         let mut moved = false;
         for (marks, position) in partitions.iter().filter_map(|marks| Some((marks, stored.get(&marks.partition)?))) {
             let Some(lost) = LostPosition::judge(position, *marks, topic_id) else { continue };
             if self.config.settings.lost_offsets == LostOffsets::Stop {
-                return Err(lost.error(self.store.topic()));
+                return Err(NoPositions::Refused(lost.error(self.store.topic())));
             }
-            let accepted = lost.accept(&self.store, position, topic_id, &self.name).await;
-            accepted.map_err(|error| self.store.outside(&error))?;
+            lost.accept(&self.store, position, topic_id, &self.name).await?;
             tracing::warn!(
                 from = position.next,
                 to = marks.low,
@@ -300,9 +318,9 @@ impl Worker {
         }
         if let Some(id) = topic_id {
             let ids: Vec<i32> = partitions.iter().map(|marks| marks.partition).collect();
-            self.store.note_topic_id(&ids, id).await.map_err(|error| self.store.outside(&error))?;
+            self.store.note_topic_id(&ids, id).await?;
         }
-        if moved { self.store.positions().await.map_err(|error| self.store.outside(&error)) } else { Ok(stored) }
+        Ok(if moved { self.store.positions().await? } else { stored })
     }
 
     /// A topic that was made again while its positions were in use is found at the next assignment, so it is joined anew.

@@ -370,11 +370,11 @@ async fn write_table(
     tables.update_one(doc! { "_id": table.id() }, update).upsert(true).session(session).await.map(drop)
 }
 
-/// Gives every position the number of the plan, and the tables that are being rebuilt.
+/// Gives every position the number of the plan, and the tables that are being rebuilt; returns whether there are any.
 ///
 /// # Errors
 /// The driver's error.
-pub async fn raise_positions(store: &Store, schema: &Schema, plan: i64) -> Result<(), Error> {
+pub async fn raise_positions(store: &Store, schema: &Schema, plan: i64) -> Result<bool, Error> {
     let stage = bson::serialize_to_bson(&Stage::Count).map_err(Error::custom)?;
     // Only a transaction is sure to see the change of a moment ago, also at a server that has just become the primary.
     let mut session = store.client().start_session().await?;
@@ -386,14 +386,16 @@ pub async fn raise_positions(store: &Store, schema: &Schema, plan: i64) -> Resul
     let rebuilding: Vec<String> = counted.into_iter().map(|table| table.id).collect();
     let mut set = doc! { "plan": plan, "tables": entry::tables_of(schema) };
     let mut update = Document::new();
-    if rebuilding.is_empty() {
-        update.insert("$unset", doc! { "rebuilding": "" });
-    } else {
+    let is_rebuilding = !rebuilding.is_empty();
+    if is_rebuilding {
         set.insert("rebuilding", rebuilding);
+    } else {
+        update.insert("$unset", doc! { "rebuilding": "" });
     }
     update.insert("$set", set);
     let older = doc! { "plan": { "$not": { "$gte": plan } } };
-    store.collection::<Document>(OFFSETS).update_many(older, update).await.map(drop)
+    store.collection::<Document>(OFFSETS).update_many(older, update).await?;
+    Ok(is_rebuilding)
 }
 
 /// Removes what no plan needs any more, except what a table still reads its states from.
@@ -431,14 +433,4 @@ fn is_conflict(error: &Error) -> bool {
         || matches!(error_code(error), Some(WRITE_CONFLICT | crate::store::DUPLICATE_KEY))
         || error.contains_label(mongodb::error::TRANSIENT_TRANSACTION_ERROR)
         || error.contains_label(mongodb::error::UNKNOWN_TRANSACTION_COMMIT_RESULT)
-}
-
-/// Whether the stored events are being counted into a table.
-///
-/// # Errors
-/// The driver's error.
-pub(crate) async fn rebuild_is_going_on(store: &Store) -> Result<bool, Error> {
-    let stage = bson::serialize_to_bson(&Stage::Count).map_err(Error::custom)?;
-    let table = store.collection::<TableEntry>(ROLLUP_TABLES).find_one(doc! { "stage": stage }).await?;
-    Ok(table.is_some())
 }
