@@ -1,0 +1,120 @@
+//! Where the partitions of an assignment begin.
+
+use super::Worker;
+use crate::config::LostOffsets;
+use crate::error::IngestError;
+use crate::lost_offsets::LostPosition;
+use crate::source::Watermarks;
+use crate::stamp::Counting;
+use crate::store::Position;
+use crate::stream::{self, StoredStream};
+use mongodb::error::{Error, TRANSIENT_TRANSACTION_ERROR};
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+const PAUSE: Duration = Duration::from_millis(500);
+const SHORT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Why a worker does not know where its partitions begin.
+enum NoPositions {
+    /// MongoDB did not answer: trying again may help.
+    NoAnswer(Error),
+    /// The user must decide.
+    Refused(IngestError),
+}
+
+impl From<Error> for NoPositions {
+    fn from(error: Error) -> Self {
+        Self::NoAnswer(error)
+    }
+}
+
+impl Worker {
+    /// The stored positions, made where a partition is new; waits for MongoDB as long as Kafka waits for this worker.
+    pub(super) async fn positions(&self, partitions: &[Watermarks]) -> Result<BTreeMap<i32, Position>, IngestError> {
+        let deadline = Instant::now() + self.config.max_poll_interval / 2;
+        loop {
+            match self.try_positions(partitions).await {
+                Ok(positions) => return Ok(positions),
+                Err(NoPositions::Refused(error)) => return Err(error),
+                Err(NoPositions::NoAnswer(error)) if error.contains_label(TRANSIENT_TRANSACTION_ERROR) => {
+                    // Another worker begins its partitions at the same time.
+                    tokio::time::sleep(SHORT_PAUSE).await;
+                }
+                Err(NoPositions::NoAnswer(error)) if Instant::now() < deadline => {
+                    tracing::warn!(%error, "the positions cannot be read; trying again");
+                    self.progress.retry(&format!("MongoDB: {error}"));
+                    tokio::time::sleep(PAUSE).await;
+                }
+                Err(NoPositions::NoAnswer(error)) => return Err(self.store.outside(&error)),
+            }
+        }
+    }
+
+    async fn try_positions(&self, partitions: &[Watermarks]) -> Result<BTreeMap<i32, Position>, NoPositions> {
+        let Some(stored) = self.read_positions(partitions).await? else {
+            return Err(NoPositions::Refused(self.has_other_plan()));
+        };
+        self.begin_again_where_lost(partitions, stored).await
+    }
+
+    /// The stored positions, all under the plan in force, which this worker counts under from now on; `None` where that is the plan of
+    /// another schema.
+    async fn read_positions(&self, partitions: &[Watermarks]) -> Result<Option<BTreeMap<i32, Position>>, Error> {
+        loop {
+            let stream = StoredStream::read(&self.store, &self.schema).await?;
+            let Some(stream) = stream.filter(|stream| stream.has_plan_of(&self.schema)) else { return Ok(None) };
+            // Whoever changed the plan may have died before it was done.
+            let rebuilding = stream::raise_positions(&self.store, &self.schema, stream.plan).await?;
+            let stored = self.store.positions().await?;
+            let new = partitions.iter().filter(|marks| !stored.contains_key(&marks.partition));
+            let new: Vec<_> = new.map(|marks| (marks.partition, marks.low)).collect();
+            if new.is_empty() && stored.values().all(|position| position.plan == stream.plan) {
+                self.plan.set(Counting { plan: stream.plan, rebuilding });
+                return Ok(Some(stored));
+            }
+            if !new.is_empty() {
+                self.store.begin(&stream, &new, self.topic_id.as_deref()).await?;
+            }
+        }
+    }
+
+    fn has_other_plan(&self) -> IngestError {
+        IngestError::Usage(format!(
+            "the rollups of the stream {} in the database {} were changed by a worker with another schema; this one has the schema {}. \
+             Start it again with the schema of the other, or end that one first: the last start decides",
+            self.schema.stream(),
+            self.store.database().name(),
+            self.schema.name()
+        ))
+    }
+
+    /// Positions that the topic does not have any more stop the run, or move where the user accepts the loss.
+    async fn begin_again_where_lost(
+        &self,
+        partitions: &[Watermarks],
+        stored: BTreeMap<i32, Position>,
+    ) -> Result<BTreeMap<i32, Position>, NoPositions> {
+        let topic_id = self.topic_id.as_deref();
+        let mut moved = false;
+        for (marks, position) in partitions.iter().filter_map(|marks| Some((marks, stored.get(&marks.partition)?))) {
+            let Some(lost) = LostPosition::judge(position, *marks, topic_id) else { continue };
+            if self.config.settings.lost_offsets == LostOffsets::Stop {
+                return Err(NoPositions::Refused(lost.error(self.store.topic())));
+            }
+            lost.accept(&self.store, position, topic_id, &self.name).await?;
+            tracing::warn!(
+                from = position.next,
+                to = marks.low,
+                partition = marks.partition,
+                "lost offsets were accepted"
+            );
+            moved = true;
+        }
+        if let Some(id) = topic_id {
+            let ids: Vec<i32> = partitions.iter().map(|marks| marks.partition).collect();
+            self.store.note_topic_id(&ids, id).await?;
+        }
+        Ok(if moved { self.store.positions().await? } else { stored })
+    }
+}
