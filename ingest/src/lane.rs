@@ -25,6 +25,8 @@ const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// Chunks that wait before a lane. Kafka delivers runs of one partition; a short queue would let one lane's run keep the others idle.
 const QUEUE: usize = 12;
+/// A stream that flows always has records that were not read yet; a partition is behind when it was never read to its end for so long.
+const BEHIND_AFTER: Duration = Duration::from_secs(1);
 
 /// What a lane is told, in order.
 #[derive(Debug)]
@@ -112,7 +114,9 @@ struct PartitionState {
     next: i64,
     /// Position after the records in the open batch.
     open: i64,
-    /// Held until all of it has been read.
+    /// Since when not all of it has been read.
+    unread_since: Option<Instant>,
+    /// Held while that lasts too long to be the newest records only.
     behind: Option<Behind>,
     clock: EventClock,
     breaker: Breaker,
@@ -142,9 +146,11 @@ impl Lane {
         match command {
             LaneCommand::Begin { partition, generation, next, clock } => {
                 self.generation = generation;
-                let behind = Some(self.context.waiting.behind());
+                // How much waits is not known yet; most starts have a backlog.
+                let (unread_since, behind) = (None, Some(self.context.waiting.behind()));
                 let breaker = Breaker::default();
-                self.partitions.insert(partition, PartitionState { next, open: next, behind, clock, breaker });
+                let state = PartitionState { next, open: next, unread_since, behind, clock, breaker };
+                self.partitions.insert(partition, state);
             }
             LaneCommand::Records(chunk) => self.take(&chunk).await,
             LaneCommand::ReachedEnd { partition, next, generation } => self.reach_end(partition, next, generation),
@@ -161,13 +167,13 @@ impl Lane {
         if chunk.generation != self.generation {
             return;
         }
+        self.note_unread(chunk.partition);
         for record in chunk.records() {
             let Some(partition) = self.partitions.get_mut(&chunk.partition) else { return };
             if record.at.offset < partition.open {
                 // Another worker stored it in the meantime, and the position was read again.
                 continue;
             }
-            partition.behind.get_or_insert_with(|| self.context.waiting.behind());
             let added = self.batch.add(&self.context.decoder, record, partition.next);
             partition.open = record.at.offset + 1;
             if let Some(problem) = partition.breaker.record(added == Added::Dead, self.context.breaker) {
@@ -181,11 +187,19 @@ impl Lane {
         }
     }
 
+    fn note_unread(&mut self, partition: i32) {
+        let Some(partition) = self.partitions.get_mut(&partition) else { return };
+        if partition.unread_since.get_or_insert_with(Instant::now).elapsed() > BEHIND_AFTER {
+            partition.behind.get_or_insert_with(|| self.context.waiting.behind());
+        }
+    }
+
     fn reach_end(&mut self, partition: i32, next: i64, generation: u64) {
         let Some(state) = self.partitions.get_mut(&partition) else { return };
         if generation != self.generation {
             return;
         }
+        state.unread_since = None;
         state.behind = None;
         if next > state.open {
             self.batch.advance(partition, state.next, next);
