@@ -3,6 +3,7 @@
 //! A member tells clients and the other members an *advertised* port. A test may listen there and forward, to look at the
 //! traffic or to cut it; without a test in between it is the port that the member listens on.
 
+use std::ffi::OsString;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -56,9 +57,23 @@ impl ReplicaSet {
         ports: &[MemberPorts],
         cache_mb: u32,
     ) -> Result<Self, StackError> {
+        Self::start_with(program, folder, ports, cache_mb, &[]).await
+    }
+
+    /// The same, with further arguments for mongod.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub async fn start_with(
+        program: &Path,
+        folder: &Path,
+        ports: &[MemberPorts],
+        cache_mb: u32,
+        arguments: &[&str],
+    ) -> Result<Self, StackError> {
         let deadline = Instant::now() + START_TIMEOUT;
-        let members =
-            ports.iter().zip(0..).map(|(&ports, number)| Member::launch(program, folder, number, ports, cache_mb));
+        let launch = |(&ports, number)| Member::launch(program, folder, number, ports, cache_mb, arguments);
+        let members = ports.iter().zip(0..).map(launch);
         let set = Self { members: members.collect::<Result<_, _>>()? };
         for member in &set.members {
             member.server.listening(member.address(), deadline).await?;
@@ -158,11 +173,13 @@ impl Member {
         number: usize,
         ports: MemberPorts,
         cache_mb: u32,
+        arguments: &[&str],
     ) -> Result<Self, StackError> {
         let folder = folder.join(format!("mongod-{number}"));
         let data = folder.join("data");
         std::fs::create_dir_all(&data).map_err(StackError::file("create", &data))?;
-        let command = command(program, &data, ports.listen, true, cache_mb);
+        let mut command = command(program, &data, ports.listen, true, cache_mb);
+        command.extend(arguments.iter().map(OsString::from));
         let server = Server::start(Spec { name: "mongod", command, folder, keep: true, grace: GRACE })?;
         Ok(Self { server, ports })
     }
