@@ -6,6 +6,7 @@
 mod convert;
 mod json;
 
+use crate::layout::{MOST_EVENT_BYTES, MOST_KEY_BYTES};
 use crate::schema::{Comparable, Derivation, Field, Filter, Place, Schema, SchemaError, Source};
 use bson::raw::{CString, RawArrayBuf, RawBsonRef, RawDocumentBuf};
 use convert::{Converter, Value};
@@ -58,13 +59,15 @@ pub enum DeadReason {
     MissingField,
     /// A value is not of the field's type.
     WrongType,
-    /// A number is outside the field's range.
+    /// A number is outside the field's range, or beyond what its type can hold; a time is beyond the calendar.
     OutOfRange,
+    /// The event, or the value of an id or a key, is larger than MongoDB or its rows can hold.
+    TooLarge,
 }
 
 impl DeadReason {
     /// Every reason.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::NullPayload,
         Self::NotJson,
         Self::NotObject,
@@ -73,6 +76,7 @@ impl DeadReason {
         Self::MissingField,
         Self::WrongType,
         Self::OutOfRange,
+        Self::TooLarge,
     ];
 
     /// The code in dead letters and counts.
@@ -86,6 +90,28 @@ impl DeadReason {
             Self::MissingField => "missing_field",
             Self::WrongType => "wrong_type",
             Self::OutOfRange => "out_of_range",
+            Self::TooLarge => "too_large",
+        }
+    }
+
+    /// What usually mends it, as a sentence.
+    pub fn remedy(self) -> &'static str {
+        match self {
+            Self::NullPayload => "where tombstones are expected, write `tombstones = \"filtered\"` in the schema",
+            Self::NotJson | Self::NotObject => "correct it where the records are made, and send them again",
+            Self::MissingId | Self::MissingField => {
+                "correct it where the records are made, or name the field that has the value with `from` in the schema"
+            }
+            Self::NoEventTime => "add the form to `formats` in the schema, or correct it where the records are made",
+            Self::WrongType => {
+                "add the word to `null` or the form to `formats` in the schema, or correct the field's `type`"
+            }
+            Self::OutOfRange => {
+                "widen `range` in the schema, or correct it where the records are made; a number that no int can hold may be a float or a string"
+            }
+            Self::TooLarge => {
+                "leave the large field out of the schema, or have the records made smaller, and send them again"
+            }
         }
     }
 }
@@ -131,6 +157,7 @@ pub struct Decoder {
     fields: Vec<FieldDecoder>,
     id_members: Vec<usize>,
     event_time: usize,
+    max_ahead_ms: Option<i64>,
     filters: Vec<Filter>,
     filters_tombstones: bool,
 }
@@ -142,6 +169,8 @@ struct FieldDecoder {
     name: CString,
     converter: Converter,
     input: Input,
+    /// It is a part of the id, or a key of a rollup.
+    names: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -160,7 +189,7 @@ impl Decoder {
     /// [`SchemaError`] where a field's name cannot be stored (it holds a NUL character).
     pub fn new(schema: &Schema) -> Result<Self, SchemaError> {
         let mut reader = RecordReader::default();
-        let fields = schema.fields.iter().map(|field| {
+        let fields = schema.fields.iter().enumerate().map(|(at, field)| {
             let input = match &field.source {
                 Source::Record(name) => Input::Record(reader.want(name)),
                 Source::Item { field, item } => Input::Item(reader.want(field), *item),
@@ -169,13 +198,15 @@ impl Decoder {
             let name = CString::try_from(field.name.as_str())
                 .map_err(|_| SchemaError::new(&schema.name, &field.name, "a name cannot hold a NUL character"))?;
             let converter = Converter::new(field, &schema.time_zone);
-            Ok(FieldDecoder { field: field.clone(), name, converter, input })
+            let names = schema.id.contains(&at) || schema.rollups.has_key(&field.name);
+            Ok(FieldDecoder { field: field.clone(), name, converter, input, names })
         });
         Ok(Self {
             fields: fields.collect::<Result<_, SchemaError>>()?,
             reader,
             id_members: schema.id.clone(),
             event_time: schema.event_time,
+            max_ahead_ms: schema.max_ahead_ms,
             filters: schema.filters.clone(),
             filters_tombstones: schema.tombstones == crate::schema::Tombstones::Filtered,
         })
@@ -206,13 +237,17 @@ impl Decoder {
         }
         self.derive(&mut values);
         self.check_required(&values)?;
+        self.check_names(&values)?;
         if !self.filters.iter().all(|filter| passes(filter, &values[filter.field])) {
             return Ok(Decoded::Filtered);
         }
         let Value::Millis(event_time) = values[self.event_time] else {
             return Err(Reject::new(DeadReason::NoEventTime, "the record has no event time"));
         };
-        Ok(Decoded::Event(Event { document: self.write(&values, at, payload.len()), event_time }))
+        self.check_ahead(event_time, at)?;
+        let document = self.write(&values, at, payload.len());
+        self.check_size(&document)?;
+        Ok(Decoded::Event(Event { document, event_time }))
     }
 
     /// An unreadable event time has its own reason: it is what decides the window.
@@ -248,6 +283,51 @@ impl Decoder {
             }
         }
         Ok(())
+    }
+
+    /// An event from the future would make everything after it late. The record's own timestamp is what time it was: a clock on a wall would
+    /// judge differently when the record is read again.
+    fn check_ahead(&self, event_time: i64, at: Coordinates) -> Result<(), Reject> {
+        let (Some(most), Some(sent)) = (self.max_ahead_ms, at.timestamp) else { return Ok(()) };
+        if event_time.saturating_sub(sent) <= most {
+            return Ok(());
+        }
+        let message = format!(
+            "{} is {}, which is ahead of the record's Kafka timestamp {} by more than `max_ahead` of the schema",
+            self.fields[self.event_time].field.name,
+            convert::written(event_time),
+            convert::written(sent),
+        );
+        Err(Reject::new(DeadReason::OutOfRange, message))
+    }
+
+    /// What names an event or a row is in its index and, many times, in the tables.
+    fn check_names(&self, values: &[Value<'_>]) -> Result<(), Reject> {
+        let length = |value: &Value<'_>| if let Value::Str(text) = value { text.len() } else { 0 };
+        let named = self.fields.iter().zip(values).filter(|(decoder, _)| decoder.names);
+        match named.map(|(decoder, value)| (decoder, length(value))).find(|(_, length)| *length > MOST_KEY_BYTES) {
+            None => Ok(()),
+            Some((decoder, length)) => Err(Reject::new(
+                DeadReason::TooLarge,
+                format!(
+                    "{} has {length} bytes; the value of an id or of a rollup's key has at most {MOST_KEY_BYTES}",
+                    decoder.field.name
+                ),
+            )),
+        }
+    }
+
+    /// A document that MongoDB does not take would stop its batch, and with it the partition, for ever.
+    fn check_size(&self, document: &RawDocumentBuf) -> Result<(), Reject> {
+        let bytes = document.as_bytes().len();
+        if bytes <= MOST_EVENT_BYTES {
+            return Ok(());
+        }
+        let sizes =
+            document.iter_elements().flatten().map(|element| (element.size(), element.key().as_str().to_owned()));
+        let largest = sizes.max().map_or_else(String::new, |(size, name)| format!("; {name} alone has {size}"));
+        let message = format!("the event has {bytes} bytes, MongoDB stores at most {MOST_EVENT_BYTES}{largest}");
+        Err(Reject::new(DeadReason::TooLarge, message))
     }
 
     fn write(&self, values: &[Value<'_>], at: Coordinates, payload: usize) -> RawDocumentBuf {
@@ -315,5 +395,7 @@ fn passes(filter: &Filter, value: &Value<'_>) -> bool {
         && filter.one_of.as_ref().is_none_or(|all| all.iter().any(|bound| order(bound) == Some(Equal)))
 }
 
+#[cfg(test)]
+mod bad_neighbours;
 #[cfg(test)]
 mod tests;

@@ -34,6 +34,11 @@ pub const ROLLUP_CATALOG: &str = "rollup_catalog";
 /// The collections that every database of the product has; a rollup may not take one of these names.
 pub const RESERVED: [&str; 7] = [STREAMS, EVENTS, OFFSETS, ROLLUP_STATES, DEAD_LETTERS, ROLLUP_TABLES, ROLLUP_CATALOG];
 
+/// Largest event that is stored, in bytes: MongoDB's 16 MiB for a document, less what a worker may mark it with.
+pub const MOST_EVENT_BYTES: usize = (16 << 20) - (16 << 10);
+/// Longest text, in bytes, that is an event's id or a key of a rollup: it stands in every row of its group, twice, and in indexes.
+pub const MOST_KEY_BYTES: usize = 4 << 10;
+
 /// Names of the columns that every rollup has.
 pub mod column {
     /// First instant of the window (inclusive).

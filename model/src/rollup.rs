@@ -152,6 +152,11 @@ impl RollupPlan {
         Self { tables: vec![StateTable { rows, ..table }], rollups, slots: self.slots.clone() }
     }
 
+    /// Whether a field is a key of any rollup.
+    pub fn has_key(&self, field: &str) -> bool {
+        self.tables.iter().flat_map(|table| &table.keys).any(|&slot| self.slots[slot].field.name == field)
+    }
+
     /// The paths, in a stored event, of the fields that a table is made of.
     pub fn paths(&self, table: &StateTable) -> Vec<String> {
         let measures = table.measures.iter().map(|measure| measure.slot);

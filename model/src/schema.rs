@@ -41,6 +41,7 @@ pub struct Schema {
     pub(crate) allowed_lateness: AllowedLateness,
     pub(crate) late_records: LateRecords,
     pub(crate) idle_timeout_ms: i64,
+    pub(crate) max_ahead_ms: Option<i64>,
     pub(crate) rollups: RollupPlan,
 }
 

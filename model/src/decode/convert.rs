@@ -5,11 +5,12 @@
 
 use super::json::{Json, quote};
 use super::{DeadReason, Reject};
-use crate::calendar::{DAY_MS, day_of_date, ten_day_name};
+use crate::calendar::{DAY_MS, date_of_day, day_of_date, ten_day_name};
 use crate::schema::{DateFormat, Derivation, Field, FieldKind, NumberRange};
 use jiff::fmt::strtime::BrokenDownTime;
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use std::borrow::Cow;
+use std::num::IntErrorKind;
 
 /// A typed value; dates and timestamps are milliseconds.
 #[derive(Debug, Clone, PartialEq)]
@@ -101,13 +102,18 @@ impl Converter {
     fn int(&self, json: &Json<'_>) -> Result<i64, Reject> {
         // Up to 2^53 every whole float is one integer.
         const EXACT: f64 = 9_007_199_254_740_992.0;
-        match json {
-            Json::Int(number) => Some(*number),
-            Json::Float(number) if number.fract() == 0.0 && number.abs() <= EXACT => Some(*number as i64),
-            Json::Str(text) => number_text(text).parse().ok(),
-            _ => None,
-        }
-        .ok_or_else(|| self.refuse("an int", json))
+        // Not an i64 itself: the smallest float that is beyond all of them.
+        const BEYOND: f64 = 9_223_372_036_854_775_808.0;
+        let read = match json {
+            Json::Int(number) => Ok(*number),
+            Json::Float(number) if number.fract() == 0.0 && number.abs() <= EXACT => Ok(*number as i64),
+            Json::Float(number) => Err(number.abs() >= BEYOND),
+            Json::Str(text) => number_text(text).parse().map_err(|error: std::num::ParseIntError| {
+                matches!(error.kind(), IntErrorKind::PosOverflow | IntErrorKind::NegOverflow)
+            }),
+            _ => Err(false),
+        };
+        read.map_err(|is_beyond| if is_beyond { beyond_int(json) } else { self.refuse("an int", json) })
     }
 
     fn float(&self, json: &Json<'_>) -> Result<f64, Reject> {
@@ -132,12 +138,15 @@ impl Converter {
             (DateFormat::Rfc3339, Json::Str(text)) => {
                 text.trim().parse::<Timestamp>().ok().map(Timestamp::as_millisecond)
             }
-            (DateFormat::EpochMillis, _) => self.int(json).ok(),
+            (DateFormat::EpochMillis, _) => match self.int(json) {
+                Err(beyond) if beyond.reason == DeadReason::OutOfRange => Some(i64::MAX),
+                read => read.ok(),
+            },
             (DateFormat::EpochSeconds, _) => self.float(json).ok().map(|seconds| (seconds * 1000.0).round() as i64),
             _ => None,
         });
         match found {
-            Some(millis) if Timestamp::from_millisecond(millis).is_err() => {
+            Some(millis) if !self.is_in_calendar(millis) => {
                 let message = format!("is {}, outside the years -9999 to 9999", json.describe());
                 Err(Reject::new(DeadReason::OutOfRange, message))
             }
@@ -149,6 +158,16 @@ impl Converter {
                 let names: Vec<_> = formats.iter().map(format_name).collect();
                 Err(self.refuse(&format!("a {} written as {}", self.kind.name(), names.join(" or ")), json))
             }
+        }
+    }
+
+    /// Whether the calendar of the rules has it: the years -9999 to 9999; instants a day less at both ends, for the zones.
+    fn is_in_calendar(&self, millis: i64) -> bool {
+        match self.kind {
+            FieldKind::Date(_) => {
+                (day_of_date(Date::MIN)..=day_of_date(Date::MAX)).contains(&millis.div_euclid(DAY_MS))
+            }
+            _ => Timestamp::from_millisecond(millis).is_ok(),
         }
     }
 
@@ -166,7 +185,9 @@ impl Converter {
 pub(super) fn derive<'a>(how: Derivation, of: &Value<'_>, zone: &TimeZone) -> Value<'a> {
     let date = match of {
         Value::Millis(millis) => {
-            Timestamp::from_millisecond(*millis).ok().map(|instant| zone.to_datetime(instant).date())
+            // Dates at the ends of the calendar are no instants in every zone.
+            let date = date_of_day(millis.div_euclid(DAY_MS));
+            Some(Timestamp::from_millisecond(*millis).map_or(date, |instant| zone.to_datetime(instant).date()))
         }
         _ => None,
     };
@@ -207,6 +228,16 @@ fn in_range<T: PartialOrd + std::fmt::Display>(
     }
     let message = format!("is {}, outside the range {} to {}", json.describe(), range.first, range.last);
     Err(Reject::new(DeadReason::OutOfRange, message))
+}
+
+/// A time as RFC 3339, or as milliseconds where the calendar has none.
+pub(super) fn written(millis: i64) -> String {
+    Timestamp::from_millisecond(millis).map_or_else(|_| format!("{millis} ms"), |time| time.to_string())
+}
+
+fn beyond_int(json: &Json<'_>) -> Reject {
+    let message = format!("is {}, beyond what an int can hold: {} to {}", json.describe(), i64::MIN, i64::MAX);
+    Reject::new(DeadReason::OutOfRange, message)
 }
 
 fn truth(json: &Json<'_>) -> Option<bool> {

@@ -15,6 +15,8 @@ pub(super) enum Json<'a> {
     Float(f64),
     Str(Cow<'a, str>),
     List(Vec<Json<'a>>),
+    /// A list inside a list: of no field's type, so its items are not kept, however deep they go.
+    InnerList,
     Object,
 }
 
@@ -25,9 +27,13 @@ impl Json<'_> {
             Self::Null => "null".into(),
             Self::Bool(truth) => truth.to_string(),
             Self::Int(number) => number.to_string(),
+            Self::Float(number) if *number != 0.0 && !(1e-5..1e16).contains(&number.abs()) => {
+                format!("about {number:e}")
+            }
             Self::Float(number) => number.to_string(),
             Self::Str(text) => quote(text),
             Self::List(items) => format!("a list of {}", items.len()),
+            Self::InnerList => "a list".into(),
             Self::Object => "an object".into(),
         }
     }
@@ -61,11 +67,13 @@ impl RecordReader {
     pub(super) fn read<'a>(&self, payload: &'a [u8]) -> Result<Vec<Option<Json<'a>>>, Reject> {
         let mut deserializer = serde_json::Deserializer::from_slice(payload);
         let mut record = vec![None; self.wanted.len()];
-        let found = deserializer.deserialize_any(RecordVisitor { wanted: &self.wanted, record: &mut record });
+        let mut reading = None;
+        let visitor = RecordVisitor { wanted: &self.wanted, record: &mut record, reading: &mut reading };
+        let found = deserializer.deserialize_any(visitor);
         match found.and_then(|other| deserializer.end().map(|()| other)) {
             Ok(None) => Ok(record),
             Ok(Some(other)) => Err(Reject::new(DeadReason::NotObject, format!("the record is {other}, not an object"))),
-            Err(error) => Err(Reject::new(DeadReason::NotJson, format!("the record is not JSON: {error}"))),
+            Err(error) => Err(refuse(&error, payload, reading.map(|place| self.wanted[place].as_str()))),
         }
     }
 
@@ -78,10 +86,36 @@ impl RecordReader {
     }
 }
 
+/// What the parser says, with the field that it was reading and the text around the place.
+fn refuse(error: &serde_json::Error, payload: &[u8], field: Option<&str>) -> Reject {
+    const SHOWN: usize = 20;
+    let Some(field) = field else {
+        return Reject::new(DeadReason::NotJson, format!("the record is not JSON: {error}"));
+    };
+    let line_start =
+        payload.split_inclusive(|&byte| byte == b'\n').take(error.line().saturating_sub(1)).map(<[u8]>::len);
+    let place = (line_start.sum::<usize>() + error.column()).min(payload.len());
+    // The parser has no name for this error but its text.
+    if error.to_string().starts_with("number out of range") {
+        let is_part = |byte: &u8| byte.is_ascii_digit() || b"+-.eE".contains(byte);
+        let before = payload[..place].iter().rev().take_while(|byte| is_part(byte)).count();
+        let after = payload[place..].iter().take_while(|byte| is_part(byte)).count();
+        let number: String =
+            payload[place - before..place + after].iter().copied().take(SHOWN).map(char::from).collect();
+        let message = format!("{field} is {number}, beyond any number that can be stored");
+        return Reject::new(DeadReason::OutOfRange, message);
+    }
+    let around = &payload[place.saturating_sub(SHOWN)..payload.len().min(place + SHOWN)];
+    let around = String::from_utf8_lossy(around);
+    Reject::new(DeadReason::NotJson, format!("the record is not JSON: {error}, in {field}, near {around:?}"))
+}
+
 /// Fills `record`; yields what the value is where it is no object.
 struct RecordVisitor<'r, 'a> {
     wanted: &'r [String],
     record: &'r mut Vec<Option<Json<'a>>>,
+    /// The place of the value that is being read.
+    reading: &'r mut Option<usize>,
 }
 
 macro_rules! not_an_object {
@@ -104,7 +138,9 @@ impl<'a> Visitor<'a> for RecordVisitor<'_, 'a> {
         while let Some(place) = map.next_key_seed(KeySeed { wanted: self.wanted, expected })? {
             match place {
                 Some(place) => {
-                    self.record[place] = Some(map.next_value_seed(JsonSeed)?);
+                    *self.reading = Some(place);
+                    self.record[place] = Some(map.next_value_seed(JsonSeed { inside: false })?);
+                    *self.reading = None;
                     expected = place + 1;
                 }
                 None => {
@@ -154,7 +190,12 @@ impl Visitor<'_> for KeySeed<'_> {
     }
 }
 
-struct JsonSeed;
+/// Reads a value. What is nested deeper than a list of values is skipped without recursion, so that no record overflows the stack.
+#[derive(Clone, Copy)]
+struct JsonSeed {
+    /// The value is an item of a list.
+    inside: bool,
+}
 
 impl<'a> DeserializeSeed<'a> for JsonSeed {
     type Value = Json<'a>;
@@ -200,8 +241,12 @@ impl<'a> Visitor<'a> for JsonSeed {
     }
 
     fn visit_seq<A: SeqAccess<'a>>(self, mut items: A) -> Result<Json<'a>, A::Error> {
+        if self.inside {
+            while items.next_element::<IgnoredAny>()?.is_some() {}
+            return Ok(Json::InnerList);
+        }
         let mut list = Vec::new();
-        while let Some(item) = items.next_element_seed(JsonSeed)? {
+        while let Some(item) = items.next_element_seed(JsonSeed { inside: true })? {
             list.push(item);
         }
         Ok(Json::List(list))

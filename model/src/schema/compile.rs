@@ -50,6 +50,10 @@ pub(super) fn compile(name: &str, version: String, file: &SchemaFile) -> Result<
             LateRule::Correct => LateRecords::Correct,
             LateRule::SetAside => LateRecords::SetAside,
         },
+        max_ahead_ms: match &file.max_ahead {
+            Some(text) => Some(compiler.duration("max_ahead", Some(text), 0)?),
+            None => None,
+        },
         idle_timeout_ms: compiler.duration("idle_timeout", file.idle_timeout.as_deref(), DEFAULT_IDLE_TIMEOUT_MS)?,
         rollups,
     })

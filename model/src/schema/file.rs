@@ -27,6 +27,9 @@ pub struct SchemaFile {
     /// A partition without records for so long no longer holds windows open; `60s` by default.
     #[serde(default)]
     pub idle_timeout: Option<String>,
+    /// How far an event time may lie ahead of its record's Kafka timestamp, as `1d`; a record beyond it is a dead letter. No limit by default.
+    #[serde(default)]
+    pub max_ahead: Option<String>,
     /// Records without payload: `dead` (default) or `filtered`.
     #[serde(default)]
     pub tombstones: TombstoneRule,
