@@ -9,6 +9,7 @@
 mod chunk;
 mod context;
 mod fence;
+mod headers;
 
 pub use chunk::{Chunk, Record};
 pub use context::Watermarks;

@@ -1,8 +1,9 @@
 //! Records of one partition in one piece of memory.
 
+use super::headers;
 use model::decode::Coordinates;
 use rdkafka::Message;
-use rdkafka::message::{BorrowedMessage, Headers};
+use rdkafka::message::BorrowedMessage;
 use std::ops::Range;
 
 /// A chunk is closed when it holds so many bytes (one larger record is a chunk of its own).
@@ -90,15 +91,12 @@ impl ChunkBuilder {
             })
         };
         let (key, payload) = (keep(message.key()), keep(message.payload()));
-        let headers = message.headers().map_or_else(Vec::new, |headers| {
-            headers.iter().map(|header| (header.key.to_owned(), header.value.map(<[u8]>::to_vec))).collect()
-        });
         chunk.records.push(Stored {
             offset: message.offset(),
             timestamp: message.timestamp().to_millis(),
             key,
             payload,
-            headers,
+            headers: headers::read(message),
         });
     }
 
