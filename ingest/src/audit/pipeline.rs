@@ -131,8 +131,19 @@ fn every_start(time: &str, hopping: Hopping) -> (Vec<Document>, Bson) {
 }
 
 /// The first civil date of the unit that holds the date with the parts `$$p`, at 00:00 UTC.
+///
+/// The server makes dates of the years 1 to 9999 alone. So they are made in the year that has the same place among the 400 after which the
+/// calendar, with its weeks, begins again, and moved from there.
 fn label(unit: CalendarUnit) -> Document {
-    let date = |month: Bson, day: Bson| doc! { "$dateFromParts": { "year": "$$p.year", "month": month, "day": day } };
+    const MS_OF_400_YEARS: i64 = 146_097 * 86_400_000;
+    let place = doc! { "$mod": [{ "$add": [{ "$mod": ["$$p.year", 400] }, 400] }, 400] };
+    let year = doc! { "$add": [2000, place] };
+    let moved = doc! { "$multiply": [{ "$subtract": ["$$p.year", &year] }, MS_OF_400_YEARS / 400] };
+    doc! { "$add": [label_in(unit, &year), moved] }
+}
+
+fn label_in(unit: CalendarUnit, year: &Document) -> Document {
+    let date = |month: Bson, day: Bson| doc! { "$dateFromParts": { "year": year, "month": month, "day": day } };
     match unit {
         CalendarUnit::Day => date("$$p.month".into(), "$$p.day".into()),
         CalendarUnit::Week => {
