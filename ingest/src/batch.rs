@@ -105,13 +105,18 @@ impl Batch {
 
     /// Decodes a record and adds it; `from` is the partition's position before the batch.
     pub fn add(&mut self, decoder: &Decoder, record: Record<'_>, from: i64) -> Added {
+        self.add_decoded(decoder.decode(record.payload, record.at), record, from)
+    }
+
+    /// Adds a record that was decoded, or refused.
+    pub fn add_decoded(&mut self, decoded: Result<Decoded, Reject>, record: Record<'_>, from: i64) -> Added {
         let at = record.at;
         self.records += 1;
         self.bytes += record.payload.map_or(0, <[u8]>::len);
         self.advance(at.partition, from, at.offset + 1);
         let span = self.spans.get_mut(&at.partition).expect("the span was made by the line above");
         span.read += 1;
-        match decoder.decode(record.payload, at) {
+        match decoded {
             Ok(Decoded::Event(event)) => {
                 self.events.push(BatchEvent {
                     partition: at.partition,

@@ -220,6 +220,9 @@ fn show(args: &Show) -> anyhow::Result<ExitCode> {
     if args.payload {
         let payload = letter.payload.as_ref().map_or(&[][..], |payload| &payload.bytes);
         std::io::stdout().write_all(payload)?;
+        if let Some(cut) = letter.cut {
+            eprintln!("these are the first {} of {} bytes", payload.len(), cut.payload_bytes);
+        }
     } else if args.json {
         println!("{}", serde_json::to_string_pretty(&json::object(&letter))?);
     } else {

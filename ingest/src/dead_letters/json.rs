@@ -30,6 +30,7 @@ pub fn object(letter: &Letter) -> Value {
         "schema_version": letter.schema_version,
         "program": letter.program,
         "written_at": time(letter.written_at),
+        "cut": letter.cut,
         "settled": letter.settled.as_ref().map(|settled| json!({
             "at": time(settled.at), "outcome": settled.outcome, "schema_version": settled.schema_version,
         })),

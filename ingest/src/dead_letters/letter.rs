@@ -11,6 +11,15 @@ use model::schema::Schema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
+/// Largest letter that is kept whole: MongoDB's 16 MiB for a document, less the command around it.
+const MOST_LETTER_BYTES: usize = 15 << 20;
+/// What is kept of the parts of a larger one: enough to see what it is.
+const MOST_PAYLOAD_BYTES: usize = 1 << 20;
+const MOST_KEY_BYTES: usize = 64 << 10;
+const MOST_HEADERS_BYTES: usize = 64 << 10;
+/// What a header takes besides its name and value.
+const HEADER_BYTES: usize = 64;
+
 /// A record that could not be used, as it is stored in `dead_letters`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Letter {
@@ -47,6 +56,9 @@ pub struct Letter {
     pub program: String,
     /// When it was kept.
     pub written_at: DateTime,
+    /// What the whole record measures, where it was too large to be kept whole; absent elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cut: Option<Cut>,
     /// What a replay made of it; absent while it is open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settled: Option<Settled>,
@@ -59,6 +71,17 @@ pub struct Header {
     pub name: String,
     /// Its value.
     pub value: Option<Binary>,
+}
+
+/// What a record measures of which only the beginning is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cut {
+    /// Bytes of its key.
+    pub key_bytes: i64,
+    /// Bytes of its payload.
+    pub payload_bytes: i64,
+    /// Number of its headers.
+    pub headers: i64,
 }
 
 /// How a letter was settled.
@@ -125,12 +148,47 @@ impl Letter {
             schema_version: schema.version().to_owned(),
             program: env!("CARGO_PKG_VERSION").to_owned(),
             written_at: DateTime::now(),
+            cut: None,
             settled: None,
         }
     }
 
-    /// The update that keeps the letter, unless one with its id is kept already.
-    pub(crate) fn upsert(&self) -> bson::error::Result<RawDocumentBuf> {
+    /// The update that keeps the letter, unless one with its id is kept already; the beginning of it, where MongoDB cannot hold the whole.
+    pub(crate) fn upsert(&mut self) -> bson::error::Result<RawDocumentBuf> {
+        let whole = self.update()?;
+        if whole.as_bytes().len() <= MOST_LETTER_BYTES {
+            return Ok(whole);
+        }
+        self.cut();
+        self.update()
+    }
+
+    fn cut(&mut self) {
+        let length = |part: &Option<Binary>| part.as_ref().map_or(0, |part| part.bytes.len());
+        let (key, payload, headers) = (length(&self.key), length(&self.payload), self.headers.len());
+        let whole = |length: usize| i64::try_from(length).unwrap_or(i64::MAX);
+        self.cut = Some(Cut { key_bytes: whole(key), payload_bytes: whole(payload), headers: whole(headers) });
+        for (part, most) in [(&mut self.key, MOST_KEY_BYTES), (&mut self.payload, MOST_PAYLOAD_BYTES)] {
+            if let Some(part) = part {
+                shorten(&mut part.bytes, most);
+            }
+        }
+        let mut bytes = 0;
+        let kept = self.headers.iter().take_while(|header| {
+            bytes += header.name.len() + length(&header.value) + HEADER_BYTES;
+            bytes <= MOST_HEADERS_BYTES
+        });
+        let kept = kept.count();
+        self.headers.truncate(kept);
+        let Self { partition, offset, .. } = self;
+        self.message += &format!(
+            "; of its {payload} bytes only the first {} are kept here, so it cannot be replayed: the whole record is at partition {partition}, \
+             offset {offset} of the topic, as long as the topic keeps it",
+            length(&self.payload),
+        );
+    }
+
+    fn update(&self) -> bson::error::Result<RawDocumentBuf> {
         let mut letter = bson::serialize_to_document(self)?;
         letter.remove("_id");
         let change = RawDocumentBuf::try_from(&doc! { "$setOnInsert": letter })?;
@@ -141,6 +199,18 @@ impl Letter {
         update.append(cstr!("u"), RawBsonRef::Document(&change));
         update.append(cstr!("upsert"), true);
         Ok(update)
+    }
+}
+
+/// The first bytes; of a text whole characters.
+fn shorten(bytes: &mut Vec<u8>, most: usize) {
+    if bytes.len() > most {
+        let whole = match std::str::from_utf8(&bytes[..most]) {
+            // Without a length it is the end that is missing, not a wrong byte.
+            Err(error) if error.error_len().is_none() => error.valid_up_to(),
+            _ => most,
+        };
+        bytes.truncate(whole);
     }
 }
 

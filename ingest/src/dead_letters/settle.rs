@@ -11,7 +11,7 @@ use crate::source::Record;
 use crate::store::Store;
 use bson::oid::ObjectId;
 use bson::{Bson, DateTime, Document, doc};
-use model::decode::{Coordinates, Decoder};
+use model::decode::{Coordinates, DeadReason, Decoder, Reject};
 use model::layout::{DEAD_LETTERS, OFFSETS};
 use model::rollup::RollupPlan;
 use model::schema::Schema;
@@ -165,7 +165,13 @@ fn add(batch: &mut Batch, decoder: &Decoder, letter: &Letter) -> Added {
         payload: letter.payload.as_ref().map(|payload| payload.bytes.as_slice()),
         headers: &headers,
     };
-    batch.add(decoder, record, letter.offset)
+    if letter.cut.is_none() {
+        return batch.add(decoder, record, letter.offset);
+    }
+    // What is kept is not the record.
+    let reason =
+        DeadReason::ALL.into_iter().find(|reason| reason.code() == letter.reason).unwrap_or(DeadReason::TooLarge);
+    batch.add_decoded(Err(Reject { reason, message: letter.message.clone() }), record, letter.offset)
 }
 
 /// Sends updates in one command; how many documents matched.

@@ -3,6 +3,7 @@
 use super::Letter;
 use super::json::time;
 use bson::Binary;
+use model::decode::DeadReason;
 use std::fmt::Write;
 
 const HEX_BYTES_PER_LINE: usize = 16;
@@ -15,9 +16,11 @@ pub fn describe(letter: &Letter) -> String {
             format!("{} at {}, with schema version {}", settled.outcome, time(settled.at), settled.schema_version)
         },
     );
+    let remedy = DeadReason::ALL.into_iter().find(|reason| reason.code() == letter.reason).map(DeadReason::remedy);
     let mut lines = vec![
         format!("{}: {}", letter.reason, letter.message),
         String::new(),
+        format!("remedy     {}", remedy.unwrap_or("`ingest dead list` of a newer program may know this reason")),
         format!("id         {}", letter.id),
         format!("timestamp  {}", letter.timestamp.map_or_else(|| "none".to_owned(), time)),
         format!("kept       {} by group {}", time(letter.written_at), letter.group),
@@ -27,6 +30,12 @@ pub fn describe(letter: &Letter) -> String {
         ),
         format!("settled    {settled}"),
     ];
+    if let Some(cut) = letter.cut {
+        lines.push(format!(
+            "cut        the whole record has {} bytes of payload, {} bytes of key and {} headers; kept is how they begin",
+            cut.payload_bytes, cut.key_bytes, cut.headers
+        ));
+    }
     lines.extend(part("key", letter.key.as_ref()));
     for header in &letter.headers {
         lines.extend(part(&format!("header {}", readable(header.name.as_bytes())), header.value.as_ref()));
