@@ -9,7 +9,7 @@ use crate::dead_letters::{Letter, Settlement};
 use crate::fail_point::FailPoint;
 use crate::known_ids::KnownIds;
 use crate::stamp::{Counting, PlanInForce};
-use crate::store::{Counts, DUPLICATE_KEY, Position, Store, error_code};
+use crate::store::{Counts, DUPLICATE_KEY, Obstacle, Position, Store, error_code, in_commands};
 use bson::oid::ObjectId;
 use bson::raw::{RawArrayBuf, RawBsonRef, RawDocumentBuf, cstr};
 use bson::{Bson, DateTime, Document, doc};
@@ -19,15 +19,13 @@ use model::layout::{DEAD_LETTERS, EVENTS, OFFSETS, ROLLUP_STATES};
 use model::rollup::{Changes, RollupPlan, partial};
 use model::schema::Schema;
 use mongodb::ClientSession;
-use mongodb::error::{Error, ErrorKind, TRANSIENT_TRANSACTION_ERROR, UNKNOWN_TRANSACTION_COMMIT_RESULT};
+use mongodb::error::{Error, UNKNOWN_TRANSACTION_COMMIT_RESULT};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
-/// The update command's document must stay below 16 MiB with its overhead.
-const COMMAND_BYTES: usize = 8 << 20;
 /// The driver holds a command's documents in memory twice.
 const EVENTS_PER_COMMAND: usize = 1_000;
 const COMMIT_PAUSE: Duration = Duration::from_millis(100);
@@ -43,8 +41,8 @@ pub enum Outcome {
     Fenced,
     /// Another lane or worker was writing the same ids or states: try again at once.
     Conflict(String),
-    /// MongoDB did not answer or is choosing a primary: try again later.
-    Unreachable(Error),
+    /// Something outside is in the way that passes: try again later.
+    Unreachable(Obstacle, Error),
     /// The commit was sent, but not answered: the positions will tell whether it landed.
     Unknown(Committed, Error),
     /// Trying again will not help.
@@ -60,6 +58,17 @@ impl From<Stop> for Outcome {
             Stop::Fatal(problem) => Self::Fatal(problem),
         }
     }
+}
+
+/// What the store tells of a commit that was not answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Landed {
+    /// It is in the store for good.
+    Yes,
+    /// It is not.
+    No,
+    /// The primary has it, but no majority of the members yet.
+    Unacknowledged,
 }
 
 /// What a commit changed.
@@ -155,7 +164,7 @@ impl Committer {
                 }
                 return stop.into();
             }
-            Err(_) => return Outcome::Unreachable(no_answer()),
+            Err(_) => return Outcome::Unreachable(Obstacle::Away, no_answer()),
         };
         match timeout_at(deadline, finish(&mut session)).await {
             Ok(Ok(())) => {
@@ -175,10 +184,17 @@ impl Committer {
     ///
     /// # Errors
     /// The driver's error; nothing is known then.
-    pub async fn landed(&self, moves: &BTreeMap<i32, Move>) -> Result<bool, Error> {
-        let stored = self.store.positions().await?;
-        let ours = |position: &Position, to: &Move| position.next == to.next && position.worker == self.worker;
-        Ok(moves.iter().all(|(partition, to)| stored.get(partition).is_some_and(|position| ours(position, to))))
+    pub async fn landed(&self, moves: &BTreeMap<i32, Move>) -> Result<Landed, Error> {
+        let is_in = |stored: &BTreeMap<i32, Position>| {
+            let ours = |position: &Position, to: &Move| position.next == to.next && position.worker == self.worker;
+            moves.iter().all(|(partition, to)| stored.get(partition).is_some_and(|position| ours(position, to)))
+        };
+        // What the primary has without its majority stays or goes with the next election: until then neither is known, and trying
+        // again would meet the position where this worker has moved it.
+        if !is_in(&self.store.newest_positions().await?) {
+            return Ok(Landed::No);
+        }
+        Ok(if is_in(&self.store.positions().await?) { Landed::Yes } else { Landed::Unacknowledged })
     }
 
     /// Positions are moved by their owner alone, so a conflict there is with one that is dead, or thinks it still is.
@@ -259,17 +275,19 @@ impl Committer {
         let updates: Vec<Document> = moves
             .iter()
             .map(|(&partition, to)| {
-                let mut set = doc! { "next": to.next, "worker": &self.worker, "updated_at": DateTime::now() };
+                let set = doc! { "next": to.next, "worker": &self.worker };
+                // The server's clock, which all workers share: whether a partition is idle is judged by it.
+                let mut now = doc! { "updated_at": true };
                 let counts = to.counts;
                 if counts.stored > 0 {
-                    set.insert("stored_at", DateTime::now());
+                    now.insert("stored_at", true);
                 }
                 let increments = doc! {
                     "counts.read": counts.read, "counts.stored": counts.stored, "counts.duplicate": counts.duplicate,
                     "counts.filtered": counts.filtered, "counts.dead": counts.dead, "counts.late": counts.late,
                     "counts.set_aside": counts.set_aside,
                 };
-                let mut update = doc! { "$set": set, "$inc": increments };
+                let mut update = doc! { "$set": set, "$inc": increments, "$currentDate": now };
                 if let Some(clock) = to.clock.now() {
                     // A dead letter that was replayed meanwhile may have set it further.
                     update.insert("$max", doc! { "clock": DateTime::from_millis(clock) });
@@ -317,22 +335,13 @@ impl Committer {
         collection: &str,
         updates: &[RawDocumentBuf],
     ) -> Result<(), Stop> {
-        let mut rest = updates;
-        while !rest.is_empty() {
-            let mut bytes = 0;
-            let count = rest.iter().take_while(|update| {
-                bytes += update.as_bytes().len() + 16;
-                bytes <= COMMAND_BYTES
-            });
-            let (now, later) = rest.split_at(count.count().max(1));
-            let mut array = RawArrayBuf::new();
-            now.iter().for_each(|update| array.push(RawBsonRef::Document(update)));
+        for some in in_commands(updates) {
+            let array: RawArrayBuf = some.iter().map(|update| RawBsonRef::Document(update)).collect();
             let mut command = RawDocumentBuf::new();
             command.append(cstr!("update"), collection);
             command.append(cstr!("updates"), RawBsonRef::Array(&array));
             let answer = self.store.database().run_raw_command(command).session(&mut *session).await?;
             check_writes(&answer)?;
-            rest = later;
         }
         Ok(())
     }
@@ -406,17 +415,11 @@ fn classify(error: Error) -> Outcome {
     if let Some(Conflict(message)) = error.get_custom::<Conflict>() {
         return Outcome::Conflict(message.clone());
     }
-    match error.kind.as_ref() {
-        _ if matches!(code, Some(DUPLICATE_KEY | WRITE_CONFLICT)) => Outcome::Conflict(error.to_string()),
-        ErrorKind::Io(_) | ErrorKind::ServerSelection { .. } | ErrorKind::ConnectionPoolCleared { .. } => {
-            Outcome::Unreachable(error)
-        }
-        _ if error.contains_label(TRANSIENT_TRANSACTION_ERROR)
-            || error.contains_label(UNKNOWN_TRANSACTION_COMMIT_RESULT)
-            || error.contains_label("RetryableWriteError") =>
-        {
-            Outcome::Unreachable(error)
-        }
-        _ => Outcome::Fatal(error.to_string()),
+    if matches!(code, Some(DUPLICATE_KEY | WRITE_CONFLICT)) {
+        return Outcome::Conflict(error.to_string());
+    }
+    match Obstacle::of(&error) {
+        Some(obstacle) => Outcome::Unreachable(obstacle, error),
+        None => Outcome::Fatal(error.to_string()),
     }
 }

@@ -6,12 +6,13 @@
 
 use crate::batch::{Added, Batch};
 use crate::breaker::{Breaker, BreakerLimits};
-use crate::commit::{Committed, Committer, Outcome};
+use crate::commit::{Committed, Committer, Landed, Outcome};
 use crate::error::IngestError;
 use crate::fail_point::FailPoint;
 use crate::progress::Progress;
 use crate::publish::{Behind, Waiting};
 use crate::source::{Chunk, Fence, GroupPositions};
+use crate::store::Obstacle;
 use model::clock::EventClock;
 use model::decode::Decoder;
 use std::collections::HashMap;
@@ -78,6 +79,8 @@ pub struct LaneContext {
     pub limits: BatchLimits,
     /// Limits of the dead letters.
     pub breaker: BreakerLimits,
+    /// Whether records can be late at all, so that an event from the future does harm.
+    pub warns_of_clocks: bool,
     /// Where a failure that ends the run goes.
     pub failures: mpsc::UnboundedSender<IngestError>,
 }
@@ -238,7 +241,7 @@ impl Lane {
                 Outcome::Committed(committed) => return self.committed(committed),
                 Outcome::Fenced => return self.fenced(),
                 Outcome::Unknown(committed, error) => {
-                    tracing::warn!(%error, "the result of a commit is not known; reading the positions");
+                    tracing::info!(error = %error.kind, "the result of a commit is not known; reading the positions");
                     if self.landed(&committed).await {
                         return self.committed(committed);
                     }
@@ -251,12 +254,9 @@ impl Lane {
                     if backoff.pause == LONGEST_PAUSE {
                         tracing::warn!(problem, "a batch keeps meeting another one; trying again");
                     }
-                    self.context.progress.retry("another batch with the same ids");
+                    self.context.progress.retry("another batch with the same ids", &problem);
                 }
-                Outcome::Unreachable(error) => {
-                    tracing::warn!(%error, "a batch could not be committed; trying again");
-                    self.context.progress.retry(&format!("MongoDB: {error}"));
-                }
+                Outcome::Unreachable(obstacle, error) => self.wait_for(obstacle, &error.kind.to_string()),
             }
             backoff.wait().await;
         }
@@ -268,10 +268,20 @@ impl Lane {
         for (id, to) in &committed.moves {
             if let Some(partition) = self.partitions.get_mut(id) {
                 partition.next = to.next;
+                if self.context.warns_of_clocks && is_far_ahead(to.clock) && !is_far_ahead(partition.clock) {
+                    tracing::warn!(
+                        partition = id,
+                        clock_ms = to.clock.now(),
+                        "an event is dated more than a day ahead: what comes after it counts as late. `max_ahead` in the schema makes such \
+                         records dead letters"
+                    );
+                }
                 partition.clock = to.clock;
             }
         }
-        self.context.progress.committed(&committed);
+        if self.context.progress.committed(&committed) {
+            tracing::info!("MongoDB takes batches again");
+        }
         let mut positions = self.context.positions.lock().unwrap_or_else(PoisonError::into_inner);
         positions.extend(committed.moves.iter().map(|(&partition, to)| (partition, to.next)));
         drop(positions);
@@ -286,15 +296,23 @@ impl Lane {
         let mut backoff = Backoff::default();
         while self.context.fence.permits(self.generation) {
             match self.context.committer.landed(&committed.moves).await {
-                Ok(landed) => return landed,
-                Err(error) => {
-                    tracing::warn!(%error, "the positions cannot be read; trying again");
-                    self.context.progress.retry(&format!("MongoDB: {error}"));
-                    backoff.wait().await;
-                }
+                Ok(Landed::Yes) => return true,
+                Ok(Landed::No) => return false,
+                Ok(Landed::Unacknowledged) => self.wait_for(Obstacle::NoMajority, "a commit is not acknowledged"),
+                Err(error) => self.wait_for(Obstacle::of(&error).unwrap_or(Obstacle::Away), &error.kind.to_string()),
             }
+            backoff.wait().await;
         }
         false
+    }
+
+    /// Tells what is waited for, once as long as it is the same.
+    fn wait_for(&self, obstacle: Obstacle, detail: &str) {
+        if self.context.progress.retry(&obstacle.to_string(), detail) {
+            tracing::warn!("waiting for {obstacle} ({detail})");
+        } else {
+            tracing::debug!(detail, "a batch could not be committed; trying again");
+        }
     }
 
     /// Another worker moved a position, so the assignment is not what this worker thinks: joins the group anew, which reads the
@@ -316,6 +334,12 @@ impl Lane {
         // The worker may have stopped already; then its reason is the older one.
         let _ = self.context.failures.send(error);
     }
+}
+
+/// Whether a partition's clock is ahead of the wall's by more than a day. Only for a warning: nothing is decided by it.
+fn is_far_ahead(clock: EventClock) -> bool {
+    const DAY_MS: i64 = 86_400_000;
+    clock.now().is_some_and(|time| time.saturating_sub(bson::DateTime::now().timestamp_millis()) > DAY_MS)
 }
 
 /// Growing pauses between tries.

@@ -29,6 +29,9 @@ pub struct Snapshot {
     pub gaps: Vec<Gap>,
     /// What was last waited for, empty while all is well.
     pub waiting_for: String,
+    /// State tables whose rows could not be written at the last try, with what is waited for.
+    #[serde(default)]
+    pub unpublished: BTreeMap<String, String>,
     /// State tables that are being counted from the stored events, with how far they are.
     #[serde(default)]
     pub rebuilding: BTreeMap<String, Rebuilding>,
@@ -72,22 +75,38 @@ impl Progress {
         self.state().gaps = gaps;
     }
 
-    /// A batch was committed.
-    pub fn committed(&self, committed: &Committed) {
+    /// A batch was committed; whether something was waited for until then.
+    pub fn committed(&self, committed: &Committed) -> bool {
         let mut state = self.state();
         state.batches += 1;
-        state.waiting_for.clear();
+        let waited = !std::mem::take(&mut state.waiting_for).is_empty();
         for (&partition, to) in &committed.moves {
             state.counts += to.counts;
             state.positions.insert(partition, to.next);
         }
+        waited
     }
 
-    /// A try will be repeated.
-    pub fn retry(&self, waiting_for: &str) {
+    /// A try will be repeated; whether `waiting_for` is another thing than before, so that it is to be told. `detail` may differ from
+    /// try to try.
+    pub fn retry(&self, waiting_for: &str, detail: &str) -> bool {
         let mut state = self.state();
         state.retries += 1;
-        waiting_for.clone_into(&mut state.waiting_for);
+        let is_new = !state.waiting_for.starts_with(waiting_for);
+        state.waiting_for = format!("{waiting_for} ({detail})");
+        is_new
+    }
+
+    /// The rows of a state table could not be written; whether that is to be told, as of [`retry`](Self::retry).
+    pub fn unpublished(&self, table: &str, waiting_for: &str, detail: &str) -> bool {
+        let text = format!("{waiting_for} ({detail})");
+        let before = self.state().unpublished.insert(table.to_owned(), text);
+        before.is_none_or(|before| !before.starts_with(waiting_for))
+    }
+
+    /// The rows of a state table were written; whether they could not be at the last try.
+    pub fn published(&self, table: &str) -> bool {
+        self.state().unpublished.remove(table).is_some()
     }
 
     /// A batch was dropped.
@@ -112,5 +131,26 @@ impl Progress {
 
     fn state(&self) -> MutexGuard<'_, Snapshot> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_waited_for_is_told_once() {
+        let progress = Progress::default();
+        assert!(progress.retry("MongoDB: its disk is full", "error 1"));
+        assert!(!progress.retry("MongoDB: its disk is full", "error 2"));
+        assert_eq!(progress.snapshot().waiting_for, "MongoDB: its disk is full (error 2)");
+        assert!(progress.retry("MongoDB: it does not answer", "error 3"), "another thing");
+        let nothing = Committed { moves: BTreeMap::new(), groups: Vec::new() };
+        assert!(progress.committed(&nothing));
+        assert!(!progress.committed(&nothing), "all is well since");
+        assert!(progress.retry("MongoDB: it does not answer", "error 4"), "it is away again");
+        assert!(progress.unpublished("t", "MongoDB: its disk is full", "a"));
+        assert!(!progress.unpublished("t", "MongoDB: its disk is full", "b"));
+        assert!(progress.published("t") && !progress.published("t"));
     }
 }

@@ -4,6 +4,7 @@
 //! worker leaves behind when it dies, any other finds and publishes.
 
 mod combine;
+mod idle;
 mod known;
 mod lease;
 mod ranks;
@@ -17,11 +18,11 @@ pub use combine::waiting_for;
 use crate::fail_point::FailPoint;
 use crate::progress::Progress;
 use crate::stamp::PlanInForce;
-use crate::store::Store;
+use crate::store::{Obstacle, Store};
 use crate::stream::Stage;
 use crate::topic::TopicInspector;
-use bson::DateTime;
 use combine::Combined;
+use idle::Quiet;
 use known::KnownRows;
 use lease::{Asked, Lease};
 use model::clock::{PartitionClock, Watermark};
@@ -184,6 +185,7 @@ struct Publisher {
     place: usize,
     known: KnownRows,
     watermark: Watermark,
+    quiet: Quiet,
     looked: Option<Instant>,
     /// The watermark, and the table's revision, at which no row was open that the watermark had passed.
     closed: Option<(Watermark, i64)>,
@@ -219,6 +221,7 @@ impl Publisher {
             place,
             known: KnownRows::default(),
             watermark: Watermark::Unknown,
+            quiet: Quiet::default(),
             looked: None,
             closed: None,
             published: Instant::now(),
@@ -234,16 +237,15 @@ impl Publisher {
             if last {
                 self.context.waiting.notice_table(self.place);
             }
-            let pause = match self.turn(last).await {
+            let turn = self.turn(last).await;
+            self.tell(turn.as_ref().err());
+            let pause = match turn {
                 Ok(Turn::Idle) if last => return,
                 Ok(Turn::Published { .. }) if last => continue,
                 Ok(Turn::Busy) => BUSY_PAUSE,
                 Ok(Turn::Rebuilt) => continue,
                 Ok(_) => self.context.interval,
-                Err(error) => {
-                    tracing::warn!(%error, "a rollup could not be published; trying again");
-                    RETRY_PAUSE
-                }
+                Err(_) => RETRY_PAUSE,
             };
             if last {
                 tokio::time::sleep(pause).await;
@@ -251,6 +253,22 @@ impl Publisher {
                 // The sender is only dropped after it has sent.
                 let _ = tokio::time::timeout(pause, finished.changed()).await;
             }
+        }
+    }
+
+    /// Tells what keeps rows from being written, once as long as it is the same.
+    fn tell(&self, error: Option<&Error>) {
+        let (progress, table) = (&self.context.progress, self.context.schema.rollups().tables()[self.place].id());
+        let Some(error) = error else {
+            if progress.published(table) {
+                tracing::info!(table, "rows are written again");
+            }
+            return;
+        };
+        let (obstacle, detail) = (Obstacle::of(error), error.kind.to_string());
+        let waits = obstacle.map_or_else(|| "MongoDB: it refuses a write".to_owned(), |obstacle| obstacle.to_string());
+        if progress.unpublished(table, &waits, &detail) {
+            tracing::warn!(table, "rows cannot be written; waiting for {waits} ({detail})");
         }
     }
 
@@ -415,19 +433,19 @@ impl Publisher {
     /// The watermark over all partitions of the topic, whoever works on them; `None` where a side does not answer.
     ///
     /// A partition is idle when nothing was stored from it for the idle timeout although all of it has been read.
-    async fn current_watermark(&self) -> Option<Watermark> {
+    async fn current_watermark(&mut self) -> Option<Watermark> {
         let ends = self.context.inspector.watermarks().await.ok()?;
         let positions = self.context.store.positions().await.ok()?;
         let plan = self.context.plan.now().plan;
         if positions.values().any(|position| position.plan > plan) {
             self.context.rejoin.store(true, Ordering::Relaxed);
         }
-        let now = DateTime::now().timestamp_millis();
+        let now = self.context.store.server_time().await.ok()?;
+        let (timeout, seen) = (self.context.schema.idle_timeout_ms(), Instant::now());
+        let quiet = &mut self.quiet;
         let clocks = ends.iter().map(|end| match positions.get(&end.partition) {
             Some(position) => {
-                let quiet = position
-                    .stored_at
-                    .is_none_or(|at| now - at.timestamp_millis() > self.context.schema.idle_timeout_ms());
+                let quiet = quiet.is_quiet(position, now, seen, timeout);
                 PartitionClock { clock: position.clock, idle: quiet && position.next >= end.high }
             }
             None => PartitionClock { clock: Default::default(), idle: end.low == end.high },

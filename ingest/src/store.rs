@@ -2,8 +2,12 @@
 
 mod abandoned;
 mod moment;
+mod obstacle;
+mod size;
 
 pub use moment::{Moment, check_write_concern};
+pub use obstacle::Obstacle;
+pub(crate) use size::in_commands;
 
 use crate::config::Config;
 use crate::dead_letters;
@@ -249,10 +253,32 @@ impl Store {
     /// # Errors
     /// The driver's error; the caller decides whether to retry.
     pub async fn positions(&self) -> mongodb::error::Result<BTreeMap<i32, Position>> {
+        self.positions_as(ReadConcern::majority()).await
+    }
+
+    /// The positions as the primary has them, even what no majority has acknowledged yet.
+    ///
+    /// # Errors
+    /// The driver's error.
+    pub async fn newest_positions(&self) -> mongodb::error::Result<BTreeMap<i32, Position>> {
+        self.positions_as(ReadConcern::local()).await
+    }
+
+    async fn positions_as(&self, concern: ReadConcern) -> mongodb::error::Result<BTreeMap<i32, Position>> {
         let filter = doc! { "group": &self.group, "topic": &self.topic };
-        let cursor = self.collection::<Document>(OFFSETS).find(filter).await?;
+        let cursor = self.collection::<Document>(OFFSETS).find(filter).read_concern(concern).await?;
         let documents: Vec<Document> = cursor.try_collect().await?;
         Ok(documents.iter().filter_map(read_position).map(|position| (position.partition, position)).collect())
+    }
+
+    /// What time it is for the server, in milliseconds: one clock for all workers.
+    ///
+    /// # Errors
+    /// The driver's error.
+    pub async fn server_time(&self) -> mongodb::error::Result<i64> {
+        let hello = self.database.run_command(doc! { "hello": 1 }).await?;
+        let time = hello.get_datetime("localTime").map_err(mongodb::error::Error::custom)?;
+        Ok(time.timestamp_millis())
     }
 
     /// Stores the first positions of partitions, except of those that have one; false where another plan of rollups is in force.

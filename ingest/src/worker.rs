@@ -18,6 +18,7 @@ use crate::stamp::{Counting, PlanInForce};
 use crate::store::{Counts, Store};
 use crate::stream;
 use crate::topic::TopicInspector;
+use model::clock::AllowedLateness;
 use model::decode::Decoder;
 use model::schema::Schema;
 use std::future::Future;
@@ -120,6 +121,7 @@ impl Worker {
             rejoin: Arc::clone(&source.rejoin),
             limits: BatchLimits { records: settings.batch_records, bytes: settings.batch_bytes, age: config.batch_age },
             breaker: BreakerLimits { in_a_row: settings.dead_in_a_row, ratio: settings.dead_ratio },
+            warns_of_clocks: schema.allowed_lateness() != AllowedLateness::Unbounded,
             failures,
         });
         let lanes = (0..settings.lanes).map(|_| lane::start(Arc::clone(&context))).collect();

@@ -123,6 +123,8 @@ fn describe(status: &Status) -> String {
     if !status.progress.waiting_for.is_empty() {
         lines.push(format!("waiting for {}", status.progress.waiting_for));
     }
+    let unpublished = status.progress.unpublished.iter();
+    lines.extend(unpublished.map(|(table, problem)| format!("rows of {table} wait for {problem}")));
     lines.extend(status.error.iter().map(|error| format!("ended by: {error}")));
     lines.join("\n")
 }

@@ -178,10 +178,10 @@ impl Replay {
                 Outcome::Conflict(problem) => {
                     tracing::debug!(problem, "meeting the worker or another replay; trying again")
                 }
-                Outcome::Unreachable(error) if Instant::now() < deadline => {
-                    tracing::warn!(%error, "letters could not be settled; trying again");
+                Outcome::Unreachable(obstacle, error) if Instant::now() < deadline => {
+                    tracing::warn!(error = %error.kind, "letters could not be settled; waiting for {obstacle}");
                 }
-                Outcome::Unreachable(error) => return Err(self.store.outside(&error)),
+                Outcome::Unreachable(_, error) => return Err(self.store.outside(&error)),
             }
             backoff.wait().await;
             letters = self.still_open(&letters).await.map_err(|error| self.store.outside(&error))?;

@@ -12,6 +12,8 @@ use mongodb::error::Error;
 /// A round is closed when it has this many groups: about 40 MB.
 const GROUPS: usize = 100_000;
 const DOCUMENTS: usize = 5_000;
+/// And with so many bytes of partial states, where keys are long.
+const BYTES: usize = 64 << 20;
 /// Documents of up to 1 MiB that the server sends at once.
 const DOCUMENTS_PER_BATCH: u32 = 4;
 
@@ -61,13 +63,15 @@ async fn read(
     let states = store.collection::<RawDocumentBuf>(ROLLUP_STATES);
     let found = states.find(filter).sort(doc! { "_id": 1 }).batch_size(DOCUMENTS_PER_BATCH);
     let mut cursor = found.session(&mut session).await?;
-    let mut combined = Combined::default();
+    let (mut combined, mut bytes) = (Combined::default(), 0);
     while cursor.advance(&mut session).await? {
-        if combined.groups.len() >= limit || combined.states.len() >= DOCUMENTS {
+        let is_full = combined.groups.len() >= limit || bytes >= BYTES || combined.states.len() >= DOCUMENTS;
+        if is_full && limit < usize::MAX {
             combined.more = true;
             break;
         }
         let document = cursor.current();
+        bytes += document.as_bytes().len();
         combined.states.push(id(document).map_err(Error::custom)?);
         partial::combine(table, document, &mut combined.groups).map_err(Error::custom)?;
     }

@@ -3,7 +3,7 @@
 use super::known::{Known, KnownRows};
 use super::lease::Lease;
 use crate::fail_point::FailPoint;
-use crate::store::{DUPLICATE_KEY, Moment, Store, check_write_concern};
+use crate::store::{DUPLICATE_KEY, Moment, Store, check_write_concern, in_commands};
 use bson::raw::{CStr, RawArrayBuf, RawBsonRef, RawDocument, RawDocumentBuf, cstr};
 use bson::{Bson, DateTime, Document, doc};
 use model::clock::Watermark;
@@ -129,13 +129,13 @@ impl RowWriter {
         if new.is_empty() {
             return Ok((Vec::new(), Vec::new()));
         }
-        let mut rows = RawArrayBuf::new();
+        let mut rows = Vec::with_capacity(new.len());
         for change in &new {
             let row = self.new_row(&change.group.row_id(), self.is_final(change.group.window), |row| {
                 carrier.append_columns(&change.group, &change.state, row);
                 row.append(cstr!("_state"), RawBsonRef::Document(&change.state.to_document()));
             });
-            rows.push(RawBsonRef::Document(&row));
+            rows.push(row);
         }
         let met = self.insert_rows(carrier, &rows).await?;
         let (mut written, mut there) = (Vec::with_capacity(new.len()), Vec::new());
@@ -165,10 +165,17 @@ impl RowWriter {
     }
 
     /// Inserts rows; returns the places of those that were there already.
-    async fn insert_rows(&self, rollup: &Rollup, rows: &RawArrayBuf) -> Result<HashSet<usize>, Error> {
-        let command = self.command(rollup, cstr!("insert"), cstr!("documents"), rows);
-        // A row that is there already ends the transaction; each row's own write then tells which ones are.
-        if self.run_at_once(&command).await { Ok(HashSet::new()) } else { self.run(rollup, command).await }
+    async fn insert_rows(&self, rollup: &Rollup, rows: &[RawDocumentBuf]) -> Result<HashSet<usize>, Error> {
+        let (mut met, mut before) = (HashSet::new(), 0);
+        for some in in_commands(rows) {
+            let command = self.command(rollup, cstr!("insert"), cstr!("documents"), some);
+            // A row that is there already ends the transaction; each row's own write then tells which ones are.
+            if !self.run_at_once(&command).await {
+                met.extend(self.run(rollup, command).await?.into_iter().map(|place| before + place));
+            }
+            before += some.len();
+        }
+        Ok(met)
     }
 
     /// The collection of a rollup's rows.
@@ -206,9 +213,18 @@ impl RowWriter {
     /// Revisions and states of rows, by the bytes of their `_id`.
     async fn read(&self, carrier: &Rollup, ids: Vec<RawDocumentBuf>) -> Result<HashMap<Vec<u8>, (i64, State)>, Error> {
         let mut found = HashMap::with_capacity(ids.len());
-        if ids.is_empty() {
-            return Ok(found);
+        for some in in_commands(&ids) {
+            self.read_some(carrier, some, &mut found).await?;
         }
+        Ok(found)
+    }
+
+    async fn read_some(
+        &self,
+        carrier: &Rollup,
+        ids: &[RawDocumentBuf],
+        found: &mut HashMap<Vec<u8>, (i64, State)>,
+    ) -> Result<(), Error> {
         let ids: RawArrayBuf = ids.iter().map(|id| RawBsonRef::Document(id)).collect();
         let ids = Bson::try_from(RawBsonRef::Array(&ids)).map_err(Error::custom)?;
         let rows = self.store.collection::<RawDocumentBuf>(&self.carrier);
@@ -225,7 +241,7 @@ impl RowWriter {
             let state = State::read(self.table(), state).map_err(|error| broken(error.to_string()))?;
             found.insert(id.as_bytes().to_vec(), (revision, state));
         }
-        Ok(found)
+        Ok(())
     }
 
     async fn update(&self, rollup: &Rollup, groups: &[(Group, State)]) -> Result<(), Error> {
@@ -238,7 +254,7 @@ impl RowWriter {
             }
             self.replacement(&group.row_id(), group.window, set)
         });
-        self.replace(rollup, updates.collect()).await
+        self.replace(rollup, &updates.collect::<Vec<_>>()).await
     }
 
     /// Writes ranked rows; those of `new` were never written before, as far as is known.
@@ -251,12 +267,12 @@ impl RowWriter {
                 };
                 self.new_row(id, self.is_final(*window), append)
             });
-            let met = self.insert_rows(rollup, &rows.collect()).await?;
+            let met = self.insert_rows(rollup, &rows.collect::<Vec<_>>()).await?;
             there.extend(met.into_iter().map(|place| &some[place]));
         }
         for some in there.chunks(ROWS_PER_COMMAND) {
             let updates = some.iter().map(|row| self.replacement(&row.id, row.window, row.columns.clone()));
-            self.replace(rollup, updates.collect()).await?;
+            self.replace(rollup, &updates.collect::<Vec<_>>()).await?;
         }
         Ok(())
     }
@@ -281,14 +297,13 @@ impl RowWriter {
         update
     }
 
-    async fn replace(&self, rollup: &Rollup, updates: RawArrayBuf) -> Result<(), Error> {
-        if updates.is_empty() {
-            return Ok(());
-        }
-        let command = self.command(rollup, cstr!("update"), cstr!("updates"), &updates);
-        if !self.run_at_once(&command).await {
-            // Where the revision is as large, the update does not match and the upsert meets the row: it stays as it is.
-            self.run(rollup, command).await?;
+    async fn replace(&self, rollup: &Rollup, updates: &[RawDocumentBuf]) -> Result<(), Error> {
+        for some in in_commands(updates) {
+            let command = self.command(rollup, cstr!("update"), cstr!("updates"), some);
+            if !self.run_at_once(&command).await {
+                // Where the revision is as large, the update does not match and the upsert meets the row: it stays as it is.
+                self.run(rollup, command).await?;
+            }
         }
         Ok(())
     }
@@ -319,10 +334,11 @@ impl RowWriter {
         self.watermark != Watermark::Idle && self.watermark.has_passed(self.table().window().ends_at(window))
     }
 
-    fn command(&self, rollup: &Rollup, verb: &CStr, list: &CStr, members: &RawArrayBuf) -> RawDocumentBuf {
+    fn command(&self, rollup: &Rollup, verb: &CStr, list: &CStr, members: &[RawDocumentBuf]) -> RawDocumentBuf {
+        let members: RawArrayBuf = members.iter().map(|member| RawBsonRef::Document(member)).collect();
         let mut command = RawDocumentBuf::new();
         command.append(verb, self.collection(rollup));
-        command.append(list, RawBsonRef::Array(members));
+        command.append(list, RawBsonRef::Array(&members));
         command.append(cstr!("ordered"), false);
         command
     }

@@ -5,6 +5,7 @@
 //! told the moment of a write that came before it: the server waits until it knows that much (MongoDB: causal consistency).
 
 use super::Store;
+use super::obstacle::NOT_ACKNOWLEDGED;
 use bson::{Document, Timestamp};
 use mongodb::ClientSession;
 use mongodb::error::{Error, Result};
@@ -41,7 +42,7 @@ impl Store {
 /// Where the write concern failed.
 pub fn check_write_concern(answer: &Document) -> Result<()> {
     match answer.get_document("writeConcernError") {
-        Ok(problem) => Err(Error::custom(format!("no majority has acknowledged a write: {problem}"))),
+        Ok(problem) => Err(Error::custom(format!("{NOT_ACKNOWLEDGED}: {problem}"))),
         Err(_) => Ok(()),
     }
 }

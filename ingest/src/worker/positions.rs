@@ -6,7 +6,7 @@ use crate::error::IngestError;
 use crate::lost_offsets::LostPosition;
 use crate::source::Watermarks;
 use crate::stamp::Counting;
-use crate::store::Position;
+use crate::store::{Obstacle, Position};
 use crate::stream::{self, StoredStream};
 use mongodb::error::{Error, TRANSIENT_TRANSACTION_ERROR};
 use std::collections::BTreeMap;
@@ -42,8 +42,10 @@ impl Worker {
                     tokio::time::sleep(SHORT_PAUSE).await;
                 }
                 Err(NoPositions::NoAnswer(error)) if Instant::now() < deadline => {
-                    tracing::warn!(%error, "the positions cannot be read; trying again");
-                    self.progress.retry(&format!("MongoDB: {error}"));
+                    let (obstacle, detail) = (Obstacle::of(&error).unwrap_or(Obstacle::Away), error.kind.to_string());
+                    if self.progress.retry(&obstacle.to_string(), &detail) {
+                        tracing::warn!("the positions cannot be read; waiting for {obstacle} ({detail})");
+                    }
                     tokio::time::sleep(PAUSE).await;
                 }
                 Err(NoPositions::NoAnswer(error)) => return Err(self.store.outside(&error)),

@@ -1,0 +1,92 @@
+//! What outside keeps MongoDB from taking a write, and passes: it is waited for, and told in a sentence that says who must act.
+
+use super::error_code;
+use mongodb::error::{
+    Error, ErrorKind, RETRYABLE_WRITE_ERROR, TRANSIENT_TRANSACTION_ERROR, UNKNOWN_TRANSACTION_COMMIT_RESULT,
+    WriteFailure,
+};
+use std::fmt;
+
+/// Why a write is waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Obstacle {
+    /// The server cannot be reached, is choosing a primary, or is overloaded.
+    Away,
+    /// Its disk is full.
+    DiskFull,
+    /// Too few members of the replica set have acknowledged the write in time.
+    NoMajority,
+}
+
+/// How the error begins of a failed write concern that was found inside a good answer: the driver shows no other custom errors.
+pub(super) const NOT_ACKNOWLEDGED: &str = "no majority has acknowledged a write";
+
+/// Codes of the server that pass without anybody changing the write: timeouts, elections, shutdowns, overload.
+const PASSING: [i32; 16] = [6, 7, 24, 46, 50, 89, 91, 134, 189, 202, 262, 365, 10107, 11600, 11602, 13435];
+const FILE_STREAM_FAILED: i32 = 39;
+const OUT_OF_DISK_SPACE: i32 = 14031;
+
+impl Obstacle {
+    /// The obstacle that an error tells of; `None` where trying again would not help.
+    pub fn of(error: &Error) -> Option<Self> {
+        let labels = [TRANSIENT_TRANSACTION_ERROR, UNKNOWN_TRANSACTION_COMMIT_RESULT, RETRYABLE_WRITE_ERROR];
+        let code = error_code(error);
+        match error.kind.as_ref() {
+            _ if is_disk_full(code, error) => Some(Self::DiskFull),
+            ErrorKind::Write(WriteFailure::WriteConcernError(_)) => Some(Self::NoMajority),
+            ErrorKind::InsertMany(error) if error.write_concern_error.is_some() => Some(Self::NoMajority),
+            _ if error.get_custom::<String>().is_some_and(|text| text.starts_with(NOT_ACKNOWLEDGED)) => {
+                Some(Self::NoMajority)
+            }
+            ErrorKind::Io(_) | ErrorKind::ServerSelection { .. } | ErrorKind::ConnectionPoolCleared { .. } => {
+                Some(Self::Away)
+            }
+            _ if labels.iter().any(|label| error.contains_label(label)) => Some(Self::Away),
+            _ if code.is_some_and(|code| PASSING.contains(&code)) => Some(Self::Away),
+            _ => None,
+        }
+    }
+}
+
+/// The storage engine has several codes for it, and one text: the operating system's.
+fn is_disk_full(code: Option<i32>, error: &Error) -> bool {
+    matches!(code, Some(OUT_OF_DISK_SPACE | FILE_STREAM_FAILED))
+        || error.to_string().contains("No space left on device")
+}
+
+impl fmt::Display for Obstacle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Away => "MongoDB: it does not answer or is choosing a primary; `ingest check` says what is wrong with it",
+            Self::DiskFull => "MongoDB: its disk is full; make room on it or give it a larger one, then the worker goes on by itself",
+            Self::NoMajority => {
+                "MongoDB: too few members of its replica set acknowledge writes; start those that are down, or wait for those that are \
+                 behind (`rs.status()` in mongosh names them), then the worker goes on by itself"
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bson::doc;
+
+    #[test]
+    fn a_failed_write_concern_in_an_answer_is_waited_for() {
+        let answer =
+            doc! { "ok": 1, "writeConcernError": { "code": 64, "errmsg": "waiting for replication timed out" } };
+        let error = crate::store::check_write_concern(&answer).unwrap_err();
+        assert_eq!(Obstacle::of(&error), Some(Obstacle::NoMajority));
+        assert!(error.to_string().contains("waiting for replication timed out"), "{error}");
+    }
+
+    #[test]
+    fn a_full_disk_is_known_by_its_text_too() {
+        let error = Error::from(std::io::Error::other("28: No space left on device"));
+        assert_eq!(Obstacle::of(&error), Some(Obstacle::DiskFull));
+        let error = Error::from(std::io::Error::from(std::io::ErrorKind::ConnectionReset));
+        assert_eq!(Obstacle::of(&error), Some(Obstacle::Away));
+        assert_eq!(Obstacle::of(&Error::custom("a row was met")), None);
+    }
+}
