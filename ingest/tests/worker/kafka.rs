@@ -8,6 +8,9 @@ use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
+/// Bytes of the largest record that a topic for large records takes.
+const LARGEST: &str = "40000000";
+
 fn client() -> ClientConfig {
     let mut client = ClientConfig::new();
     client.set("bootstrap.servers", &stack::testing::shared().kafka_brokers);
@@ -37,14 +40,35 @@ pub fn send_all<'p>(pipeline: &Pipeline, partition: i32, payloads: impl Iterator
     producer.flush(PATIENCE).unwrap();
 }
 
+/// Sends records with timestamps and keys of their own, however large.
+pub fn send_dated<'p>(pipeline: &Pipeline, records: impl Iterator<Item = (i64, &'p [u8], &'p [u8])>) {
+    let mut client = client();
+    let producer: BaseProducer =
+        client.set("message.max.bytes", LARGEST).set("queue.buffering.max.kbytes", "1000000").create().unwrap();
+    for (timestamp, key, payload) in records {
+        let record = BaseRecord::to(&pipeline.name).partition(0).timestamp(timestamp).key(key).payload(payload);
+        producer.send(record).map_err(|(error, _)| error).unwrap();
+    }
+    producer.flush(PATIENCE).unwrap();
+}
+
+/// Makes the pipeline's topic, with one partition that takes records far larger than brokers do by default.
+pub fn create_topic_for_large_records(pipeline: &Pipeline) {
+    create(pipeline, NewTopic::new(&pipeline.name, 1, TopicReplication::Fixed(1)).set("max.message.bytes", LARGEST));
+    wait_for_partitions(pipeline, 1);
+}
+
 /// Makes the pipeline's topic.
 pub fn create_topic(pipeline: &Pipeline, partitions: i32) {
-    let topic = NewTopic::new(&pipeline.name, partitions, TopicReplication::Fixed(1));
+    create(pipeline, NewTopic::new(&pipeline.name, partitions, TopicReplication::Fixed(1)));
+    wait_for_partitions(pipeline, partitions);
+}
+
+fn create(pipeline: &Pipeline, topic: NewTopic<'_>) {
     wait_until("the topic is made", || {
         let made = pipeline.runtime.block_on(admin().create_topics([&topic], &AdminOptions::new())).unwrap();
         made[0].is_ok()
     });
-    wait_for_partitions(pipeline, partitions);
 }
 
 /// Deletes the pipeline's topic and makes one of the same name.

@@ -5,6 +5,8 @@
 
 mod audit;
 mod background;
+mod bad_neighbours;
+mod bad_servers;
 mod crash;
 mod dead_letters;
 mod fail_points;

@@ -22,17 +22,23 @@ pub struct Pipeline {
     pub folder: TempDir,
     pub schema: Option<PathBuf>,
     pub runtime: tokio::runtime::Runtime,
+    mongodb_uri: String,
     database: mongodb::Database,
 }
 
 impl Pipeline {
     pub fn new(test: &str) -> Self {
+        Self::on(test, &stack::testing::shared().mongodb_uri)
+    }
+
+    /// A pipeline into a MongoDB of the test's own.
+    pub fn on(test: &str, uri: &str) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let name = format!("{test}-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let uri = &stack::testing::shared().mongodb_uri;
         let client = runtime.block_on(mongodb::Client::with_uri_str(uri)).unwrap();
-        Self { database: client.database(&name), name, folder: tempfile::tempdir().unwrap(), schema: None, runtime }
+        let (database, folder) = (client.database(&name), tempfile::tempdir().unwrap());
+        Self { database, name, folder, schema: None, runtime, mongodb_uri: uri.to_owned() }
     }
 
     /// A pipeline with a schema of its own.
@@ -59,12 +65,11 @@ impl Pipeline {
     /// The program with this pipeline's settings in its environment.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ingest"));
-        let endpoints = stack::testing::shared();
         command
             .args(arguments)
             .current_dir(self.folder.path())
-            .env("KAFKA_BROKERS", &endpoints.kafka_brokers)
-            .env("MONGODB_URI", &endpoints.mongodb_uri)
+            .env("KAFKA_BROKERS", &stack::testing::shared().kafka_brokers)
+            .env("MONGODB_URI", &self.mongodb_uri)
             .env("RUSHES_TOPIC", &self.name)
             .env("RUSHES_GROUP", &self.name)
             .env("RUSHES_DATABASE", &self.name)

@@ -1,0 +1,311 @@
+//! A MongoDB that answers, but does not take what it is given: a full disk, members that do not follow.
+//!
+//! The servers here are the tests' own. What cannot be made to happen is asked of mongod's fail points, for this worker alone.
+
+use crate::support::{Pipeline, Worker, wait_until};
+use bson::{Document, doc};
+use mongodb::Client;
+use stack::process::free_ports;
+use stack::{MemberPorts, ReplicaSet, fetch};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use tempfile::TempDir;
+
+const CACHE_MB: u32 = 256;
+const NO_MAJORITY: &str = "too few members of its replica set";
+const DISK_FULL: &str = "its disk is full";
+
+/// A replica set that stays until the test program ends.
+struct Servers {
+    set: ReplicaSet,
+    runtime: tokio::runtime::Runtime,
+    _folder: TempDir,
+}
+
+/// Three members with fail points, for one test at a time.
+fn servers() -> MutexGuard<'static, Servers> {
+    static SERVERS: OnceLock<Mutex<Servers>> = OnceLock::new();
+    let servers = SERVERS.get_or_init(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let set = start::<3>(&runtime, folder.path(), &["--setParameter", "enableTestCommands=1"]);
+        Mutex::new(Servers { set, runtime, _folder: folder })
+    });
+    // A test that failed has reset its fail points.
+    servers.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn start<const MEMBERS: usize>(runtime: &tokio::runtime::Runtime, folder: &Path, arguments: &[&str]) -> ReplicaSet {
+    let ports = free_ports::<MEMBERS>().unwrap().map(|port| MemberPorts { listen: port, advertised: port });
+    runtime.block_on(async {
+        let program = fetch::mongod().await.unwrap();
+        ReplicaSet::start_with(&program, folder, &ports, CACHE_MB, arguments).await.unwrap()
+    })
+}
+
+/// A fail point that is off again when dropped.
+struct FailPoint<'s> {
+    runtime: &'s tokio::runtime::Runtime,
+    members: Vec<Client>,
+    name: &'static str,
+}
+
+impl<'s> FailPoint<'s> {
+    /// Sets it on the members that are primary, or on those that are not.
+    fn set(servers: &'s Servers, name: &'static str, primary: bool, data: Document) -> Self {
+        let members = servers.runtime.block_on(async {
+            let place = servers.set.primary().await.expect("a primary was elected");
+            let uri = servers.set.uri();
+            let hosts = uri.trim_start_matches("mongodb://").split('/').next().unwrap_or_default().split(',');
+            let chosen = hosts.enumerate().filter(|(at, _)| (*at == place) == primary);
+            let mut members = Vec::new();
+            for (_, host) in chosen {
+                let member = Client::with_uri_str(format!("mongodb://{host}/?directConnection=true")).await.unwrap();
+                let command = doc! { "configureFailPoint": name, "mode": "alwaysOn", "data": data.clone() };
+                member.database("admin").run_command(command).await.unwrap();
+                members.push(member);
+            }
+            members
+        });
+        Self { runtime: &servers.runtime, members, name }
+    }
+
+    /// Lets commands of a pipeline's workers fail.
+    fn of_commands(servers: &'s Servers, pipeline: &Pipeline, commands: &[&str], failure: Document) -> Self {
+        let name = &pipeline.name;
+        let mut data = doc! { "failCommands": commands, "appName": format!("rushes-ingest {name}/{name}/{name}") };
+        data.extend(failure);
+        Self::set(servers, "failCommand", true, data)
+    }
+}
+
+impl Drop for FailPoint<'_> {
+    fn drop(&mut self) {
+        for member in &self.members {
+            let off = doc! { "configureFailPoint": self.name, "mode": "off" };
+            // A member that is gone has no fail point.
+            let _ = self.runtime.block_on(member.database("admin").run_command(off).into_future());
+        }
+    }
+}
+
+/// A worker in the background, ended with the test.
+struct Background<'p>(&'p Pipeline);
+
+impl<'p> Background<'p> {
+    fn start(pipeline: &'p Pipeline) -> Self {
+        let fast = ["--set", "commit_timeout_s=2", "--set", "batch_records=200"];
+        pipeline.succeed(&[&["start"], &fast[..]].concat());
+        Self(pipeline)
+    }
+
+    fn says(&self, words: &str) -> bool {
+        String::from_utf8(self.0.output(&["status"]).stdout).unwrap().contains(words)
+    }
+
+    fn is_running(&self) -> bool {
+        self.says("running: process")
+    }
+
+    fn log(&self) -> String {
+        self.0.succeed(&["logs", "--lines", "10000"])
+    }
+
+    fn progress(&self, name: &str) -> serde_json::Value {
+        let status = self.0.output(&["status", "--json"]).stdout;
+        serde_json::from_slice::<serde_json::Value>(&status).unwrap()["progress"][name].clone()
+    }
+}
+
+impl Drop for Background<'_> {
+    fn drop(&mut self) {
+        let _ = self.0.output(&["stop"]);
+    }
+}
+
+/// Produces reviews with these numbers; their texts are noise, which no storage engine makes small.
+fn produce(pipeline: &Pipeline, numbers: Range<u64>) {
+    let mut seed = numbers.start;
+    let mut noise = || {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        format!("{seed:016x}")
+    };
+    let lines = numbers.map(|n| {
+        let (detail, day) = ((0..60).map(|_| noise()).collect::<String>(), n % 28 + 1);
+        format!(
+            "{{\"review_id\": \"r{n}\", \"movie\": \"M{} (2009)\", \"rating\": {}, \"review_date\": \"{day} May 2009\", \
+             \"review_detail\": \"{detail}\"}}\n",
+            n % 50,
+            n % 10 + 1
+        )
+    });
+    pipeline.produce(&pipeline.write("reviews.jsonl", &lines.collect::<String>()));
+}
+
+/// Everything arrived exactly once.
+fn assert_exact(pipeline: &Pipeline, reviews: i64) {
+    let counts = pipeline.stored_counts();
+    assert!(counts.add_up() && counts.stored == reviews, "{counts:?}");
+    assert_eq!(i64::try_from(pipeline.count("events", doc! {})).unwrap(), reviews);
+    pipeline.assert_audit();
+}
+
+fn wait_until_stored(pipeline: &Pipeline, reviews: i64) {
+    wait_until("everything is stored", || pipeline.stored_counts().stored == reviews);
+}
+
+fn timed_out() -> Document {
+    doc! { "code": 64, "codeName": "WriteConcernFailed", "errmsg": "waiting for replication timed out" }
+}
+
+#[test]
+fn a_write_concern_that_times_out_ends_no_round_and_loses_no_batch() {
+    const TABLE: &str = "reviews_by_month";
+    let servers = servers();
+    let pipeline = Pipeline::on("unacknowledged-answer", &servers.set.uri());
+    produce(&pipeline, 0..50);
+    assert_eq!(pipeline.drain(&[]).stored, 50);
+    let published = || {
+        let catalog = pipeline.documents("rollup_catalog", doc! { "_id": TABLE }).remove(0);
+        catalog.get_i64("published_revision").unwrap()
+    };
+    // What a command wrote is there; only the majority's word for it is missing. A worker that has just started inserts its rows first.
+    let rows = doc! { "namespace": format!("{}.{TABLE}", pipeline.name), "writeConcernError": timed_out() };
+    let failing = FailPoint::of_commands(&servers, &pipeline, &["insert"], rows);
+    let before = published();
+    produce(&pipeline, 50..1_050);
+    let worker = Background::start(&pipeline);
+    wait_until_stored(&pipeline, 1_050);
+    wait_until("the rows are told to wait", || worker.says(NO_MAJORITY));
+    assert!(worker.is_running());
+    assert_eq!(published(), before, "a round whose rows no majority has is not over");
+    drop(failing);
+    wait_until("the rows are written", || published() > before && !worker.says(NO_MAJORITY));
+
+    let commits = doc! { "writeConcernError": timed_out() };
+    let failing = FailPoint::of_commands(&servers, &pipeline, &["commitTransaction"], commits);
+    produce(&pipeline, 1_050..2_050);
+    wait_until_stored(&pipeline, 2_050);
+    assert_eq!(worker.progress("fenced"), 0);
+    drop(failing);
+    drop(worker);
+    assert_exact(&pipeline, 2_050);
+}
+
+#[test]
+fn a_commit_that_no_majority_has_is_waited_for() {
+    let servers = servers();
+    let pipeline = Pipeline::on("unacknowledged", &servers.set.uri());
+    produce(&pipeline, 0..1_000);
+    let worker = Background::start(&pipeline);
+    wait_until_stored(&pipeline, 1_000);
+    let stalled = FailPoint::set(&servers, "stopReplProducer", false, doc! {});
+    produce(&pipeline, 1_000..2_500);
+    wait_until("it says what it waits for", || worker.says(&format!("waiting for MongoDB: {NO_MAJORITY}")));
+    wait_until("it has tried several times", || worker.progress("retries").as_i64() >= Some(8));
+    assert_eq!(worker.progress("fenced"), 0, "the positions are its own");
+    assert_eq!(pipeline_majority(&servers, &pipeline), 1_000, "nothing of it is certain yet");
+    let told = worker.log().matches(&format!("waiting for MongoDB: {NO_MAJORITY}")).count();
+    drop(stalled);
+    wait_until_stored(&pipeline, 2_500);
+    assert!((1..=4).contains(&told), "told {told} times");
+    drop(worker);
+    assert_exact(&pipeline, 2_500);
+}
+
+/// Events that a majority of the members has.
+fn pipeline_majority(servers: &Servers, pipeline: &Pipeline) -> u64 {
+    servers.runtime.block_on(async {
+        let client = Client::with_uri_str(servers.set.uri()).await.unwrap();
+        let events = client.database(&pipeline.name).collection::<Document>("events");
+        events.count_documents(doc! {}).read_concern(mongodb::options::ReadConcern::majority()).await.unwrap()
+    })
+}
+
+#[test]
+fn a_full_disk_that_the_server_tells_of_is_waited_for() {
+    let servers = servers();
+    let pipeline = Pipeline::on("disk-full-answer", &servers.set.uri());
+    produce(&pipeline, 0..50);
+    let worker = Background::start(&pipeline);
+    wait_until_stored(&pipeline, 50);
+    let full = doc! { "errorCode": 14031 };
+    let failing = FailPoint::of_commands(&servers, &pipeline, &["insert", "update", "commitTransaction"], full);
+    produce(&pipeline, 50..1_050);
+    wait_until("it says what it waits for", || worker.says(&format!("waiting for MongoDB: {DISK_FULL}")));
+    wait_until("it has tried several times", || worker.progress("retries").as_i64() >= Some(10));
+    assert!(worker.is_running());
+    let told = worker.log().matches(DISK_FULL).count();
+    // Once for the batches, and once for each table whose rows wait.
+    assert!((1..=6).contains(&told), "told {told} times: {}", worker.log());
+    drop(failing);
+    wait_until_stored(&pipeline, 1_050);
+    wait_until("nothing is waited for", || !worker.says(DISK_FULL));
+    drop(worker);
+    assert_exact(&pipeline, 1_050);
+}
+
+/// A small filesystem of its own.
+struct SmallDisk {
+    path: PathBuf,
+    _folder: TempDir,
+}
+
+impl SmallDisk {
+    /// `None` where this user may not mount one.
+    fn mount(megabytes: u32) -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("disk");
+        std::fs::create_dir(&path).unwrap();
+        let size = format!("size={megabytes}m");
+        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(&path).output();
+        mounted.is_ok_and(|output| output.status.success()).then_some(Self { path, _folder: folder })
+    }
+
+    /// Takes all the room that is left, but so many bytes.
+    fn fill(&self, leave: usize) -> PathBuf {
+        let path = self.path.join("filler");
+        let mut file = std::fs::File::create(&path).unwrap();
+        let chunk = vec![0; 1 << 20];
+        while std::io::Write::write_all(&mut file, &chunk).is_ok() {}
+        let length = file.metadata().unwrap().len();
+        file.set_len(length.saturating_sub(u64::try_from(leave).unwrap())).unwrap();
+        path
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        // Its server may take a moment to end.
+        let _ = Command::new("umount").arg("--lazy").arg(&self.path).output();
+    }
+}
+
+#[test]
+fn a_disk_that_is_full_loses_nothing() {
+    let Some(disk) = SmallDisk::mount(400) else {
+        eprintln!("this user cannot mount a small disk: only the answer of a full one is tested");
+        return;
+    };
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let mut set = start::<1>(&runtime, &disk.path, &[]);
+    let pipeline = Pipeline::on("disk-full", &format!("{}&serverSelectionTimeoutMS=2000", set.uri()));
+    produce(&pipeline, 0..100);
+    let mut worker: Worker = pipeline.worker(&[]);
+    pipeline.wait_until_read(100);
+    let filler = disk.fill(2 << 20);
+    produce(&pipeline, 100..60_100);
+    let server_ended = || set.servers().all(|server| !server.is_running());
+    wait_until("mongod finds no room", server_ended);
+    assert!(worker.is_running(), "the worker waits");
+    std::fs::remove_file(filler).unwrap();
+    runtime.block_on(set.restart(0)).unwrap();
+    pipeline.wait_until_read(60_100);
+    worker.signal(nix::sys::signal::Signal::SIGTERM);
+    assert!(worker.succeeded());
+    assert_exact(&pipeline, 60_100);
+    drop(pipeline);
+    runtime.block_on(set.stop()).unwrap();
+}
