@@ -107,7 +107,7 @@ impl Default for Settings {
             schema: "imdb-review".into(),
             lanes: 3,
             batch_records: 2_000,
-            batch_bytes: 8 << 20,
+            batch_bytes: 4 << 20,
             batch_age_ms: 150,
             publish_interval_ms: 200,
             rebuild_events: 20_000,

@@ -17,7 +17,7 @@ pub use fence::Fence;
 
 use crate::config::{Config, LostOffsets};
 use crate::error::IngestError;
-use chunk::ChunkBuilder;
+use chunk::{ChunkBuilder, Sent};
 use context::RebalanceContext;
 use rdkafka::ClientConfig;
 use rdkafka::Message;
@@ -30,8 +30,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{self, error::TrySendError};
 
-/// Chunks on their way; with [`chunk::MAX_BYTES`] each, what the channel holds at most.
-const CHANNEL_CHUNKS: usize = 16;
+/// Events on their way; their bytes are bounded by [`Sent`].
+const CHANNEL_EVENTS: usize = 16;
 /// How long a full channel is waited for before the partitions are paused. A pause throws away what librdkafka has fetched, so
 /// it is for outages, not for lanes that are a little behind.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -92,7 +92,7 @@ impl Source {
     /// # Errors
     /// [`IngestError::Usage`] where librdkafka refuses an option, [`IngestError::Outside`] where no thread can be started.
     pub fn start(config: &Config, fence: Arc<Fence>) -> Result<(Self, mpsc::Receiver<SourceEvent>), IngestError> {
-        let (sender, receiver) = mpsc::channel(CHANNEL_CHUNKS);
+        let (sender, receiver) = mpsc::channel(CHANNEL_EVENTS);
         let context = RebalanceContext::new(sender.clone(), Arc::clone(&fence), config);
         let topic = config.settings.topic.clone();
         let consumer: BaseConsumer<RebalanceContext> =
@@ -118,6 +118,7 @@ impl Source {
             positions: Arc::clone(&positions),
             group_committed: BTreeMap::new(),
             last_group_commit: Instant::now(),
+            sent: Sent::default(),
             backlog: VecDeque::new(),
         };
         let thread = std::thread::Builder::new()
@@ -186,6 +187,7 @@ struct Poller {
     positions: GroupPositions,
     group_committed: BTreeMap<i32, i64>,
     last_group_commit: Instant,
+    sent: Sent,
     /// What could not be sent yet, oldest first.
     backlog: VecDeque<SourceEvent>,
 }
@@ -289,8 +291,12 @@ impl Poller {
     fn send_backlog(&mut self) {
         let since = Instant::now();
         let mut paused = None;
-        while let Some(event) = self.backlog.pop_front() {
-            match self.sender.try_send(event) {
+        while let Some(mut event) = self.backlog.pop_front() {
+            let has_room = match &mut event {
+                SourceEvent::Records(chunk) => self.sent.admit(chunk),
+                _ => true,
+            };
+            match if has_room { self.sender.try_send(event) } else { Err(TrySendError::Full(event)) } {
                 Ok(()) => {}
                 Err(TrySendError::Closed(_)) => return,
                 Err(TrySendError::Full(event)) => {

@@ -5,10 +5,14 @@ use model::decode::Coordinates;
 use rdkafka::Message;
 use rdkafka::message::BorrowedMessage;
 use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A chunk is closed when it holds so many bytes (one larger record is a chunk of its own).
-pub const MAX_BYTES: usize = 256 << 10;
+const MAX_BYTES: usize = 256 << 10;
 const MAX_RECORDS: usize = 1_000;
+/// Chunks that were sent and are not decoded yet hold so many bytes together (one larger record goes alone).
+const MAX_BYTES_SENT: usize = 16 << 20;
 
 /// Consecutive records of one partition.
 #[derive(Debug)]
@@ -19,6 +23,39 @@ pub struct Chunk {
     pub generation: u64,
     bytes: Vec<u8>,
     records: Vec<Stored>,
+    /// Set when it is sent.
+    share: Option<Share>,
+}
+
+/// Bytes of the chunks that were sent and are not decoded yet. Counting chunks would not do: those of large records are larger.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Sent(Arc<AtomicUsize>);
+
+/// What a chunk takes of [`Sent`] until it is dropped.
+#[derive(Debug)]
+struct Share {
+    sent: Arc<AtomicUsize>,
+    bytes: usize,
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.sent.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+impl Sent {
+    /// Whether the chunk may be sent now; it has its share then.
+    pub(super) fn admit(&self, chunk: &mut Chunk) -> bool {
+        let bytes = chunk.bytes.len();
+        // Only the poll thread adds, so nothing comes in between.
+        let sent = self.0.load(Ordering::Relaxed);
+        if chunk.share.is_none() && (sent == 0 || sent + bytes <= MAX_BYTES_SENT) {
+            self.0.fetch_add(bytes, Ordering::Relaxed);
+            chunk.share = Some(Share { sent: Arc::clone(&self.0), bytes });
+        }
+        chunk.share.is_some()
+    }
 }
 
 #[derive(Debug)]
@@ -81,6 +118,7 @@ impl ChunkBuilder {
             generation,
             bytes: Vec::new(),
             records: Vec::new(),
+            share: None,
         });
         let bytes = &mut chunk.bytes;
         let mut keep = |part: Option<&[u8]>| {
@@ -102,5 +140,28 @@ impl ChunkBuilder {
 
     pub(super) fn finish(self) -> Option<Chunk> {
         self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chunk(bytes: usize) -> Chunk {
+        Chunk { partition: 0, generation: 0, bytes: vec![0; bytes], records: Vec::new(), share: None }
+    }
+
+    #[test]
+    fn chunks_wait_until_those_before_them_are_decoded() {
+        let sent = Sent::default();
+        let (mut half, mut other, mut third) = (chunk(MAX_BYTES_SENT / 2), chunk(MAX_BYTES_SENT / 2), chunk(1));
+        assert!(sent.admit(&mut half) && sent.admit(&mut other));
+        assert!(!sent.admit(&mut third));
+        drop(half);
+        assert!(sent.admit(&mut third) && sent.admit(&mut third));
+        drop((other, third));
+        let mut large = chunk(MAX_BYTES_SENT + 1);
+        assert!(sent.admit(&mut large), "alone it may be of any size");
+        assert!(!sent.admit(&mut chunk(1)));
     }
 }
