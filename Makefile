@@ -59,13 +59,9 @@ doc: prerequisites
 	RUSTDOCFLAGS="-D warnings" cargo doc --release --locked --no-deps
 
 bench: build
-	cargo build --release --locked -p bench
 	PYTHON=$(BENCH_PYTHON) $(BIN)/stack run -- $(BIN)/bench $(if $(ROUNDS),--rounds $(ROUNDS)) $(BENCH)
 
 bench-smoke: build
-	cargo clippy --release --locked -p bench --all-targets -- -D warnings
-	cargo test --release --locked -p bench
-	cargo build --release --locked -p bench
 	$(BIN)/stack run --private -- $(BIN)/bench --quick --skip connect python analysis --output /dev/null
 
 faults: build

@@ -1,6 +1,6 @@
 //! The pure steps of a record's way, each by itself: decode, window, states, and how states are stored.
 //!
-//! `cargo bench -p bench --bench model` measures them; `cargo bench -p bench --bench model -- decode` only some. Without servers.
+//! `cargo bench --bench model` measures them; `cargo bench --bench model -- decode` only some. Without servers.
 
 use bson::raw::{RawArrayBuf, RawBsonRef, RawDocumentBuf};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
