@@ -9,7 +9,7 @@ use crate::dead_letters::{Letter, Settlement};
 use crate::fail_point::FailPoint;
 use crate::known_ids::KnownIds;
 use crate::stamp::{Counting, PlanInForce};
-use crate::store::{Counts, DUPLICATE_KEY, Obstacle, Position, Store, error_code, in_commands};
+use crate::store::{COMMAND_BYTES, Counts, DUPLICATE_KEY, Obstacle, Position, Store, error_code, in_commands};
 use bson::oid::ObjectId;
 use bson::raw::{RawArrayBuf, RawBsonRef, RawDocumentBuf, cstr};
 use bson::{Bson, DateTime, Document, doc};
@@ -27,7 +27,7 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
 /// The driver holds a command's documents in memory twice.
-const EVENTS_PER_COMMAND: usize = 1_000;
+const EVENT_BYTES: usize = 2 << 20;
 const COMMIT_PAUSE: Duration = Duration::from_millis(100);
 const WRITE_CONFLICT: i32 = 112;
 
@@ -236,11 +236,9 @@ impl Committer {
                 settlement.write(&self.store, &self.schema, &plan, &mut session).await?;
             }
         }
-        if !plan.documents.is_empty() {
-            let events = self.store.collection::<RawDocumentBuf>(EVENTS);
-            for some in plan.documents.chunks(EVENTS_PER_COMMAND) {
-                events.insert_many(some.iter().map(Cow::as_ref)).session(&mut session).await.map_err(repeat)?;
-            }
+        let events = self.store.collection::<RawDocumentBuf>(EVENTS);
+        for some in in_commands(&plan.documents, EVENT_BYTES) {
+            events.insert_many(some.iter().map(Cow::as_ref)).session(&mut session).await.map_err(repeat)?;
         }
         FailPoint::EventsInserted.reached();
         let groups = self.add_states(&mut session, &plan, counting).await?;
@@ -335,7 +333,7 @@ impl Committer {
         collection: &str,
         updates: &[RawDocumentBuf],
     ) -> Result<(), Stop> {
-        for some in in_commands(updates) {
+        for some in in_commands(updates, COMMAND_BYTES) {
             let array: RawArrayBuf = some.iter().map(|update| RawBsonRef::Document(update)).collect();
             let mut command = RawDocumentBuf::new();
             command.append(cstr!("update"), collection);

@@ -7,7 +7,7 @@ mod size;
 
 pub use moment::{Moment, check_write_concern};
 pub use obstacle::Obstacle;
-pub(crate) use size::in_commands;
+pub(crate) use size::{COMMAND_BYTES, in_commands};
 
 use crate::config::Config;
 use crate::dead_letters;

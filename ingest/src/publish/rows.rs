@@ -3,7 +3,7 @@
 use super::known::{Known, KnownRows};
 use super::lease::Lease;
 use crate::fail_point::FailPoint;
-use crate::store::{DUPLICATE_KEY, Moment, Store, check_write_concern, in_commands};
+use crate::store::{COMMAND_BYTES, DUPLICATE_KEY, Moment, Store, check_write_concern, in_commands};
 use bson::raw::{CStr, RawArrayBuf, RawBsonRef, RawDocument, RawDocumentBuf, cstr};
 use bson::{Bson, DateTime, Document, doc};
 use model::clock::Watermark;
@@ -167,7 +167,7 @@ impl RowWriter {
     /// Inserts rows; returns the places of those that were there already.
     async fn insert_rows(&self, rollup: &Rollup, rows: &[RawDocumentBuf]) -> Result<HashSet<usize>, Error> {
         let (mut met, mut before) = (HashSet::new(), 0);
-        for some in in_commands(rows) {
+        for some in in_commands(rows, COMMAND_BYTES) {
             let command = self.command(rollup, cstr!("insert"), cstr!("documents"), some);
             // A row that is there already ends the transaction; each row's own write then tells which ones are.
             if !self.run_at_once(&command).await {
@@ -213,7 +213,7 @@ impl RowWriter {
     /// Revisions and states of rows, by the bytes of their `_id`.
     async fn read(&self, carrier: &Rollup, ids: Vec<RawDocumentBuf>) -> Result<HashMap<Vec<u8>, (i64, State)>, Error> {
         let mut found = HashMap::with_capacity(ids.len());
-        for some in in_commands(&ids) {
+        for some in in_commands(&ids, COMMAND_BYTES) {
             self.read_some(carrier, some, &mut found).await?;
         }
         Ok(found)
@@ -298,7 +298,7 @@ impl RowWriter {
     }
 
     async fn replace(&self, rollup: &Rollup, updates: &[RawDocumentBuf]) -> Result<(), Error> {
-        for some in in_commands(updates) {
+        for some in in_commands(updates, COMMAND_BYTES) {
             let command = self.command(rollup, cstr!("update"), cstr!("updates"), some);
             if !self.run_at_once(&command).await {
                 // Where the revision is as large, the update does not match and the upsert meets the row: it stays as it is.

@@ -7,7 +7,7 @@
 use super::combine::Combined;
 use super::lease::Lease;
 use super::rows::ROWS_PER_COMMAND;
-use crate::store::{Moment, Store, in_commands};
+use crate::store::{COMMAND_BYTES, Moment, Store, in_commands};
 use bson::oid::ObjectId;
 use bson::raw::{RawArrayBuf, RawBsonRef, RawDocument, RawDocumentBuf, cstr};
 use bson::{Bson, DateTime, Document, doc};
@@ -148,7 +148,7 @@ impl SessionWriter<'_> {
         }
         let updates: Vec<RawDocumentBuf> =
             change.joined.iter().map(|(group, state)| self.update(rollup, change, group, state, revision)).collect();
-        for some in in_commands(&updates) {
+        for some in in_commands(&updates, COMMAND_BYTES) {
             let updates: RawArrayBuf = some.iter().map(|update| RawBsonRef::Document(update)).collect();
             let mut command = RawDocumentBuf::new();
             command.append(cstr!("update"), self.collection(rollup));
