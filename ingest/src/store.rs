@@ -186,24 +186,24 @@ impl Store {
     /// of the rollups' tables.
     ///
     /// # Errors
-    /// [`IngestError::Outside`] where MongoDB refuses.
-    pub async fn prepare(&self, schema: &Schema) -> Result<(), IngestError> {
-        let existing = self.database.list_collection_names().await.map_err(|error| self.outside(&error))?;
+    /// The driver's error.
+    pub async fn prepare(&self, schema: &Schema) -> mongodb::error::Result<()> {
+        let existing = self.database.list_collection_names().await?;
         let plan = schema.rollups();
         let rollups = plan.rollups();
         let group_rows = plan.tables().iter().map(|table| plan.group_rows(table).name());
         for name in RESERVED.into_iter().chain(rollups.iter().map(Rollup::name)).chain(group_rows) {
             if !existing.iter().any(|other| other == name) {
-                self.create(name).await.map_err(|error| self.outside(&error))?;
+                self.create(name).await?;
             }
         }
         if schema.late_records() == LateRecords::SetAside {
-            self.prepare_late(&existing).await.map_err(|error| self.outside(&error))?;
+            self.prepare_late(&existing).await?;
         }
-        dead_letters::filter::create_index(self).await.map_err(|error| self.outside(&error))?;
+        dead_letters::filter::create_index(self).await?;
         for rollup in rollups {
             let table = &plan.tables()[rollup.table()];
-            self.index(rollup, table, rollup.name()).await.map_err(|error| self.outside(&error))?;
+            self.index(rollup, table, rollup.name()).await?;
         }
         Ok(())
     }

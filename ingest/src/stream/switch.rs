@@ -8,7 +8,8 @@
 use super::compatible::StoredSchema;
 use super::entry::{self, Stage, StoredStream, TableEntry, description, is_states_name, plan_of_next, states_name};
 use crate::error::IngestError;
-use crate::store::{Store, error_code};
+use crate::lane::Backoff;
+use crate::store::{Obstacle, Store, error_code};
 use bson::{Bson, Document, doc};
 use futures_util::TryStreamExt;
 use model::layout::{CatalogEntry, OFFSETS, ROLLUP_CATALOG, ROLLUP_STATES, ROLLUP_TABLES, STREAMS};
@@ -17,41 +18,59 @@ use model::schema::Schema;
 use mongodb::ClientSession;
 use mongodb::error::Error;
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-const TRIES: u32 = 100;
-const PAUSE: Duration = Duration::from_millis(50);
+/// MongoDB was there a moment ago; longer than this no election takes.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Makes the plan of this schema the one in force; returns its number.
 ///
-/// The tables in `again` are counted anew although their definition is the same; a rebuild that is under way goes on.
+/// The tables in `again` are counted anew although their definition is the same; a rebuild that is under way goes on. What was done
+/// before a connection ended is not harmed by being done again.
 ///
 /// # Errors
 /// [`IngestError::Usage`] where the stored events cannot be read by this schema, or the database holds another stream;
-/// [`IngestError::Outside`] where MongoDB refuses.
+/// [`IngestError::Outside`] where MongoDB refuses, or does not answer for a minute.
 pub async fn prepare(store: &Store, schema: &Schema, again: &[&StateTable]) -> Result<i64, IngestError> {
-    let outside = |error: Error| store.outside(&error);
-    store.prepare(schema).await?;
-    let mut tries = 0;
-    let plan = loop {
-        let standing = Standing::read(store, schema).await.map_err(outside)?;
-        standing.check(store, schema)?;
-        let change = standing.change(schema, again);
-        match standing.make(store, schema, change.as_ref()).await {
-            Ok(plan) => {
-                change.iter().for_each(Change::tell);
-                break plan;
-            }
+    let (deadline, mut backoff) = (Instant::now() + PATIENCE, Backoff::default());
+    loop {
+        match try_prepare(store, schema, again).await {
+            Ok(plan) => return Ok(plan),
+            Err(Unprepared::Refused(error)) => return Err(error),
             // Another worker that starts now, or a publisher that takes a lease, wrote the same documents.
-            Err(error) if tries < TRIES && is_conflict(&error) => {
-                tries += 1;
-                tokio::time::sleep(PAUSE).await;
-            }
-            Err(error) => return Err(outside(error)),
+            Err(Unprepared::NoAnswer(error)) if Instant::now() < deadline && is_conflict(&error) => {}
+            Err(Unprepared::NoAnswer(error)) => match Obstacle::of(&error).filter(|_| Instant::now() < deadline) {
+                Some(obstacle) => tracing::warn!("waiting for {obstacle} ({})", error.kind),
+                None => return Err(store.outside(&error)),
+            },
         }
-    };
-    raise_positions(store, schema, plan).await.map_err(outside)?;
-    forget_unused(store, schema).await.map_err(outside)?;
+        backoff.wait().await;
+    }
+}
+
+/// Why the plan of a schema is not in force.
+enum Unprepared {
+    /// MongoDB did not do it: trying again may help.
+    NoAnswer(Error),
+    /// The user must decide.
+    Refused(IngestError),
+}
+
+impl From<Error> for Unprepared {
+    fn from(error: Error) -> Self {
+        Self::NoAnswer(error)
+    }
+}
+
+async fn try_prepare(store: &Store, schema: &Schema, again: &[&StateTable]) -> Result<i64, Unprepared> {
+    store.prepare(schema).await?;
+    let standing = Standing::read(store, schema).await?;
+    standing.check(store, schema).map_err(Unprepared::Refused)?;
+    let change = standing.change(schema, again);
+    let plan = standing.make(store, schema, change.as_ref()).await?;
+    change.iter().for_each(Change::tell);
+    raise_positions(store, schema, plan).await?;
+    forget_unused(store, schema).await?;
     Ok(plan)
 }
 
