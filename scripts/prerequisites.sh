@@ -39,6 +39,18 @@ check_compiler() {
     have bash || lacks "bash (librdkafka's configure is written for it)" bash
 }
 
+# librdkafka speaks TLS and SCRAM with the system's OpenSSL.
+check_openssl() {
+    have pkg-config || lacks "pkg-config, which finds OpenSSL" pkg-config
+    have openssl || lacks "the command openssl, for certificates of the tests" openssl
+    # Homebrew's is not on pkg-config's path; the build looks for it there, too.
+    for folder in /opt/homebrew/opt /usr/local/opt; do
+        [ ! -d "$folder/openssl@3" ] || return 0
+    done
+    if have pkg-config && pkg-config --exists openssl; then return 0; fi
+    lacks "OpenSSL with its headers, for TLS to Kafka" libssl-dev
+}
+
 check_python() {
     if ! have python3; then
         lacks "Python 3.10 or later with pip" "python3 python3-pip"
@@ -71,6 +83,7 @@ check() {
     missing='' packages='' by_hand=''
     check_rust
     check_compiler
+    check_openssl
     check_python
     check_maven
     check_curl
@@ -83,7 +96,7 @@ advise() {
     echo "missing:$missing$by_hand" >&2
     if [ -n "$missing" ]; then
         case $(uname -s) in
-        Darwin) echo "install: xcode-select --install; brew install maven python" >&2 ;;
+        Darwin) echo "install: xcode-select --install; brew install maven python openssl@3 pkgconf" >&2 ;;
         *) have apt-get && echo "install: sudo apt-get install -y --no-install-recommends $packages" >&2 ;;
         esac
     fi
