@@ -62,6 +62,35 @@ pub struct ProxiedListener {
     pub advertised: u16,
 }
 
+/// Listeners of a broker beside the plain one, for clients that come another way, and further lines of its properties.
+#[derive(Debug, Clone, Default)]
+pub struct MoreListeners {
+    /// What there is to listen on.
+    pub listeners: Vec<Listener>,
+    /// Lines of `server.properties`, each with its line end.
+    pub properties: String,
+}
+
+/// One listener of a broker.
+#[derive(Debug, Clone)]
+pub struct Listener {
+    /// Its name: capitals and `_`.
+    pub name: &'static str,
+    /// `PLAINTEXT`, `SSL`, `SASL_PLAINTEXT` or `SASL_SSL`.
+    pub protocol: &'static str,
+    /// Where the broker listens.
+    pub port: u16,
+    /// The port that the broker tells its clients.
+    pub advertised: u16,
+}
+
+impl From<ProxiedListener> for MoreListeners {
+    fn from(ProxiedListener { port, advertised }: ProxiedListener) -> Self {
+        let listener = Listener { name: "PROXIED", protocol: "PLAINTEXT", port, advertised };
+        Self { listeners: vec![listener], properties: RESTART_SETTINGS.to_owned() }
+    }
+}
+
 /// With a proxied listener a broker is killed and started again; by default its new life is refused until the session of
 /// the old one is over, which takes 9 s. Much less, and a busy machine makes the broker miss its own heartbeats.
 const RESTART_SETTINGS: &str = "\
@@ -79,7 +108,7 @@ pub struct Kafka {
 impl Kafka {
     /// Starts a broker in `folder` and returns when a message went through it. `heap_mb` is the JVM's heap in MiB.
     pub(crate) async fn start(parts: &KafkaParts, folder: &Path, keep: bool, heap_mb: u32) -> Result<Self, StackError> {
-        Self::start_with(parts, folder, keep, usual_flags(parts, heap_mb), None).await
+        Self::start_with(parts, folder, keep, usual_flags(parts, heap_mb), &MoreListeners::default()).await
     }
 
     /// Starts a broker with a second listener. Its data stays in `folder`, so it can be killed and [started again](Self::restart).
@@ -92,7 +121,20 @@ impl Kafka {
         heap_mb: u32,
         listener: ProxiedListener,
     ) -> Result<Self, StackError> {
-        Self::start_with(parts, folder, true, usual_flags(parts, heap_mb), Some(listener)).await
+        Self::start_with(parts, folder, true, usual_flags(parts, heap_mb), &listener.into()).await
+    }
+
+    /// Starts a broker with more listeners, and returns when a message went through the plain one. `folder` goes with it.
+    ///
+    /// # Errors
+    /// See [`crate::Stack::start`].
+    pub async fn start_with_listeners(
+        parts: &KafkaParts,
+        folder: &Path,
+        heap_mb: u32,
+        more: &MoreListeners,
+    ) -> Result<Self, StackError> {
+        Self::start_with(parts, folder, false, usual_flags(parts, heap_mb), more).await
     }
 
     /// Starts a broker that was [killed](Server::crash) again, on the same ports and data, and returns when it listens.
@@ -111,7 +153,7 @@ impl Kafka {
         fs::create_dir(&run).map_err(StackError::file("create", &run))?;
         // Classes count, code does not: without the optimizing compiler this is a second quicker.
         let flags = vec!["-XX:TieredStopAtLevel=1".into(), flag("-XX:ArchiveClassesAtExit=", archive)];
-        let kafka = Self::start_with(parts, &run, true, flags, None).await?;
+        let kafka = Self::start_with(parts, &run, true, flags, &MoreListeners::default()).await?;
         kafka.stop().await?;
         fs::remove_dir_all(&run).map_err(StackError::file("remove", &run))
     }
@@ -121,12 +163,12 @@ impl Kafka {
         folder: &Path,
         keep: bool,
         flags: Vec<OsString>,
-        listener: Option<ProxiedListener>,
+        more: &MoreListeners,
     ) -> Result<Self, StackError> {
         let deadline = Instant::now() + START_TIMEOUT;
         let [port, controller_port] = free_ports()?;
         prepare_storage(&parts.storage, &folder.join("data"))?;
-        let properties = write_properties(folder, port, controller_port, listener)?;
+        let properties = write_properties(folder, port, controller_port, more)?;
         let command = command(parts, flags, &properties);
         let spec = Spec { name: "Kafka", command, folder: folder.to_path_buf(), keep, grace: GRACE };
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
@@ -276,25 +318,27 @@ fn write_properties(
     folder: &Path,
     port: u16,
     controller_port: u16,
-    listener: Option<ProxiedListener>,
+    more: &MoreListeners,
 ) -> Result<PathBuf, StackError> {
     let path = folder.join("server.properties");
     let mut listeners = format!("BROKER://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}");
     let mut advertised = format!("BROKER://127.0.0.1:{port}");
-    let mut more = String::new();
-    if let Some(ProxiedListener { port, advertised: proxy }) = listener {
-        listeners += &format!(",PROXIED://127.0.0.1:{port}");
-        advertised += &format!(",PROXIED://127.0.0.1:{proxy}");
-        // The last of two lines with one name counts.
-        let protocols = "BROKER:PLAINTEXT,CONTROLLER:PLAINTEXT,PROXIED:PLAINTEXT";
-        more = format!("listener.security.protocol.map={protocols}\n{RESTART_SETTINGS}");
+    let mut protocols = "BROKER:PLAINTEXT,CONTROLLER:PLAINTEXT".to_owned();
+    for Listener { name, protocol, port, advertised: told } in &more.listeners {
+        listeners += &format!(",{name}://127.0.0.1:{port}");
+        advertised += &format!(",{name}://127.0.0.1:{told}");
+        protocols += &format!(",{name}:{protocol}");
     }
+    // The last of two lines with one name counts.
     let text = format!(
-        "{FORMAT_PROPERTIES}{SETTINGS}{more}\
+        "{FORMAT_PROPERTIES}{SETTINGS}\
+         listener.security.protocol.map={protocols}\n\
+         {}\
          listeners={listeners}\n\
          advertised.listeners={advertised}\n\
          controller.quorum.voters=1@127.0.0.1:{controller_port}\n\
          log.dirs={}\n",
+        more.properties,
         folder.join("data").display()
     );
     fs::write(&path, text).map_err(StackError::file("write", &path))?;

@@ -31,7 +31,7 @@ mod stack;
 pub mod testing;
 
 pub use error::StackError;
-pub use kafka::{Kafka, ProxiedListener};
+pub use kafka::{Kafka, Listener, MoreListeners, ProxiedListener};
 pub use mongod::Mongod;
 pub use replica_set::{MemberPorts, ReplicaSet};
 pub use stack::{KAFKA_BROKERS, MONGODB_URI, Stack, StackOptions};
