@@ -6,7 +6,6 @@
 use ingest::files::{Options, RecordFile, find};
 use ingest::generate::{GenerateOptions, generate};
 use ingest::produce::{ProduceSettings, Silent, Target, produce};
-use std::collections::BTreeMap;
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
@@ -74,7 +73,7 @@ fn send(dir: &Path, brokers: &str, compression: &str) -> Result<u64, Box<dyn Err
         topic: format!("bench-{compression}"),
         partitions: 4,
         key_field: Some("movie".to_owned()),
-        kafka: BTreeMap::from([("compression.type".to_owned(), compression.to_owned())]),
+        kafka: [("compression.type", compression)].into_iter().collect(),
     };
     let settings = ProduceSettings::new(target, vec![dir.to_owned()]);
     Ok(produce(&settings, &mut Silent, &AtomicBool::new(false))?.bytes)

@@ -39,8 +39,10 @@ pub async fn check(config: &Config) -> Vec<Finding> {
         "schema",
         schema.as_ref().map(describe).map_err(|error| IngestError::Usage(error.to_string())),
     )];
-    findings.push(Finding::new("topic", topic(config).await));
-    match Store::connect(config).await {
+    // At once, since each may take its ten seconds to say that nobody answers.
+    let (topic, store) = tokio::join!(topic(config), Store::connect(config));
+    findings.push(Finding::new("topic", topic));
+    match store {
         Ok(store) => {
             findings.push(Finding::new("mongodb", server(&store).await.map_err(|error| store.outside(&error))));
             findings

@@ -100,6 +100,9 @@ struct Produce {
     /// Schema whose message key is used: a file or a preset [env: RUSHES_SCHEMA] [default: imdb-review]
     #[arg(long, value_name = "FILE|PRESET")]
     schema: Option<String>,
+    /// Any setting of the configuration, as NAME=VALUE; librdkafka's as kafka.NAME=VALUE
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = assignment)]
+    set: Vec<(String, String)>,
 }
 
 #[derive(Debug, Args)]

@@ -2,10 +2,14 @@
 //!
 //! [`Settings`] is what is typed; [`Config`] is what the worker uses: durations, checked against each other at start.
 
+use crate::kafka_options::{self, KafkaOptions, OptionError};
 use figment::value::{Dict, Map, Value};
 use figment::{Figment, Metadata, Profile, Provider, providers::Serialized};
+use model::mongodb_uri::mask;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -34,13 +38,21 @@ pub enum ConfigError {
     /// A value has the wrong type or an unknown name.
     #[error("configuration: {0}")]
     Value(Box<figment::Error>),
+    /// An option of librdkafka cannot be set.
+    #[error("configuration, from {from}: {problem}")]
+    Kafka {
+        /// `flag`, a file's name, or a variable of the environment.
+        from: String,
+        /// Which option, why, and what to do instead.
+        problem: OptionError,
+    },
     /// Two values do not go together, or one is out of bounds.
     #[error("configuration: {0}")]
     Rule(String),
 }
 
-/// The settings as they are written, in `rushes.toml` or as `RUSHES_NAME` in the environment.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// The settings as they are written, in `rushes.toml` or as `RUSHES_NAME` in the environment. A debug output shows no secret.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
     /// Kafka brokers, `host:port` separated by commas. Environment: `KAFKA_BROKERS`.
@@ -79,8 +91,8 @@ pub struct Settings {
     pub dead_ratio: f64,
     /// What to do where the topic no longer has a stored position: `stop`, or `accept` the loss and write it down.
     pub lost_offsets: LostOffsets,
-    /// Further librdkafka options, such as `security.protocol`.
-    pub kafka: BTreeMap<String, String>,
+    /// Further librdkafka options, such as `security.protocol`. Environment: `RUSHES_KAFKA_SECURITY_PROTOCOL`.
+    pub kafka: KafkaOptions,
     /// Where `ingest start` keeps the pid, the status and the log.
     pub state_dir: Option<PathBuf>,
 }
@@ -117,7 +129,7 @@ impl Default for Settings {
             dead_in_a_row: 1_000,
             dead_ratio: 0.5,
             lost_offsets: LostOffsets::Stop,
-            kafka: BTreeMap::new(),
+            kafka: KafkaOptions::default(),
             state_dir: None,
         }
     }
@@ -125,6 +137,8 @@ impl Default for Settings {
 
 /// Names of the environment that are not `RUSHES_NAME`.
 const ENVIRONMENT: [(&str, &str); 2] = [("KAFKA_BROKERS", "brokers"), ("MONGODB_URI", "mongodb_uri")];
+/// Begins variables that set an option of librdkafka, with `_` for each dot of its name.
+const KAFKA_VARIABLE: &str = "RUSHES_KAFKA_";
 
 /// One setting with its effective value and where it came from.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -142,7 +156,7 @@ pub struct Origin {
 pub struct Loaded {
     /// The effective settings.
     pub settings: Settings,
-    /// Each with where it came from, in the order of [`Settings`].
+    /// Each with where it came from, in the order of [`Settings`]; options of librdkafka one by one, as `kafka.NAME`.
     pub origins: Vec<Origin>,
 }
 
@@ -151,8 +165,8 @@ pub struct Loaded {
 /// # Errors
 /// [`ConfigError`] names the file, variable or flag, and what is expected.
 pub fn load(file: Option<&Path>, flags: Dict) -> Result<Loaded, ConfigError> {
-    let variables = std::env::vars().collect();
-    load_from(file, &variables, flags)
+    let text = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
+    load_from(file, &std::env::vars_os().filter_map(text).collect(), flags)
 }
 
 /// Sets `name` (`lanes`, or `kafka.NAME`) among the flags, with a text as it stands on a command line.
@@ -181,9 +195,19 @@ fn load_from(file: Option<&Path>, variables: &BTreeMap<String, String>, flags: D
         let value = like(defaults.get(&name), &variables[&variable]);
         figment = figment.merge(Named { name: variable, values: Dict::from([(name, value)]) });
     }
+    for (variable, text) in variables.iter().filter(|(variable, _)| variable.starts_with(KAFKA_VARIABLE)) {
+        let mut values = Dict::new();
+        let option = variable[KAFKA_VARIABLE.len()..].to_lowercase().replace('_', ".");
+        assign(&mut values, &format!("kafka.{option}"), text);
+        figment = figment.merge(Named { name: variable.clone(), values });
+    }
     figment = figment.merge(Named { name: "flag".into(), values: flags });
     let settings: Settings = figment.extract().map_err(|error| ConfigError::Value(Box::new(error)))?;
-    let origins = known_in_order().into_iter().filter_map(|name| origin(&figment, &settings, name)).collect();
+    settings
+        .kafka
+        .check()
+        .map_err(|problem| ConfigError::Kafka { from: kafka_source(&figment, &problem.name), problem })?;
+    let origins = known_in_order().into_iter().flat_map(|name| origins(&figment, &settings, name)).collect();
     Ok(Loaded { settings, origins })
 }
 
@@ -205,9 +229,16 @@ fn like(default: Option<&Value>, text: &str) -> Value {
 
 fn read(path: &Path) -> Result<Dict, ConfigError> {
     let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
-    let table: toml::Table = toml::from_str(&text)
-        .map_err(|error| ConfigError::Toml { path: path.to_owned(), problem: error.to_string() })?;
-    Named::new("", &table).map(|named| named.values)
+    let table: toml::Table = toml::from_str(&text).map_err(|error| {
+        // The error itself shows the line, which may hold a secret.
+        let line = error.span().map_or(0, |span| text[..span.start].matches('\n').count()) + 1;
+        ConfigError::Toml { path: path.to_owned(), problem: format!("line {line}: {}", error.message()) }
+    })?;
+    let mut values = Named::new("", &table)?.values;
+    if let Some(Value::Dict(tag, options)) = values.remove("kafka") {
+        values.insert("kafka".to_owned(), Value::Dict(tag, kafka_options::flatten(options)));
+    }
+    Ok(values)
 }
 
 /// A source of settings with the name that `ingest config` shows.
@@ -258,48 +289,43 @@ fn known_in_order() -> Vec<&'static str> {
     ]
 }
 
-fn origin(figment: &Figment, settings: &Settings, name: &str) -> Option<Origin> {
-    let masked = serde_json::to_value(settings.masked()).ok()?;
-    let value = match masked.get(name)? {
-        serde_json::Value::String(text) => text.clone(),
-        serde_json::Value::Null => String::new(),
-        other => other.to_string(),
+fn origins(figment: &Figment, settings: &Settings, name: &str) -> Vec<Origin> {
+    let masked = settings.masked();
+    if name == "kafka" {
+        let options = masked.kafka.names().map(|option| Origin {
+            name: format!("kafka.{option}"),
+            value: masked.kafka.get(option).unwrap_or_default().to_owned(),
+            from: kafka_source(figment, option),
+        });
+        return options.collect();
+    }
+    let value = match serde_json::to_value(&masked).ok().as_ref().and_then(|masked| masked.get(name)) {
+        Some(serde_json::Value::String(text)) => text.clone(),
+        Some(serde_json::Value::Null) | None => String::new(),
+        Some(other) => other.to_string(),
     };
     let from = figment.find_metadata(name).map_or_else(|| "default".to_owned(), |metadata| metadata.name.to_string());
-    Some(Origin { name: name.to_owned(), value, from })
+    vec![Origin { name: name.to_owned(), value, from }]
+}
+
+/// Where an option of librdkafka came from. Its name has dots, so it cannot be looked up by a path.
+fn kafka_source(figment: &Figment, option: &str) -> String {
+    let options = figment.find_value("kafka").ok().and_then(Value::into_dict);
+    let tag = options.as_ref().and_then(|options| options.get(option)).map(Value::tag);
+    let metadata = tag.and_then(|tag| figment.get_metadata(tag));
+    metadata.map_or_else(|| "configuration".to_owned(), |metadata| metadata.name.to_string())
 }
 
 impl Settings {
-    /// The settings with passwords replaced, for outputs and logs.
+    /// The settings with secrets replaced, for outputs and logs.
     pub fn masked(&self) -> Self {
-        let mut masked = self.clone();
-        masked.mongodb_uri = mask_uri(&self.mongodb_uri);
-        for (name, value) in &mut masked.kafka {
-            if is_secret(name) {
-                *value = "***".into();
-            }
-        }
-        masked
+        Self { mongodb_uri: mask(&self.mongodb_uri), kafka: self.kafka.masked(), ..self.clone() }
     }
 }
 
-/// Whether an option of librdkafka holds a secret.
-fn is_secret(name: &str) -> bool {
-    ["password", "secret", "token", "jaas", "key.pem"].iter().any(|word| name.contains(word))
-}
-
-/// A connection string with its user information replaced: what stands before the last `@` of the authority.
-///
-/// ```
-/// assert_eq!(ingest::config::mask_uri("mongodb://me:p@ss@host/db"), "mongodb://***@host/db");
-/// assert_eq!(ingest::config::mask_uri("mongodb://host/db"), "mongodb://host/db");
-/// ```
-pub fn mask_uri(uri: &str) -> String {
-    let Some((scheme, rest)) = uri.split_once("://") else { return uri.to_owned() };
-    // A password may hold any character, even unescaped: everything up to the last @ goes, rather too much than too little.
-    match rest.rfind('@') {
-        Some(at) => format!("{scheme}://***{}", &rest[at..]),
-        None => uri.to_owned(),
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&serde_json::to_string(&self.masked()).map_err(|_| fmt::Error)?)
     }
 }
 
@@ -391,7 +417,8 @@ mod tests {
         assert_eq!(origin_of(&loaded, "brokers").from, "KAFKA_BROKERS");
         assert!(origin_of(&loaded, "group").from.ends_with("my.toml"));
         assert_eq!(origin_of(&loaded, "database").from, "default");
-        assert_eq!(loaded.origins.len(), serde_json::to_value(Settings::default()).unwrap().as_object().unwrap().len());
+        let names = serde_json::to_value(Settings::default()).unwrap().as_object().unwrap().len();
+        assert_eq!(loaded.origins.len(), names - 1, "`kafka` has no row of its own");
     }
 
     #[test]
@@ -410,11 +437,56 @@ mod tests {
     }
 
     #[test]
+    fn options_of_kafka_come_from_anywhere_in_any_form() {
+        let file = "[kafka]\nsasl.mechanism = \"PLAIN\"\n\"client.id\" = \"me\"\nsession.timeout.ms = 9000\nsocket.keepalive.enable = true\n";
+        let variables = [("RUSHES_KAFKA_SASL_PASSWORD", "hush"), ("RUSHES_KAFKA_CLIENT_ID", "env")];
+        let mut flags = Dict::new();
+        assign(&mut flags, "kafka.client.id", "flag");
+        let loaded = load_with(file, &variables, flags).unwrap();
+        let origin = |name: &str| {
+            let origin = origin_of(&loaded, name);
+            (origin.value.clone(), origin.from.rsplit('/').next().unwrap_or_default().to_owned())
+        };
+        let owned = |value: &str, from: &str| (value.to_owned(), from.to_owned());
+        assert_eq!(origin("kafka.sasl.mechanism"), owned("PLAIN", "my.toml"));
+        assert_eq!(origin("kafka.session.timeout.ms"), owned("9000", "my.toml"));
+        assert_eq!(origin("kafka.socket.keepalive.enable"), owned("true", "my.toml"));
+        assert_eq!(origin("kafka.sasl.password"), owned("***", "RUSHES_KAFKA_SASL_PASSWORD"));
+        assert_eq!(origin("kafka.client.id"), owned("flag", "flag"));
+        assert_eq!(loaded.settings.kafka.get("sasl.password"), Some("hush"));
+    }
+
+    #[test]
+    fn an_option_of_kafka_that_cannot_be_set_is_named_with_its_place() {
+        for (file, variables, place, problem) in [
+            ("[kafka]\nnonsense = 1", vec![], "my.toml", "kafka.nonsense"),
+            ("", vec![("RUSHES_KAFKA_GROUP_ID", "x")], "RUSHES_KAFKA_GROUP_ID", "set `group` instead"),
+            ("[kafka]\n\"isolation.level\" = \"read_uncommitted\"", vec![], "my.toml", "kafka.isolation.level"),
+        ] {
+            let error = load_with(file, &variables, Dict::new()).unwrap_err().to_string();
+            assert!(error.contains(place) && error.contains(problem), "{error}");
+        }
+        let mut flags = Dict::new();
+        assign(&mut flags, "kafka.enable.auto.commit", "true");
+        let error = load_with("", &[], flags).unwrap_err().to_string();
+        assert!(error.contains("from flag: kafka.enable.auto.commit cannot be set"), "{error}");
+    }
+
+    #[test]
     fn secrets_are_masked() {
         let file = "mongodb_uri = \"mongodb+srv://u:p@:/?#w@h.example/db\"\n[kafka]\n\"sasl.password\" = \"hush\"\n\"client.id\" = \"me\"\n";
         let loaded = load_with(file, &[], Dict::new()).unwrap();
-        let shown = format!("{:?}", loaded.origins);
-        assert!(!shown.contains("hush") && shown.contains("***") && shown.contains("me"), "{shown}");
+        for shown in
+            [format!("{:?}", loaded.origins), format!("{loaded:?}"), format!("{:?}", Config::new(loaded.settings))]
+        {
+            assert!(
+                !shown.contains("hush")
+                    && !shown.contains("p@:")
+                    && shown.contains("***@h.example")
+                    && shown.contains("me"),
+                "{shown}"
+            );
+        }
     }
 
     #[test]

@@ -19,9 +19,9 @@ pub use error::{ProduceError, StopCause, Stopped};
 pub use progress::{Observer, Progress, ProgressDisplay, Silent};
 
 use crate::files::{self, Format, Options, RecordFile};
+use crate::kafka_options::KafkaOptions;
 use run::Run;
 use serde::Serialize;
-use std::collections::BTreeMap;
 use std::fmt;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
@@ -76,7 +76,7 @@ pub struct Target {
     /// Top-level field whose value is the message key.
     pub key_field: Option<String>,
     /// librdkafka properties, over the defaults.
-    pub kafka: BTreeMap<String, String>,
+    pub kafka: KafkaOptions,
 }
 
 /// Everything one run needs to know.

@@ -21,6 +21,7 @@ use chunk::{ChunkBuilder, Sent};
 use context::RebalanceContext;
 use rdkafka::ClientConfig;
 use rdkafka::Message;
+use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
@@ -136,21 +137,14 @@ impl Source {
     }
 }
 
-/// The options of every client of this program: the user's, and the brokers.
-pub fn base_client_config(config: &Config) -> ClientConfig {
+/// The options of the consumer; `Config` has refused those of the user's that would contradict them.
+pub(crate) fn client_config(config: &Config) -> ClientConfig {
     let mut client = ClientConfig::new();
-    client.set("client.id", "rushes-ingest");
-    for (name, value) in &config.settings.kafka {
-        client.set(name, value);
-    }
-    client.set("bootstrap.servers", &config.settings.brokers);
-    client
-}
-
-fn client_config(config: &Config) -> ClientConfig {
-    let mut client = ClientConfig::new();
+    // A broker that hangs up is told at this level.
+    client.set_log_level(RDKafkaLogLevel::Info);
     // Defaults that the user may override.
     client
+        .set("client.id", "rushes-ingest")
         .set("session.timeout.ms", "45000")
         .set("queued.min.messages", "20000")
         // Of each partition; more only costs memory.
@@ -160,11 +154,10 @@ fn client_config(config: &Config) -> ClientConfig {
         .set("fetch.wait.max.ms", "50")
         .set("fetch.message.max.bytes", "262144")
         .set("topic.metadata.refresh.interval.ms", "30000");
-    for (name, value) in base_client_config(config).config_map() {
-        client.set(name, value);
-    }
+    config.settings.kafka.apply(&mut client);
     // What exactly-once rests on: positions live in MongoDB, nothing is skipped silently, assignments replace each other.
     client
+        .set("bootstrap.servers", &config.settings.brokers)
         .set("group.id", &config.settings.group)
         .set("enable.auto.commit", "false")
         .set("enable.auto.offset.store", "false")
@@ -283,7 +276,9 @@ impl Poller {
                 | RDKafkaErrorCode::Fatal,
             ) => self.backlog.push_back(SourceEvent::Failed(IngestError::Outside(format!("Kafka: {error}")))),
             // librdkafka reconnects by itself; the worker waits.
-            _ => tracing::warn!(%error, "Kafka is not answering; waiting"),
+            _ => {
+                tracing::warn!(%error, "Kafka is not answering; waiting: {}", self.consumer.context().connection.explain(error))
+            }
         }
     }
 

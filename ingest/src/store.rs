@@ -19,6 +19,7 @@ use futures_util::TryStreamExt;
 use model::clock::EventClock;
 use model::late::LateRecords;
 use model::layout::{ColumnRole, EVENTS, LATE, OFFSETS, RESERVED, STREAMS, column, position_id, source};
+use model::mongodb_uri::{flaw, mask};
 use model::rollup::{Rollup, StateTable};
 use model::schema::Schema;
 use mongodb::options::{Acknowledgment, ClientOptions, IndexOptions, ReadConcern, WriteConcern};
@@ -95,6 +96,7 @@ pub struct Store {
     database: Database,
     /// What this worker, and every other of its group, calls itself to the server.
     application: String,
+    /// Without its secrets, for messages.
     uri: String,
     group: String,
     topic: String,
@@ -109,6 +111,10 @@ impl Store {
         let settings = &config.settings;
         let outside =
             |error: mongodb::error::Error| IngestError::Outside(explain_mongodb(&settings.mongodb_uri, &error));
+        if let Some(problem) = flaw(&settings.mongodb_uri) {
+            let uri = mask(&settings.mongodb_uri);
+            return Err(IngestError::Usage(format!("the connection string {uri} is not usable: {problem}")));
+        }
         let mut options = ClientOptions::parse(&settings.mongodb_uri).await.map_err(outside)?;
         let application = || abandoned::application(&settings.database, &settings.group, &settings.topic);
         let application = options.app_name.get_or_insert_with(application).clone();
@@ -123,14 +129,14 @@ impl Store {
             return Err(IngestError::Outside(format!(
                 "MongoDB at {} is a single server without a replica set, so it has no transactions. Start mongod with \
                  `--replSet rs0` and run `rs.initiate()` once in mongosh, or let `stack up` start one",
-                crate::config::mask_uri(&settings.mongodb_uri)
+                mask(&settings.mongodb_uri)
             )));
         }
         Ok(Self {
             client,
             database,
             application,
-            uri: settings.mongodb_uri.clone(),
+            uri: mask(&settings.mongodb_uri),
             group: settings.group.clone(),
             topic: settings.topic.clone(),
         })

@@ -1,11 +1,15 @@
 //! What the broker says of a topic, without joining its group.
 
 use crate::config::Config;
+use crate::connection::{Connection, LOOKS, listen};
 use crate::error::IngestError;
-use crate::source::{Watermarks, base_client_config};
+use crate::source::{Watermarks, client_config};
 use crate::topic_id::topic_id;
+use rdkafka::ClientConfig;
+use rdkafka::bindings::rd_kafka_resp_err_t as ResponseError;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::metadata::{Metadata, MetadataTopic};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -40,7 +44,8 @@ fn is_without_leader(error: &KafkaError) -> bool {
 /// Asks for a topic's partitions and offsets.
 #[derive(Clone)]
 pub struct TopicInspector {
-    consumer: Arc<BaseConsumer>,
+    consumer: Arc<BaseConsumer<Connection>>,
+    client: ClientConfig,
     brokers: String,
     topic: String,
 }
@@ -51,15 +56,16 @@ impl TopicInspector {
     /// # Errors
     /// [`IngestError::Usage`] where librdkafka refuses an option.
     pub fn new(config: &Config) -> Result<Self, IngestError> {
-        let mut client = base_client_config(config);
+        let mut client = client_config(config);
         client.set("group.id", format!("{}-inspect", config.settings.group));
-        let consumer = client.create().map_err(|error| {
+        let consumer = client.create_with_context(Connection::default()).map_err(|error| {
             IngestError::Usage(format!(
                 "the Kafka client cannot be made: {error}; look at [kafka] in the configuration"
             ))
         })?;
         Ok(Self {
             consumer: Arc::new(consumer),
+            client,
             brokers: config.settings.brokers.clone(),
             topic: config.settings.topic.clone(),
         })
@@ -100,9 +106,14 @@ impl TopicInspector {
     }
 
     fn partitions(&self) -> Result<Vec<i32>, IngestError> {
-        let metadata =
-            self.consumer.fetch_metadata(Some(&self.topic), TIMEOUT).map_err(|error| self.unreachable(&error))?;
+        let metadata = self.metadata()?;
         let topic = metadata.topics().iter().find(|topic| topic.name() == self.topic);
+        if topic.and_then(MetadataTopic::error) == Some(ResponseError::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED) {
+            return Err(IngestError::Outside(format!(
+                "the user may not read the topic {} on {}: give it the rights Describe and Read on the topic, and Read on the group",
+                self.topic, self.brokers
+            )));
+        }
         let partitions: Vec<i32> =
             topic.map_or_else(Vec::new, |topic| topic.partitions().iter().map(|partition| partition.id()).collect());
         if partitions.is_empty() {
@@ -114,15 +125,24 @@ impl TopicInspector {
         Ok(partitions)
     }
 
-    fn unreachable(&self, error: &KafkaError) -> IngestError {
-        let advice = match error.rdkafka_error_code() {
-            Some(
-                RDKafkaErrorCode::BrokerTransportFailure
-                | RDKafkaErrorCode::OperationTimedOut
-                | RDKafkaErrorCode::AllBrokersDown,
-            ) => "; is it running? `stack up` starts one",
-            _ => "",
-        };
-        IngestError::Outside(format!("no Kafka broker answers at {}: {error}{advice}", self.brokers))
+    /// What the broker says of the topic; does not wait any longer for one that has refused this client.
+    fn metadata(&self) -> Result<Metadata, IngestError> {
+        let connection = self.consumer.context();
+        connection.clear();
+        let mut failed = None;
+        for look in LOOKS {
+            match self.consumer.fetch_metadata(Some(&self.topic), look) {
+                Ok(metadata) => return Ok(metadata),
+                Err(error) => failed = Some(error),
+            }
+            listen(&self.consumer);
+            if connection.is_refused() {
+                break;
+            }
+        }
+        connection.look_closer(&self.client);
+        let failed = failed.map_or_else(String::new, |error| error.to_string());
+        let why = connection.explain(&failed);
+        Err(IngestError::Outside(format!("no Kafka broker answers at {}: {why}", self.brokers)))
     }
 }

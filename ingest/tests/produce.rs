@@ -3,6 +3,7 @@
 use flate2::write::GzEncoder;
 use ingest::files::FileError;
 use ingest::generate::{GenerateOptions, generate};
+use ingest::kafka_options::KafkaOptions;
 use ingest::produce::{Observer, ProduceError, ProduceSettings, Progress, Silent, StopCause, Stopped, Target, produce};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
@@ -10,7 +11,7 @@ use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::{Message, Offset, TopicPartitionList};
 use serde_json::Value;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::io::Write;
 use std::net::TcpListener;
 use std::num::NonZeroU32;
@@ -33,7 +34,7 @@ fn settings(topic: &str, files: &[PathBuf]) -> ProduceSettings {
         topic: topic.to_owned(),
         partitions: 4,
         key_field: Some("movie".to_owned()),
-        kafka: BTreeMap::new(),
+        kafka: KafkaOptions::default(),
     };
     ProduceSettings::new(target, files.to_vec())
 }
@@ -257,7 +258,7 @@ fn no_broker_is_a_clear_error() {
         topic: "reviews".into(),
         partitions: 1,
         key_field: None,
-        kafka: BTreeMap::new(),
+        kafka: KafkaOptions::default(),
     };
     let error = send(&ProduceSettings::new(target, vec![path])).unwrap_err().to_string();
     assert!(error.starts_with(&format!("no broker answers at {closed}: ")), "{error}");
@@ -314,8 +315,7 @@ fn a_record_that_kafka_does_not_take_is_named() {
     create_topic(&NewTopic::new(topic, 1, TopicReplication::Fixed(1)).set("max.message.bytes", "20000"));
     let path = write(folder.path(), "b.jsonl", with(long(50_000)));
     let mut alone = settings(topic, &[path]);
-    alone.target.kafka =
-        BTreeMap::from([("compression.type".into(), "none".into()), ("batch.num.messages".into(), "1".into())]);
+    alone.target.kafka = [("compression.type", "none"), ("batch.num.messages", "1")].into_iter().collect();
     let error = send(&alone).unwrap_err();
     let stopped = stopped(&error);
     assert!(matches!(stopped.cause, StopCause::Delivery { number: 21, .. }), "{error}");

@@ -1,6 +1,7 @@
 //! Why a table could not be read, and what to do about it.
 
 use model::layout::ColumnType;
+use model::mongodb_reason::{CHECK_THE_USER, last_attempt, remedy};
 use mongodb::error::{Error, ErrorKind};
 
 use super::{DecodeError, MomentError};
@@ -15,7 +16,7 @@ pub enum StoreError {
         reason: String,
     },
     /// No server answered in time.
-    #[error("cannot reach MongoDB at {hosts}: {reason}; is it running? `stack up` starts one")]
+    #[error("cannot reach MongoDB at {hosts}: {reason}; {}", remedy(reason))]
     Unreachable {
         /// `host:port` of each server in the address.
         hosts: String,
@@ -23,7 +24,7 @@ pub enum StoreError {
         reason: String,
     },
     /// The server does not know the user.
-    #[error("MongoDB at {hosts} refuses the user: {reason}; check the user and password in the address")]
+    #[error("MongoDB at {hosts} refuses the user: {reason}; {CHECK_THE_USER}")]
     Refused {
         /// `host:port` of each server in the address.
         hosts: String,
@@ -128,22 +129,13 @@ impl StoreError {
     pub(crate) fn from_driver(error: Error, hosts: &str, what: &str) -> Self {
         match *error.kind {
             ErrorKind::ServerSelection { ref message, .. } => {
-                Self::Unreachable { hosts: hosts.to_owned(), reason: last_attempt(message) }
+                Self::Unreachable { hosts: hosts.to_owned(), reason: last_attempt(message).to_owned() }
             }
             ErrorKind::Authentication { ref message, .. } => {
                 Self::Refused { hosts: hosts.to_owned(), reason: message.clone() }
             }
             _ => Self::Query { what: what.to_owned(), source: Box::new(error) },
         }
-    }
-}
-
-/// The driver describes its whole topology; what helps is the error of a server in it, if there is one.
-fn last_attempt(message: &str) -> String {
-    let error = message.split("Error: ").nth(1).and_then(|rest| rest.split(", labels").next());
-    match error {
-        Some(error) => error.trim_start_matches("Kind: ").to_owned(),
-        None => "no server answered in time".to_owned(),
     }
 }
 
@@ -164,18 +156,5 @@ fn plural(kind: ColumnType) -> &'static str {
         ColumnType::Date => "dates",
         ColumnType::Timestamp => "instants",
         ColumnType::StringList => "lists of texts",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn keeps_the_one_sentence_that_helps() {
-        let message = "Server selection timeout: No available servers. Topology: { Type: Unknown, Servers: [ { Address: \
-                       127.0.0.1:1, Type: Unknown, Error: Kind: I/O error: Connection refused (os error 111), labels: {} } ] }";
-        assert_eq!(last_attempt(message), "I/O error: Connection refused (os error 111)");
-        assert_eq!(last_attempt("Server selection timeout"), "no server answered in time");
     }
 }

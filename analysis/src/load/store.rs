@@ -8,6 +8,7 @@ use std::{fmt, future::Future, sync::Arc, sync::mpsc, time::Duration};
 use bson::{Bson, Document, doc};
 use futures_util::TryStreamExt;
 use model::layout::{CatalogEntry, ROLLUP_CATALOG, ROLLUP_STATES, ROLLUP_TABLES};
+use model::mongodb_uri::flaw;
 use mongodb::{Client, Collection, Database, options::ClientOptions};
 use polars::prelude::DataFrame;
 use tokio::runtime::{Builder, Runtime};
@@ -207,24 +208,21 @@ impl Drop for Shared {
 }
 
 async fn open(address: String, database: String) -> Result<(Database, String), StoreError> {
+    // The driver takes a part of such a password for a host, and says so.
+    if let Some(problem) = flaw(&address) {
+        return Err(StoreError::Address { reason: problem.to_owned() });
+    }
     let parsed = ClientOptions::parse(&address).await;
-    let mut options = parsed.map_err(|error| StoreError::Address { reason: brief(&error, &address) })?;
+    let mut options = parsed.map_err(|error| StoreError::Address { reason: error.kind.to_string() })?;
     options.app_name.get_or_insert_with(|| "rushes-analysis".to_owned());
     options.server_selection_timeout.get_or_insert(SERVER_SELECTION);
     let hosts = options.hosts.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
     let client =
-        Client::with_options(options).map_err(|error| StoreError::Address { reason: brief(&error, &address) })?;
+        Client::with_options(options).map_err(|error| StoreError::Address { reason: error.kind.to_string() })?;
     let database = client.database(&database);
     let ping = database.run_command(doc! { "ping": 1 }).await;
     ping.map_err(|error| StoreError::from_driver(error, &hosts, "an answer to ping"))?;
     Ok((database, hosts))
-}
-
-/// The driver's reason, unless it repeats the address.
-fn brief(error: &mongodb::error::Error, address: &str) -> String {
-    let reason = error.kind.to_string();
-    let secret = address.split_once("://").map_or(address, |(_, rest)| rest);
-    if !secret.is_empty() && reason.contains(secret) { "it cannot be parsed".to_owned() } else { reason }
 }
 
 /// Runs `work` on `runtime` and blocks this thread until it is done.

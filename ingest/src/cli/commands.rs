@@ -32,6 +32,7 @@ pub(super) fn produce(args: &Produce) -> anyhow::Result<ExitCode> {
         config: args.config.clone(),
         brokers: args.brokers.clone(),
         schema: args.schema.clone(),
+        set: args.set.clone(),
         ..Common::default()
     };
     let settings = common.config()?.settings;

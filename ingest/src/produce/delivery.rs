@@ -1,5 +1,6 @@
 //! What becomes of the records after they are queued.
 
+use crate::connection::Connection;
 use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
@@ -15,7 +16,8 @@ pub(super) struct Deliveries {
     bytes: AtomicU64,
     failed: AtomicU64,
     first_failure: Mutex<Option<(usize, KafkaError)>>,
-    last_error: Mutex<Option<String>>,
+    /// What the client last said about its connections.
+    pub(super) connection: Connection,
 }
 
 impl Deliveries {
@@ -35,11 +37,6 @@ impl Deliveries {
     pub(super) fn first_failure(&self) -> Option<(usize, KafkaError)> {
         lock(&self.first_failure).clone()
     }
-
-    /// What the client last said about its connections.
-    pub(super) fn last_error(&self) -> Option<String> {
-        lock(&self.last_error).clone()
-    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -50,15 +47,11 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl ClientContext for Deliveries {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         tracing::debug!(target: "librdkafka", ?level, facility, "{message}");
+        self.connection.note_log(facility, message);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        tracing::debug!(target: "librdkafka", %error, "{reason}");
-        // "All brokers are down" follows the error that says why and would hide it.
-        let mut last = lock(&self.last_error);
-        if last.is_none() || error.rdkafka_error_code() != Some(rdkafka::error::RDKafkaErrorCode::AllBrokersDown) {
-            *last = Some(reason.to_owned());
-        }
+        self.connection.note(&error, reason);
     }
 }
 

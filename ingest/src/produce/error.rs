@@ -2,6 +2,7 @@
 
 use super::ProduceReport;
 use crate::files::FileError;
+use crate::kafka_options::OptionError;
 use rdkafka::error::KafkaError;
 use std::path::PathBuf;
 
@@ -11,23 +12,18 @@ pub enum ProduceError {
     /// A file cannot be read; nothing was sent.
     #[error(transparent)]
     File(#[from] FileError),
-    /// A librdkafka property must not be set here.
-    #[error("the Kafka option {option} cannot be set: {reason}")]
-    Option {
-        /// Name of the property.
-        option: String,
-        /// What to do instead.
-        reason: &'static str,
-    },
+    /// An option of librdkafka cannot be set.
+    #[error(transparent)]
+    Option(#[from] OptionError),
     /// librdkafka refuses the properties.
     #[error("Kafka options: {0}")]
     Config(KafkaError),
     /// No broker answered in time.
-    #[error("no broker answers at {brokers}: {reason}; is it running? `stack up` starts one")]
+    #[error("no broker answers at {brokers}: {reason}")]
     NoBroker {
         /// The addresses that were tried.
         brokers: String,
-        /// What the client says.
+        /// What the client says, and what to do.
         reason: String,
     },
     /// The topic is missing and cannot be created.

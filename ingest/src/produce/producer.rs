@@ -2,7 +2,8 @@
 
 use super::delivery::Deliveries;
 use super::{ProduceError, Target};
-use rdkafka::config::ClientConfig;
+use crate::kafka_options::KafkaOptions;
+use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::producer::BaseProducer;
 
 pub(super) type Producer = BaseProducer<Deliveries>;
@@ -22,32 +23,36 @@ const DEFAULTS: [(&str, &str); 9] = [
     ("queue.buffering.max.messages", "100000"),
 ];
 
-/// Properties that have their own place, or that the report of a run depends on.
-const REFUSED: [(&str, &str); 3] = [
-    ("bootstrap.servers", "the brokers are set by `brokers` or KAFKA_BROKERS"),
-    ("metadata.broker.list", "the brokers are set by `brokers` or KAFKA_BROKERS"),
-    ("delivery.report.only.error", "the counts of a run come from the delivery reports"),
-];
-
 /// The properties for `target`.
 pub(super) fn config(target: &Target) -> Result<ClientConfig, ProduceError> {
-    if let Some((option, reason)) = REFUSED.iter().find(|(option, _)| target.kafka.contains_key(*option)) {
-        return Err(ProduceError::Option { option: (*option).to_owned(), reason });
-    }
+    target.kafka.check()?;
     let mut config = ClientConfig::new();
+    // A broker that hangs up is told at this level.
+    config.set_log_level(RDKafkaLogLevel::Info);
     for (name, value) in DEFAULTS {
         config.set(name, value);
     }
-    for (name, value) in &target.kafka {
-        config.set(name, value);
-    }
+    target.kafka.apply(&mut config);
     config.set("bootstrap.servers", &target.brokers);
     Ok(config)
 }
 
 /// A producer for `target`, which has not talked to a broker yet.
 pub(super) fn connect(target: &Target) -> Result<Producer, ProduceError> {
+    risks(&target.kafka).for_each(|risk| tracing::warn!("{risk}"));
     config(target)?.create_with_context(Deliveries::default()).map_err(ProduceError::Config)
+}
+
+/// What the user has given up for speed, or because a broker does not have it.
+fn risks(kafka: &KafkaOptions) -> impl Iterator<Item = &'static str> {
+    let is_weaker = |name, safe: [&str; 2]| kafka.get(name).is_some_and(|value| !safe.contains(&value));
+    let repeats = is_weaker("enable.idempotence", ["true", "1"]).then_some(
+        "kafka.enable.idempotence is off: after a retry a record may be in the topic twice, or behind a later one; the worker finds repeats by \
+         their ids",
+    );
+    let losses = is_weaker("acks", ["all", "-1"])
+        .then_some("kafka.acks is not `all`: a record may be lost with one broker, although it was counted as sent");
+    repeats.into_iter().chain(losses)
 }
 
 #[cfg(test)]
@@ -60,7 +65,7 @@ mod tests {
             topic: "reviews".into(),
             partitions: 1,
             key_field: None,
-            kafka: kafka.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
+            kafka: kafka.iter().copied().collect(),
         }
     }
 
@@ -82,6 +87,15 @@ mod tests {
     #[test]
     fn an_unknown_option_is_named() {
         let error = connect(&target(&[("linger", "5")])).err().expect("librdkafka knows no such property");
-        assert!(error.to_string().contains("linger"), "{error}");
+        assert!(error.to_string().contains("kafka.linger"), "{error}");
+    }
+
+    #[test]
+    fn weaker_promises_are_possible_and_said() {
+        assert_eq!(risks(&target(&[("acks", "all"), ("enable.idempotence", "true")]).kafka).count(), 0);
+        let weaker = target(&[("request.required.acks", "1"), ("enable.idempotence", "false")]);
+        assert!(connect(&weaker).is_ok());
+        let said: Vec<_> = risks(&weaker.kafka).collect();
+        assert!(said.len() == 2 && said[0].contains("twice") && said[1].contains("lost"), "{said:?}");
     }
 }

@@ -213,7 +213,7 @@ impl<'a> Run<'a> {
         StopCause::Unfinished {
             left: u64::try_from(self.producer.in_flight_count()).unwrap_or(0),
             seconds: STOP_TIMEOUT.as_secs(),
-            reason: self.deliveries().last_error().unwrap_or_else(|| "the broker does not answer".to_owned()),
+            reason: self.deliveries().connection.explain(&"the broker does not answer"),
         }
     }
 

@@ -1,8 +1,8 @@
 //! The topic exists before the first record is sent, with the partitions it is meant to have.
 
-use super::delivery::Deliveries;
 use super::producer::{self, Producer};
 use super::{ProduceError, Target};
+use crate::connection::LOOKS;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::error::RDKafkaErrorCode;
@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 
 /// Within this time a broker has to answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long the client's errors are listened to.
+const LISTEN: Duration = Duration::from_millis(200);
 /// Within this time a created topic has to have leaders for all its partitions.
 const READY_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long one look at the topic waits for a change.
@@ -21,11 +23,7 @@ const CLUSTER_DEFAULT: i32 = -1;
 
 /// Partitions of the target's topic, which is created if it is missing. An existing topic stays as it is.
 pub(super) fn ensure(producer: &Producer, target: &Target) -> Result<i32, ProduceError> {
-    // Asking for the topic by name would let the broker create it with its own number of partitions.
-    let metadata = producer.client().fetch_metadata(None, ANSWER_TIMEOUT).map_err(|error| {
-        let said = last_error(producer);
-        ProduceError::NoBroker { brokers: target.brokers.clone(), reason: said.unwrap_or_else(|| error.to_string()) }
-    })?;
+    let metadata = metadata(producer, target)?;
     match partitions_of(&metadata, &target.topic) {
         0 => create(producer, target),
         partitions => {
@@ -41,14 +39,23 @@ pub(super) fn ensure(producer: &Producer, target: &Target) -> Result<i32, Produc
     }
 }
 
-/// Polls until the client's errors are drained.
-fn last_error(producer: &Producer) -> Option<String> {
-    let context: &Deliveries = producer.client().context();
-    let deadline = Instant::now() + Duration::from_millis(500);
-    while context.last_error().is_none() && Instant::now() < deadline {
-        producer.poll(LOOK);
+/// What the cluster has; does not wait any longer for a broker that has refused this client.
+fn metadata(producer: &Producer, target: &Target) -> Result<Metadata, ProduceError> {
+    let connection = &producer.context().connection;
+    let mut failed = String::new();
+    for look in LOOKS {
+        // Asking for the topic by name would let the broker create it with its own number of partitions.
+        match producer.client().fetch_metadata(None, look) {
+            Ok(metadata) => return Ok(metadata),
+            Err(error) => failed = error.to_string(),
+        }
+        producer.poll(LISTEN);
+        if connection.is_refused() {
+            break;
+        }
     }
-    context.last_error()
+    connection.look_closer(&producer::config(target)?);
+    Err(ProduceError::NoBroker { brokers: target.brokers.clone(), reason: connection.explain(&failed) })
 }
 
 /// Partitions of `topic` that have a leader, or 0.

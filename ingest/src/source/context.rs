@@ -2,6 +2,7 @@
 
 use super::{Fence, SourceEvent};
 use crate::config::Config;
+use crate::connection::Connection;
 use crate::error::IngestError;
 use crate::topic;
 use rdkafka::ClientContext;
@@ -30,6 +31,8 @@ pub struct Watermarks {
 
 /// Hands rebalances to the worker and waits for its answer, with a deadline.
 pub(super) struct RebalanceContext {
+    /// What was last said of connections; a broker that came back does not clear it, so it is for errors only.
+    pub(super) connection: Connection,
     events: mpsc::Sender<SourceEvent>,
     fence: Arc<Fence>,
     topic: String,
@@ -41,6 +44,7 @@ pub(super) struct RebalanceContext {
 impl RebalanceContext {
     pub(super) fn new(events: mpsc::Sender<SourceEvent>, fence: Arc<Fence>, config: &Config) -> Self {
         Self {
+            connection: Connection::default(),
             events,
             fence,
             topic: config.settings.topic.clone(),
@@ -113,10 +117,11 @@ impl ClientContext for RebalanceContext {
             }
             _ => tracing::debug!(target: "librdkafka", facility, "{message}"),
         }
+        self.connection.note_log(facility, message);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        tracing::debug!(target: "librdkafka", %error, "{reason}");
+        self.connection.note(&error, reason);
     }
 }
 
