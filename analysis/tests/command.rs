@@ -254,6 +254,27 @@ fn failures_are_one_line_with_a_remedy() {
 }
 
 #[test]
+fn no_secret_of_the_address_is_shown() {
+    let there = support::uri().trim_start_matches("mongodb://").to_owned();
+    for address in [
+        "mongodb://me:hu@sh/hush@127.0.0.1:1/".to_owned(),
+        "mongodb://me:hush".to_owned(),
+        "mongodb://me:hush@127.0.0.1:1/?serverSelectionTimeoutMS=100".to_owned(),
+        "me:hush@127.0.0.1".to_owned(),
+        format!("mongodb://me:hush@{there}"),
+    ] {
+        for arguments in [&["tables"] as &[&str], &["show", "movies_by_day"], &["--help"]] {
+            let output = command("rushes", arguments).env("MONGODB_URI", &address).env("RUST_LOG", "trace").output();
+            let output = output.expect("the command runs");
+            let said = [output.stdout, output.stderr].concat();
+            let said = String::from_utf8_lossy(&said);
+            assert!(!said.contains("hush") && !said.contains("hu@") && !said.contains("sh/"), "{said}");
+            assert!(output.status.success() || said.starts_with("error: "), "{said}");
+        }
+    }
+}
+
+#[test]
 fn wrong_use_is_told_apart_from_failure() {
     let database = published();
     for arguments in [
