@@ -7,6 +7,7 @@ mod cli;
 
 use std::{io, process::ExitCode};
 
+use analysis::load::StoreError;
 use clap::Parser;
 use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
@@ -19,7 +20,8 @@ fn main() -> ExitCode {
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
-            ExitCode::FAILURE
+            let wrong_use = matches!(error.downcast_ref(), Some(StoreError::Config { .. }));
+            ExitCode::from(if wrong_use { 2 } else { 1 })
         }
     }
 }

@@ -234,6 +234,30 @@ fn a_watched_chart_is_drawn_again_when_rows_change() {
 }
 
 #[test]
+fn the_database_comes_from_the_configuration_of_ingest() {
+    let database = published();
+    let folder = tempfile::tempdir().expect("a folder");
+    let text = format!("topic = \"readings\"\nmongodb_uri = {:?}\ndatabase = {:?}\n", support::uri(), database.name());
+    fs::write(folder.path().join("rushes.toml"), &text).expect("written");
+    fs::write(folder.path().join("other.toml"), text.replace(database.name(), "rushes_is_not_there")).expect("written");
+    let told = |arguments: &[&str]| {
+        let mut command = command("", arguments);
+        let output = command.env_remove("MONGODB_URI").current_dir(folder.path()).output().expect("the command runs");
+        let said = String::from_utf8([output.stdout, output.stderr].concat()).expect("UTF-8");
+        (output.status.code(), said)
+    };
+    let named = |said: &str| said.contains("movies_by_day");
+    let (code, said) = told(&["tables"]);
+    assert!(code == Some(0) && named(&said), "{said}");
+    let (code, said) = told(&["tables", "--config", "other.toml"]);
+    assert!(code == Some(0) && said.contains("\"rushes_is_not_there\" has no rollups"), "{said}");
+    let (code, said) = told(&["tables", "--config", "other.toml", "--database", database.name()]);
+    assert!(code == Some(0) && named(&said), "{said}");
+    let (code, said) = told(&["tables", "--config", "none.toml"]);
+    assert!(code == Some(2) && said.starts_with("error: none.toml cannot be read"), "{said}");
+}
+
+#[test]
 fn failures_are_one_line_with_a_remedy() {
     let database = published();
     let cases: [(&[&str], &str); 6] = [

@@ -6,9 +6,12 @@ mod rows;
 mod show;
 mod tables;
 
-use std::io::{self, Write};
+use std::{
+    io::{self, Write},
+    path::PathBuf,
+};
 
-use analysis::load::Store;
+use analysis::load::{Connection, Store, StoreError};
 use clap::{Args, Parser, Subcommand};
 
 /// Tables, rows, charts and files of the rollups in MongoDB.
@@ -16,7 +19,7 @@ use clap::{Args, Parser, Subcommand};
 #[command(name = "analysis", version, max_term_width = 110, after_help = EXAMPLES)]
 pub struct Arguments {
     #[command(flatten)]
-    connection: Connection,
+    connection: Database,
     #[command(subcommand)]
     command: Command,
 }
@@ -29,20 +32,24 @@ const EXAMPLES: &str = "Examples:
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Connection")]
-struct Connection {
-    /// Address of MongoDB
-    #[arg(
-        long,
-        global = true,
-        value_name = "URI",
-        env = "MONGODB_URI",
-        hide_env_values = true,
-        default_value = "mongodb://127.0.0.1:27017"
-    )]
-    mongodb_uri: String,
-    /// Database with the rollups
-    #[arg(long, global = true, value_name = "NAME", env = "RUSHES_DATABASE", default_value = "rushes")]
-    database: String,
+struct Database {
+    /// Configuration file of `ingest`, for the two below [default: rushes.toml, if there]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Address of MongoDB [env: MONGODB_URI] [default: mongodb://127.0.0.1:27017]
+    #[arg(long, global = true, value_name = "URI")]
+    mongodb_uri: Option<String>,
+    /// Database with the rollups [env: RUSHES_DATABASE] [default: rushes]
+    #[arg(long, global = true, value_name = "NAME")]
+    database: Option<String>,
+}
+
+impl Database {
+    fn open(self) -> Result<Store, StoreError> {
+        let connection = self.config.into_iter().fold(Connection::new(), Connection::file);
+        let connection = self.mongodb_uri.into_iter().fold(connection, Connection::mongodb_uri);
+        self.database.into_iter().fold(connection, Connection::database).open()
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -59,8 +66,7 @@ enum Command {
 
 /// Connects and runs one command.
 pub fn run(arguments: Arguments) -> anyhow::Result<()> {
-    let Connection { mongodb_uri, database } = arguments.connection;
-    let store = Store::connect(&mongodb_uri, &database)?;
+    let store = arguments.connection.open()?;
     match arguments.command {
         Command::Tables(tables) => tables.run(&store),
         Command::Show(show) => show.run(&store),

@@ -1,5 +1,7 @@
 //! Why a table could not be read, and what to do about it.
 
+use std::path::PathBuf;
+
 use model::layout::ColumnType;
 use model::mongodb_reason::{CHECK_THE_USER, last_attempt, remedy};
 use mongodb::error::{Error, ErrorKind};
@@ -9,6 +11,14 @@ use super::{DecodeError, MomentError};
 /// Why a table could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
+    /// The configuration file cannot be used.
+    #[error("{} {problem}", path.display())]
+    Config {
+        /// The file.
+        path: PathBuf,
+        /// Where and why, without the line itself, which may hold a password.
+        problem: String,
+    },
     /// The address cannot be read.
     #[error("the MongoDB address cannot be used ({reason}); it looks like mongodb://HOST:PORT")]
     Address {

@@ -11,6 +11,7 @@
 mod catalog;
 mod columns;
 mod condition;
+mod connection;
 mod decode;
 mod error;
 mod events;
@@ -30,6 +31,7 @@ mod store;
 
 pub use catalog::TableInfo;
 pub use condition::{Comparison, Condition, ConditionError};
+pub use connection::Connection;
 pub use decode::DecodeError;
 pub(crate) use decode::FrameBuilder;
 pub use error::StoreError;

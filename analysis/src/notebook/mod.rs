@@ -33,7 +33,8 @@ pub use worker::{Worker, WorkerStatus};
 pub use crate::chart::{Figure, Grid, Kind};
 pub use crate::export::export;
 pub use crate::load::{
-    ColumnType, Comparison, Condition, FileError, Rollup, Store, StoreError, TableFile, TableInfo, read_file,
+    ColumnType, Comparison, Condition, Connection, FileError, Rollup, Store, StoreError, TableFile, TableInfo,
+    read_file,
 };
 pub use crate::reshape::{ColumnRange, Every, keep_largest, regroup, unpivot};
 pub use crate::show::{Table, View};
@@ -45,17 +46,13 @@ pub use polars::prelude::{
 
 use std::env;
 
-/// Address where no `MONGODB_URI` is set.
-const MONGODB_URI: &str = "mongodb://127.0.0.1:27017";
-/// Database where no `RUSHES_DATABASE` is set.
-const DATABASE: &str = "rushes";
-
-/// Connects to the database that `ingest` writes: `RUSHES_DATABASE` (or `rushes`) at `MONGODB_URI` (or this machine).
+/// Connects to the database that `ingest` writes: the one of `MONGODB_URI` and `RUSHES_DATABASE`, else of `rushes.toml`, else
+/// `rushes` on this machine. [`Connection`] takes another one.
 ///
 /// # Errors
-/// As [`Store::connect`].
+/// As [`Connection::open`].
 pub fn connect() -> Result<Store, StoreError> {
-    Store::connect(&parameter("MONGODB_URI", MONGODB_URI), &parameter("RUSHES_DATABASE", DATABASE))
+    Connection::new().open()
 }
 
 /// A parameter of the notebook: the environment's variable `name`, or `default` where it is not set. Reports that run by the
