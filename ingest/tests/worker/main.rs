@@ -16,6 +16,7 @@ mod lost_offsets;
 mod other_stream;
 mod rebuild;
 mod repeat;
+mod servers;
 mod sessions;
 mod support;
 mod time;
