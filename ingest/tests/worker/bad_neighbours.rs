@@ -1,6 +1,6 @@
 //! Records that nobody should send: none of them stops a partition, and none is lost without a word.
 
-use crate::kafka::{create_topic, create_topic_for_large_records, send_dated};
+use crate::kafka::{create_topic, create_topic_for_large_records, send_dated, send_in_transaction};
 use crate::support::{Pipeline, text, wait_until};
 use bson::{Document, doc};
 use std::collections::BTreeMap;
@@ -259,4 +259,19 @@ fn a_clock_that_was_set_back_does_not_keep_the_last_window_open() {
     pipeline.update("offsets", doc! {}, doc! { "$set": { "stored_at": in_a_century } });
     let _worker = pipeline.worker(&[]);
     wait_until("the window is final", || pipeline.count("by_hour", doc! { "is_final": true }) == 1);
+}
+
+#[test]
+fn a_transaction_that_was_aborted_is_not_read_and_its_end_is_passed() {
+    let pipeline = Pipeline::with_schema("aborted", SCHEMA);
+    create_topic(&pipeline, 1);
+    for (numbers, commits) in [(0..10, true), (10..25, false), (25..30, true), (30..31, false)] {
+        let payloads: Vec<_> = numbers.map(|n| reading(n, b"")).collect();
+        send_in_transaction(&pipeline, payloads.iter().map(Vec::as_slice), commits);
+    }
+    assert_eq!(pipeline.drain(&[]).stored, 15);
+    // The end of each transaction is a record of the broker's own.
+    assert_eq!(pipeline.documents("offsets", doc! {})[0].get_i64("next").unwrap(), 31 + 4);
+    assert_eq!(pipeline.drain(&[]).read, 0);
+    pipeline.assert_audit();
 }

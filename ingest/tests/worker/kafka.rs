@@ -40,6 +40,23 @@ pub fn send_all<'p>(pipeline: &Pipeline, partition: i32, payloads: impl Iterator
     producer.flush(PATIENCE).unwrap();
 }
 
+/// Sends records in a transaction that is committed, or aborted.
+pub fn send_in_transaction<'p>(pipeline: &Pipeline, payloads: impl Iterator<Item = &'p [u8]>, commits: bool) {
+    let producer: BaseProducer = client().set("transactional.id", &pipeline.name).create().unwrap();
+    producer.init_transactions(PATIENCE).unwrap();
+    producer.begin_transaction().unwrap();
+    for payload in payloads {
+        let record = BaseRecord::to(&pipeline.name).partition(0).key(b"k".as_slice()).payload(payload);
+        producer.send(record).map_err(|(error, _)| error).unwrap();
+    }
+    producer.flush(PATIENCE).unwrap();
+    if commits {
+        producer.commit_transaction(PATIENCE).unwrap();
+    } else {
+        producer.abort_transaction(PATIENCE).unwrap();
+    }
+}
+
 /// Sends records with timestamps and keys of their own, however large.
 pub fn send_dated<'p>(pipeline: &Pipeline, records: impl Iterator<Item = (i64, &'p [u8], &'p [u8])>) {
     let mut client = client();
