@@ -158,6 +158,39 @@ fn partitions_that_are_added_are_read_from_their_start() {
 }
 
 #[test]
+fn retention_that_overtakes_a_worker_that_runs() {
+    for accepts in [false, true] {
+        let pipeline = Pipeline::new("overtaken");
+        kafka::create_topic(&pipeline, 1);
+        send(&pipeline, 0, 0..10);
+        let mut worker = pipeline.worker(if accepts { &ACCEPT } else { &[] });
+        pipeline.wait_until_read(10);
+        worker.signal(Signal::SIGSTOP);
+        // The answer to one fetch may be on its way to it, and no more than that.
+        send(&pipeline, 0, 10..20);
+        send(&pipeline, 0, 20..40);
+        kafka::remove_before(&pipeline, 0, 35);
+        worker.signal(Signal::SIGCONT);
+        if accepts {
+            wait_until("what is there is read", || next(&pipeline, 0) == 40);
+            worker.signal(Signal::SIGTERM);
+            worker.finish();
+        } else {
+            wait_until("the worker stops", || !worker.is_running());
+            assert!(!worker.succeeded());
+            assert!(gaps(&pipeline).is_empty());
+            pipeline.drain(&ACCEPT);
+        }
+        let gaps = gaps(&pipeline);
+        assert_eq!(gaps.len(), 1, "{gaps:?}");
+        let (from, to, lost, reason) = &gaps[0];
+        assert_eq!((*to, *lost, reason.as_str()), (35, Some(35 - from), "retention"));
+        assert_eq!(pipeline.stored_counts().read, from + 5, "no other record was skipped");
+        pipeline.assert_audit();
+    }
+}
+
+#[test]
 fn the_policy_is_one_of_two() {
     let pipeline = Pipeline::new("policy");
     for arguments in [["run", "--lost-offsets", "skip"], ["run", "--set", "lost_offsets=skip"]] {
