@@ -206,3 +206,18 @@ fn a_partition_that_is_idle_does_not_hold_the_others_back() {
     wait_until("the first windows are final", || pipeline.count("by_hour", doc! { "is_final": true }) == 4);
     assert!(!one_row(&pipeline, "by_hour", window(300)).get_bool("is_final").unwrap());
 }
+
+#[test]
+fn a_partition_that_is_not_read_to_its_end_is_not_idle() {
+    let pipeline = Pipeline::with_schema("backlog", &schema("idle_timeout = \"1h\"", &rollup("by_hour", "1h", "")));
+    produce(&pipeline, [(1, at(0), "a")]);
+    pipeline.drain(&[]);
+    make_idle(&pipeline, doc! {});
+    // What waits in the topic belongs to the same window.
+    produce(&pipeline, [(2, at(30), "a")]);
+    let _worker = pipeline.worker(&[]);
+    wait_until("both are in the row", || pipeline.count("by_hour", doc! { "readings": 2_i64 }) == 1);
+    assert_eq!(pipeline.count("by_hour", doc! { "is_final": true }), 0);
+    make_idle(&pipeline, doc! {});
+    wait_until("the window is final", || pipeline.count("by_hour", doc! { "is_final": true }) == 1);
+}
