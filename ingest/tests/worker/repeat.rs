@@ -42,7 +42,10 @@ fn another_group_of_the_same_database_stores_nothing_twice() {
     let pipeline = Pipeline::new("regroup");
     pipeline.produce(&pipeline.reviews(1_000, 12));
     let first = pipeline.drain(&[]);
+    let letters = pipeline.documents("dead_letters", doc! {});
+    assert!(!letters.is_empty());
     let again = pipeline.drain(&["--group", &format!("{}-other", pipeline.name)]);
     assert_eq!((again.stored, again.duplicate), (0, first.stored + first.duplicate));
+    assert_eq!(pipeline.documents("dead_letters", doc! {}), letters, "a letter belongs to the group that counts it");
     pipeline.assert_audit();
 }
