@@ -8,6 +8,7 @@
 
 mod compatible;
 mod entry;
+mod standing;
 mod switch;
 
 pub use entry::{Rebuild, Stage, StoredStream, TableEntry, description};

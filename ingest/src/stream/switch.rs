@@ -5,19 +5,19 @@
 //! at one moment: an event is counted either by the worker that stores it under the new number and marks it, or by the rebuild, which
 //! begins when no position has an older number.
 
-use super::compatible::StoredSchema;
 use super::entry::{self, Stage, StoredStream, TableEntry, description, is_states_name, plan_of_next, states_name};
+use super::standing::{Change, Need, Standing};
 use crate::error::IngestError;
 use crate::lane::Backoff;
 use crate::store::{Obstacle, Store, error_code};
 use bson::{Bson, Document, doc};
 use futures_util::TryStreamExt;
 use model::layout::{CatalogEntry, OFFSETS, ROLLUP_CATALOG, ROLLUP_STATES, ROLLUP_TABLES, STREAMS};
-use model::rollup::{Rollup, StateTable};
+use model::rollup::StateTable;
 use model::schema::Schema;
 use mongodb::ClientSession;
 use mongodb::error::Error;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 /// MongoDB was there a moment ago; longer than this no election takes.
@@ -99,120 +99,7 @@ pub async fn foresee(store: &Store, schema: &Schema) -> Result<String, IngestErr
     Ok(format!("the rollups have changed: the next start {}", said.join("; ")))
 }
 
-/// What is stored of a stream's rollups.
-struct Standing {
-    stream: Option<StoredStream>,
-    /// Another stream of this database.
-    other: Option<String>,
-    tables: BTreeMap<String, TableEntry>,
-    catalog: BTreeMap<String, CatalogEntry>,
-    /// Whether anything was ever read, so that there may be events.
-    stored_events: bool,
-}
-
-/// What a table needs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Need {
-    /// Nothing is stored: its rollups are as the plan says from the beginning.
-    Begin,
-    /// Nothing, or what it waits for already.
-    Nothing,
-    /// Its states are there, but some of its rollups differ.
-    Write,
-    /// The stored events must be counted.
-    Count,
-}
-
-#[derive(Debug, Clone, Default)]
-struct Change {
-    /// Number of the plan that it begins with; `None` where there is none yet.
-    from: Option<i64>,
-    /// By place of the table.
-    needs: Vec<Need>,
-    /// Rollups that are no more.
-    removed: Vec<String>,
-    /// Tables that are no more.
-    removed_tables: Vec<String>,
-    /// Those, and earlier ones whose partial states may still be there.
-    unused_tables: Vec<String>,
-    /// Collections that nothing of the new plan writes.
-    unused: Vec<String>,
-    /// No row that is there has this revision.
-    revision: i64,
-    schema: StoredSchema,
-}
-
 impl Standing {
-    async fn read(store: &Store, schema: &Schema) -> Result<Self, Error> {
-        let by_stream = doc! { "stream": schema.stream() };
-        let catalog: Vec<CatalogEntry> = store.collection(ROLLUP_CATALOG).find(by_stream).await?.try_collect().await?;
-        let tables: Vec<TableEntry> = store.collection(ROLLUP_TABLES).find(doc! {}).await?.try_collect().await?;
-        let streams = store.collection::<Document>(STREAMS);
-        let other = streams.find_one(doc! { "_id": { "$ne": schema.stream() } }).await?;
-        Ok(Self {
-            stream: StoredStream::read(store, schema).await?,
-            other: other.and_then(|other| other.get_str("_id").ok().map(str::to_owned)),
-            tables: tables.into_iter().map(|table| (table.id.clone(), table)).collect(),
-            catalog: catalog.into_iter().map(|entry| (entry.name.clone(), entry)).collect(),
-            stored_events: store.collection::<Document>(OFFSETS).find_one(doc! {}).await?.is_some(),
-        })
-    }
-
-    fn check(&self, store: &Store, schema: &Schema) -> Result<(), IngestError> {
-        let database = store.database().name();
-        if let Some(other) = &self.other {
-            return Err(IngestError::Usage(format!(
-                "the database {database} holds the stream {other}, and {} is another one: their events would be mixed up. Use a database \
-                 for each stream (--database)",
-                schema.stream()
-            )));
-        }
-        match &self.stream {
-            Some(stream) if self.stored_events => stream.schema.joined_with(schema, database).map(drop),
-            _ => Ok(()),
-        }
-    }
-
-    /// What is to be changed; `None` where the plan in force is that of the schema.
-    fn change(&self, schema: &Schema, again: &[&StateTable]) -> Option<Change> {
-        let plan = schema.rollups();
-        let needs: Vec<_> = plan
-            .tables()
-            .iter()
-            .map(|table| {
-                let under_way = self.tables.get(table.id()).is_some_and(|entry| entry.stage.is_some());
-                let asked = again.iter().any(|other| other.id() == table.id());
-                if asked && !under_way && self.stored_events { Need::Count } else { self.need(schema, table) }
-            })
-            .collect();
-        let removed: Vec<_> = self.catalog.keys().filter(|name| plan.find(name).is_none()).cloned().collect();
-        let in_plan = |id: &String| plan.tables().iter().any(|table| table.id() == id);
-        let removed_tables: Vec<_> = self.tables.keys().filter(|id| !in_plan(id)).cloned().collect();
-        let same = self.stream.as_ref().is_some_and(|stream| stream.has_plan_of(schema))
-            && needs.iter().all(|need| *need == Need::Nothing)
-            && removed.is_empty()
-            && removed_tables.is_empty();
-        if same {
-            return None;
-        }
-        let newest = self.tables.values().map(|table| table.revision);
-        let published = self.catalog.values().map(|entry| entry.published_revision);
-        let revision = newest.chain(published).max().map_or(0, |revision| revision + 1);
-        let unused = self.unused(schema, &removed, &removed_tables);
-        let from = self.stream.as_ref().map(|stream| stream.plan);
-        let before = self.stream.iter().flat_map(|stream| &stream.unused_tables);
-        let unused_tables = before.filter(|id| !in_plan(id)).chain(&removed_tables).cloned().collect();
-        let schema = self.fields(schema);
-        Some(Change { from, needs, removed, removed_tables, unused_tables, unused, revision, schema })
-    }
-
-    /// What the stored events hold, and those to come.
-    fn fields(&self, schema: &Schema) -> StoredSchema {
-        let stored = self.stream.as_ref().filter(|_| self.stored_events);
-        let joined = stored.and_then(|stream| stream.schema.joined_with(schema, "").ok());
-        joined.unwrap_or_else(|| StoredSchema::of(schema))
-    }
-
     /// Makes the change; returns the number of the plan that is in force then.
     async fn make(&self, store: &Store, schema: &Schema, change: Option<&Change>) -> Result<i64, Error> {
         match (change, &self.stream) {
@@ -227,84 +114,6 @@ impl Standing {
             }
             (change, _) => switch(store, schema, &change.cloned().unwrap_or_default()).await,
         }
-    }
-
-    fn need(&self, schema: &Schema, table: &StateTable) -> Need {
-        let plan = schema.rollups();
-        let Some(entry) = self.tables.get(table.id()) else {
-            return if self.stored_events { Need::Count } else { Need::Begin };
-        };
-        match entry.stage {
-            Some(Stage::Count | Stage::Drain) => return Need::Nothing,
-            // What was written already may have been for another plan.
-            Some(Stage::Write | Stage::Rename)
-                if self.stream.as_ref().is_some_and(|stream| stream.has_plan_of(schema)) =>
-            {
-                return Need::Nothing;
-            }
-            _ => {}
-        }
-        let carrier = plan.group_rows(table).name();
-        let differs = |rollup: &Rollup| {
-            let wanted = description(schema, rollup, entry.built, 0);
-            !self.catalog.get(rollup.name()).is_some_and(|stored| describes_alike(stored, &wanted))
-        };
-        let moved = entry.carrier.as_deref().is_some_and(|stored| stored != carrier);
-        if entry.stage.is_some() || moved || plan.rollups_of(table).any(differs) { Need::Write } else { Need::Nothing }
-    }
-
-    fn unused(&self, schema: &Schema, removed: &[String], removed_tables: &[String]) -> Vec<String> {
-        let before = self.stream.iter().flat_map(|stream| stream.unused.iter().cloned());
-        let hidden = removed_tables.iter().filter_map(|id| self.tables[id].carrier.clone());
-        let hidden = hidden.filter(|carrier| carrier.contains('.'));
-        let moved =
-            self.tables.values().filter_map(|table| table.carrier.clone()).filter(|name| name.ends_with(".groups"));
-        let mut unused: BTreeSet<_> = before.chain(removed.iter().cloned()).chain(hidden).chain(moved).collect();
-        for name in collections_of(schema) {
-            unused.remove(name);
-        }
-        unused.into_iter().collect()
-    }
-}
-
-fn describes_alike(stored: &CatalogEntry, wanted: &CatalogEntry) -> bool {
-    stored.definition_hash == wanted.definition_hash && stored.columns == wanted.columns
-}
-
-/// The collections that the rollups of a schema are in.
-fn collections_of(schema: &Schema) -> impl Iterator<Item = &str> {
-    let plan = schema.rollups();
-    let carriers = plan.tables().iter().map(|table| plan.group_rows(table).name());
-    plan.rollups().iter().map(Rollup::name).chain(carriers)
-}
-
-impl Change {
-    fn places(&self, need: Need) -> impl Iterator<Item = usize> {
-        self.needs.iter().enumerate().filter(move |(_, of_table)| **of_table == need).map(|(place, _)| place)
-    }
-
-    fn rollups_that<'s>(&self, schema: &'s Schema, need: Need) -> impl Iterator<Item = &'s str> {
-        let places: Vec<_> = self.places(need).collect();
-        let rollups = schema.rollups().rollups().iter();
-        rollups.filter(move |rollup| places.contains(&rollup.table())).map(Rollup::name)
-    }
-
-    fn tell(&self) {
-        if self.from.is_some() {
-            tracing::info!(
-                "the rollups of this stream have changed; workers that were started before must have the same schema"
-            );
-        }
-        for name in &self.removed {
-            tracing::warn!(
-                rollup = name,
-                "the schema no longer has this rollup: its table is removed; it can be made again from the stored events"
-            );
-        }
-    }
-
-    fn number(&self) -> i64 {
-        self.from.map_or(0, |plan| plan + 1)
     }
 }
 
