@@ -4,8 +4,10 @@ use crate::kafka;
 use crate::support::{Pipeline, text, wait_until};
 use bson::doc;
 use ingest::store::Counts;
+use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use std::fmt::Write;
+use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::Stdio;
 
@@ -260,5 +262,51 @@ fn a_replay_with_other_rollups_or_during_a_rebuild_says_so() {
     pipeline.update("offsets", doc! {}, doc! { "$set": { "rebuilding": [] } });
     assert_eq!(replay(&pipeline, &[])["stored"], 5);
     assert!(text(&pipeline.output(&["dead", "replay"]).stdout).contains("no open dead letter"));
+    pipeline.assert_audit();
+}
+
+#[test]
+fn a_change_of_the_plan_that_comes_while_letters_are_settled_is_met_in_their_transaction() {
+    for (change, code, words) in [
+        (doc! { "rebuilding": ["orders/week//"] }, 1, "is being rebuilt"),
+        (doc! { "tables": ["orders/week//"] }, 2, "asks for other rollup states"),
+    ] {
+        let pipeline = Pipeline::with_schema("replay-overtaken", SCHEMA);
+        pipeline.produce(&pipeline.write("orders.jsonl", &orders(10, 10)));
+        pipeline.drain(&[]);
+        let mut session = pipeline.change_and_hold("offsets", doc! { "$set": change });
+        let schema = corrected(&pipeline);
+        let mut command = pipeline.command(&["dead", "replay", "--schema", schema.to_str().unwrap()]);
+        command.env("RUST_LOG", "ingest=debug").stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut replay = command.spawn().unwrap();
+        let mut said = BufReader::new(replay.stderr.take().unwrap()).lines().map(Result::unwrap);
+        // It has looked at the positions, and cannot change them yet.
+        assert!(said.any(|line| line.contains("trying again")), "the replay ended before");
+        pipeline.runtime.block_on(session.commit_transaction().into_future()).unwrap();
+        let said: String = said.collect();
+        assert_eq!(replay.wait().unwrap().code(), Some(code), "{said}");
+        assert!(said.contains(words), "{said}");
+        assert_eq!(stored(&pipeline).dead, 5);
+    }
+}
+
+#[test]
+fn a_replay_sets_the_clock_further_and_the_worker_beside_it_never_back() {
+    let pipeline = Pipeline::with_schema("replay-clock", SCHEMA);
+    let send = |line: &str| {
+        let file = pipeline.write("orders.jsonl", &format!("{line}\n"));
+        pipeline.succeed(&["produce", "--partitions", "1", file.to_str().unwrap()]);
+    };
+    send(r#"{"id": "a", "at": "2020-01-10", "amount": 1}"#);
+    send(r#"{"id": "b", "at": "20.01.2020", "amount": 2}"#);
+    let worker = pipeline.worker(&[]);
+    pipeline.wait_until_read(2);
+    assert_eq!(replay(&pipeline, &[])["stored"], 1);
+    send(r#"{"id": "c", "at": "2020-01-15", "amount": 3}"#);
+    pipeline.wait_until_read(3);
+    worker.signal(Signal::SIGTERM);
+    worker.finish();
+    let clock = *pipeline.documents("offsets", doc! {})[0].get_datetime("clock").unwrap();
+    assert_eq!(clock.try_to_rfc3339_string().unwrap(), "2020-01-20T00:00:00Z");
     pipeline.assert_audit();
 }

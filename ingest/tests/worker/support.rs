@@ -179,6 +179,18 @@ impl Pipeline {
 }
 
 impl Pipeline {
+    /// Changes all documents of a collection in a transaction that is open as long as the session is.
+    pub fn change_and_hold(&self, collection: &str, update: Document) -> mongodb::ClientSession {
+        let changed = async {
+            let mut session = self.database.client().start_session().await?;
+            session.start_transaction().await?;
+            let collection = self.database.collection::<Document>(collection);
+            collection.update_many(doc! {}, update).session(&mut session).await?;
+            mongodb::error::Result::Ok(session)
+        };
+        self.runtime.block_on(changed).unwrap()
+    }
+
     pub fn insert<'d>(&self, collection: &str, documents: impl IntoIterator<Item = &'d Document>) {
         let collection = self.database.collection::<Document>(collection);
         self.runtime.block_on(collection.insert_many(documents).into_future()).unwrap();
