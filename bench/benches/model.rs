@@ -153,7 +153,7 @@ fn state(criterion: &mut Criterion) {
         let stored: Vec<RawDocumentBuf> = partial::write(table, groups).into_iter().map(stored).collect();
         group.bench_function(format!("read {} groups of {}", groups.len(), table.id()), |bencher| {
             bencher.iter(|| {
-                let mut sum = Groups::new();
+                let mut sum = Groups::default();
                 stored.iter().for_each(|document| partial::combine(table, document, &mut sum).expect("just written"));
                 sum
             });

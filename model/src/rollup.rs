@@ -17,7 +17,7 @@ mod state;
 
 pub use compile::RollupError;
 pub use facts::{Facts, FactsError};
-pub use key::{Changes, Group, Groups, KeyValue, join_sessions};
+pub use key::{Changes, Group, GroupHasher, Groups, KeyValue, join_sessions};
 pub use row::Row;
 pub use state::State;
 

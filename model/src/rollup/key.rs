@@ -83,7 +83,10 @@ impl Group {
 }
 
 /// States of groups of one table.
-pub type Groups = HashMap<Group, State>;
+pub type Groups = HashMap<Group, State, GroupHasher>;
+
+/// Hashes keys: quick for short ones, and seeded anew in each process, because they come from data.
+pub type GroupHasher = foldhash::quality::RandomState;
 
 /// Makes one of the sessions of a key that overlap, however they came to be; the earlier comes first where states are combined.
 pub fn join_sessions(groups: Groups) -> Groups {
