@@ -8,7 +8,7 @@ use bson::raw::{RawBsonRef, RawDocument, RawDocumentBuf};
 use bson::{Bson, DateTime, Document, doc};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use model::layout::column;
-use model::rollup::{Group, Rollup, Row, State, partial};
+use model::rollup::{Group, GroupHasher, Rollup, Row, State, partial};
 use model::window::Window;
 use mongodb::error::Error;
 use std::collections::hash_map::Entry;
@@ -16,14 +16,14 @@ use std::collections::{BTreeSet, HashMap};
 
 pub(super) const WINDOWS_PER_QUERY: usize = 64;
 const QUERIES_IN_FLIGHT: usize = 8;
-/// Windows that are remembered.
-const WINDOWS: usize = 2_000;
+/// Rows that are remembered: some 12 MB.
+const ROWS: usize = 40_000;
 
 /// What a publisher remembers of one ranked rollup.
 #[derive(Debug, Default)]
 pub(super) struct Ranks {
-    /// The first groups of windows, in no order.
-    windows: HashMap<Window, Vec<(Group, State)>>,
+    /// The first groups of windows, in their order.
+    windows: HashMap<Window, Vec<(Group, State)>, GroupHasher>,
     /// Columns of the rows as they were last written, by `_id`.
     written: HashMap<Vec<u8>, Vec<u8>>,
 }
@@ -43,13 +43,14 @@ impl Ranks {
         self.windows.contains_key(&window)
     }
 
-    fn load(&mut self, window: Window, groups: Vec<(Group, State)>) {
+    fn load(&mut self, rollup: &Rollup, window: Window, mut groups: Vec<(Group, State)>) {
+        groups.sort_by(|(a, state), (b, other)| rollup.rank_order((a, state), (b, other)));
         self.windows.insert(window, groups);
     }
 
     /// Makes room for the windows of one more query.
-    fn make_room(&mut self) {
-        if self.windows.len() + WINDOWS_PER_QUERY > WINDOWS {
+    fn make_room(&mut self, rollup: &Rollup) {
+        if self.windows.len() + WINDOWS_PER_QUERY > windows_of(rollup) {
             self.windows.clear();
         }
     }
@@ -62,20 +63,20 @@ impl Ranks {
     pub(super) fn offer(&mut self, rollup: &Rollup, group: &Group, state: &State) {
         let Some(top) = rollup.top() else { return };
         let Some(first) = self.windows.get_mut(&group.window) else { return };
-        if let Some((_, before)) = first.iter_mut().find(|(other, _)| other == group) {
-            before.clone_from(state);
-            return;
+        let is_before = |(other, its): &(Group, State)| rollup.rank_order((other, its), (group, state)).is_lt();
+        match first.iter().position(|(other, _)| other == group) {
+            Some(place) => drop(first.remove(place)),
+            // Nearly all groups of a large window end here.
+            None if first.len() >= top.rows && first.last().is_none_or(is_before) => return,
+            None => {}
         }
-        first.push((group.clone(), state.clone()));
-        if first.len() > top.rows {
-            first.sort_by(|a, b| rollup.rank_order(a, b));
-            first.truncate(top.rows);
-        }
+        first.insert(first.partition_point(is_before), (group.clone(), state.clone()));
+        first.truncate(top.rows);
     }
 
     /// How a row is to be written; notes it.
     fn note(&mut self, row: &Row) -> Write {
-        if self.written.len() >= WINDOWS * 20 {
+        if self.written.len() >= ROWS {
             self.written.clear();
         }
         match self.written.entry(row.id.as_bytes().to_vec()) {
@@ -95,8 +96,14 @@ impl Ranks {
 impl RowWriter {
     /// Before the rows of a round are written: a window that has none yet needs no ranking on the server, because all its
     /// groups come with the rounds from now on.
-    pub(super) async fn begin_ranks(&self, windows: &BTreeSet<Window>, ranks: &mut Ranks) -> Result<(), Error> {
-        let unknown: Vec<_> = windows.iter().copied().filter(|window| !ranks.has(*window)).take(WINDOWS).collect();
+    pub(super) async fn begin_ranks(
+        &self,
+        rollup: &Rollup,
+        windows: &BTreeSet<Window>,
+        ranks: &mut Ranks,
+    ) -> Result<(), Error> {
+        let room = windows_of(rollup).saturating_sub(ranks.windows.len());
+        let unknown: Vec<_> = windows.iter().copied().filter(|window| !ranks.has(*window)).take(room).collect();
         let rows = self.store.collection::<Document>(self.plan().group_rows(self.table()).name());
         let is_empty = async |window: Window| {
             let mut session = self.store.session_after(self.after).await?;
@@ -106,7 +113,7 @@ impl RowWriter {
         let mut empty = stream::iter(unknown).map(is_empty).buffer_unordered(QUERIES_IN_FLIGHT);
         while let Some(window) = empty.try_next().await? {
             if let Some(window) = window {
-                ranks.load(window, Vec::new());
+                ranks.load(rollup, window, Vec::new());
             }
         }
         Ok(())
@@ -121,10 +128,10 @@ impl RowWriter {
     ) -> Result<(), Error> {
         let windows: Vec<_> = windows.iter().copied().collect();
         for some in windows.chunks(WINDOWS_PER_QUERY) {
-            ranks.make_room();
+            ranks.make_room(rollup);
             let unknown: Vec<_> = some.iter().copied().filter(|window| !ranks.has(*window)).collect();
             for (window, groups) in self.first_groups(rollup, &unknown).await? {
-                ranks.load(window, groups);
+                ranks.load(rollup, window, groups);
             }
             let (mut new, mut there) = (Vec::new(), Vec::new());
             let rows: Vec<Row> = some.iter().flat_map(|window| rollup.ranked(ranks.first(*window))).collect();
@@ -183,6 +190,12 @@ impl RowWriter {
     }
 }
 
+/// How many windows of a ranked rollup are remembered.
+fn windows_of(rollup: &Rollup) -> usize {
+    let rows = rollup.top().map_or(1, |top| top.rows.max(1));
+    (ROWS / rows).max(WINDOWS_PER_QUERY)
+}
+
 /// The group rows of a window, as a filter.
 fn rows_of(window: Window) -> Document {
     let start = DateTime::from_millis(window.start);
@@ -206,7 +219,7 @@ mod tests {
             prop_assert!(rollup.only_rises());
             let window = Window { start: 0, end: 10 };
             let mut ranks = Ranks::default();
-            ranks.load(window, Vec::new());
+            ranks.load(rollup, window, Vec::new());
             let mut all: HashMap<Group, State> = HashMap::new();
             for (movie, times) in changes {
                 let group = Group { window, key: Box::new([KeyValue::Int(movie)]) };

@@ -62,7 +62,7 @@ impl RowWriter {
     ) -> Result<(), Error> {
         let windows: BTreeSet<Window> = groups.keys().map(|group| group.window).collect();
         for rollup in self.ranked() {
-            self.begin_ranks(&windows, known.ranks(rollup)).await?;
+            self.begin_ranks(rollup, &windows, known.ranks(rollup)).await?;
         }
         let mut groups: Vec<_> = groups.into_iter().collect();
         // Neighbours in the index are written together.

@@ -61,7 +61,7 @@ impl Rollup {
     /// and null last, ties by key, so that equal states give equal rows.
     pub fn ranked(&self, mut groups: Vec<(Group, State)>) -> Vec<Row> {
         let Some(top) = &self.top else { return Vec::new() };
-        groups.sort_by(|a, b| self.rank_order(a, b));
+        groups.sort_by(|(a, state), (b, other)| self.rank_order((a, state), (b, other)));
         groups.truncate(top.rows);
         (1..)
             .zip(&groups)
@@ -75,7 +75,7 @@ impl Rollup {
     }
 
     /// The order of two groups of one window in [`ranked`](Self::ranked).
-    pub fn rank_order(&self, (group, state): &(Group, State), (other_group, other): &(Group, State)) -> Ordering {
+    pub fn rank_order(&self, (group, state): (&Group, &State), (other_group, other): (&Group, &State)) -> Ordering {
         let by = self.top.as_ref().map(|top| &self.columns[top.by].output);
         let values = by.map(|by| (value(by, group, state, None), value(by, other_group, other, None)));
         values
