@@ -2,7 +2,7 @@
 //!
 //! `cargo bench --bench model` measures them; `cargo bench --bench model -- decode` only some. Without servers.
 
-use bson::raw::{RawArrayBuf, RawBsonRef, RawDocumentBuf};
+use bson::raw::RawDocumentBuf;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use model::clock::{AllowedLateness, EventClock};
 use model::decode::{Coordinates, Decoded, Decoder, Event};
@@ -168,9 +168,9 @@ fn combine(sum: &mut Groups, more: &Groups) {
     }
 }
 
-fn stored(groups: RawArrayBuf) -> RawDocumentBuf {
+fn stored(states: partial::PartialStates) -> RawDocumentBuf {
     let mut document = RawDocumentBuf::new();
-    document.append(bson::raw::cstr!("groups"), RawBsonRef::Array(&groups));
+    states.append_to(&mut document);
     document
 }
 

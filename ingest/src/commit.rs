@@ -278,7 +278,7 @@ impl Committer {
 pub(crate) fn partial_states(plan: &RollupPlan, changes: &Changes, stamp: Option<i64>) -> Vec<RawDocumentBuf> {
     let mut documents = Vec::new();
     for (table, groups) in changes.tables(plan) {
-        for groups in partial::write(table, &groups) {
+        for states in partial::write(table, &groups) {
             let mut id = RawDocumentBuf::new();
             id.append(cstr!("t"), table.id());
             id.append(cstr!("i"), ObjectId::new());
@@ -287,7 +287,7 @@ pub(crate) fn partial_states(plan: &RollupPlan, changes: &Changes, stamp: Option
             if let Some(stamp) = stamp {
                 document.append(cstr!("plan"), stamp);
             }
-            document.append(cstr!("groups"), RawBsonRef::Array(&groups));
+            states.append_to(&mut document);
             documents.push(document);
         }
     }

@@ -345,9 +345,11 @@ impl Publisher {
             None => {
                 let (mut combined, mut turn) = (combine::waiting(store, table, lease.moment()).await?, Turn::Idle);
                 if table.has_sessions() && !combined.states.is_empty() {
-                    let count = combined.groups.len();
+                    let groups = combined.part.take_groups();
+                    let count = groups.len();
                     let writer = self.sessions(&context, table, &lease);
-                    writer.write(&mut lease, &mut combined).await?;
+                    writer.write(&mut lease, groups, &combined.states).await?;
+                    combined.states.clear();
                     self.note_round(begun, count);
                     turn = Turn::Published { more: combined.more };
                 }
@@ -366,9 +368,9 @@ impl Publisher {
                 combined
             }
         };
-        let Combined { states, groups, more } = combined;
-        let (count, rows) = (groups.len(), self.rows(&lease));
-        rows.write(groups, &mut self.known, &mut lease).await?;
+        let Combined { part, states, more } = combined;
+        let rows = self.rows(&lease);
+        let count = rows.write(part, &states, &mut self.known, &mut lease).await?;
         FailPoint::RowsWritten.reached();
         if closes {
             rows.close_windows().await?;

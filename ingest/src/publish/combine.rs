@@ -6,26 +6,37 @@ use bson::oid::ObjectId;
 use bson::raw::{RawDocument, RawDocumentBuf};
 use bson::{Bson, Document, doc};
 use model::layout::ROLLUP_STATES;
-use model::rollup::{Groups, StateTable, partial};
+use model::rollup::StateTable;
+use model::rollup::partial::{Part, slice_of_all};
 use mongodb::error::Error;
+use std::ops::ControlFlow;
 
-/// A round is closed when it has this many groups: about 40 MB.
-const GROUPS: usize = 100_000;
-const DOCUMENTS: usize = 5_000;
-/// And with so many bytes of partial states, where keys are long.
-const BYTES: usize = 64 << 20;
-/// Documents of up to 1 MiB that the server sends at once.
-const DOCUMENTS_PER_BATCH: u32 = 4;
+/// A round is closed when it has read this many partial states: enough that a group which many batches change is written once for all of
+/// them.
+const BYTES: usize = 48 << 20;
+const DOCUMENTS: usize = 10_000;
+/// Groups that take more memory are combined slice by slice.
+const PART_BYTES: usize = 4 << 20;
+/// Documents of some 10 KB, and of 1 MiB at most, that the server sends at once.
+const DOCUMENTS_PER_BATCH: u32 = 16;
 
 /// What waited, combined.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Combined {
-    /// What is to be added to the groups' rows.
-    pub(super) groups: Groups,
+    /// What is to be added to the groups' rows: the first part of it.
+    pub(super) part: Part,
     /// The documents that it was read from.
-    pub(super) states: Vec<ObjectId>,
+    pub(super) states: Vec<WaitingState>,
     /// Whether more waits.
     pub(super) more: bool,
+}
+
+/// A document of partial states that waits.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct WaitingState {
+    pub(super) id: ObjectId,
+    /// The slice of all its groups, if it is one.
+    slice: Option<u8>,
 }
 
 /// The partial states of a table, as a filter.
@@ -33,10 +44,28 @@ pub fn waiting_for(table: &StateTable) -> Document {
     doc! { "_id": { "$gte": { "t": table.id() }, "$lt": { "t": table.id(), "i": Bson::MaxKey } } }
 }
 
+/// Some partial states of a table, as a filter.
+pub(super) fn these(table: &StateTable, states: impl Iterator<Item = ObjectId>) -> Document {
+    let ids: Vec<_> = states.map(|state| doc! { "t": table.id(), "i": state }).collect();
+    doc! { "_id": { "$in": ids } }
+}
+
 /// What waits, as much as fits into a round.
 pub(super) async fn waiting(store: &Store, table: &StateTable, after: Moment) -> Result<Combined, Error> {
-    let most = if table.has_sessions() { SESSIONS } else { GROUPS };
-    read(store, table, waiting_for(table), most, after).await
+    let (most, groups) = if table.has_sessions() { (usize::MAX, SESSIONS) } else { (PART_BYTES, usize::MAX) };
+    let (mut part, mut states, mut more, mut bytes) = (Part::first(most), Vec::new(), false, 0);
+    read(store, waiting_for(table), after, |document| {
+        more = bytes >= BYTES || states.len() >= DOCUMENTS || part.groups().len() >= groups;
+        if more {
+            return Ok(ControlFlow::Break(()));
+        }
+        bytes += document.as_bytes().len();
+        states.push(WaitingState::of(document)?);
+        part.combine(table, document).map_err(|error| error.to_string())?;
+        Ok(ControlFlow::Continue(()))
+    })
+    .await?;
+    Ok(Combined { part, states, more })
 }
 
 /// The states of a round that was begun before. Those that are gone are in all their rows.
@@ -46,39 +75,56 @@ pub(super) async fn of_round(
     states: &[ObjectId],
     after: Moment,
 ) -> Result<Combined, Error> {
-    let ids: Vec<_> = states.iter().map(|state| doc! { "t": table.id(), "i": state }).collect();
-    let combined = read(store, table, doc! { "_id": { "$in": ids } }, usize::MAX, after).await?;
-    Ok(Combined { states: states.to_vec(), more: true, ..combined })
+    let (mut part, mut found) = (Part::first(PART_BYTES), Vec::new());
+    read(store, these(table, states.iter().copied()), after, |document| {
+        found.push(WaitingState::of(document)?);
+        part.combine(table, document).map_err(|error| error.to_string())?;
+        Ok(ControlFlow::Continue(()))
+    })
+    .await?;
+    Ok(Combined { part, states: found, more: true })
+}
+
+/// Fills a part with its groups from these states.
+pub(super) async fn fill(
+    mut part: Part,
+    store: &Store,
+    table: &StateTable,
+    states: &[WaitingState],
+    after: Moment,
+) -> Result<Part, Error> {
+    let wanted = states.iter().filter(|state| part.takes(state.slice)).map(|state| state.id);
+    read(store, these(table, wanted), after, |document| {
+        part.combine(table, document).map_err(|error| error.to_string())?;
+        Ok(ControlFlow::Continue(()))
+    })
+    .await?;
+    Ok(part)
 }
 
 /// Always in the order of `_id`, so that sums of floating-point numbers come out alike when a round is done again.
 async fn read(
     store: &Store,
-    table: &StateTable,
     filter: Document,
-    limit: usize,
     after: Moment,
-) -> Result<Combined, Error> {
+    mut take: impl FnMut(&RawDocument) -> Result<ControlFlow<()>, String>,
+) -> Result<(), Error> {
     let mut session = store.session_after(after).await?;
     let states = store.collection::<RawDocumentBuf>(ROLLUP_STATES);
     let found = states.find(filter).sort(doc! { "_id": 1 }).batch_size(DOCUMENTS_PER_BATCH);
     let mut cursor = found.session(&mut session).await?;
-    let (mut combined, mut bytes) = (Combined::default(), 0);
     while cursor.advance(&mut session).await? {
-        let is_full = combined.groups.len() >= limit || bytes >= BYTES || combined.states.len() >= DOCUMENTS;
-        if is_full && limit < usize::MAX {
-            combined.more = true;
+        if take(cursor.current()).map_err(Error::custom)?.is_break() {
             break;
         }
-        let document = cursor.current();
-        bytes += document.as_bytes().len();
-        combined.states.push(id(document).map_err(Error::custom)?);
-        partial::combine(table, document, &mut combined.groups).map_err(Error::custom)?;
     }
-    Ok(combined)
+    Ok(())
 }
 
-fn id(document: &RawDocument) -> Result<ObjectId, String> {
-    let id = document.get_document("_id").and_then(|id| id.get_object_id("i"));
-    id.map_err(|error| format!("{ROLLUP_STATES}: {error}"))
+impl WaitingState {
+    fn of(document: &RawDocument) -> Result<Self, String> {
+        let id = document.get_document("_id").and_then(|id| id.get_object_id("i"));
+        let id = id.map_err(|error| format!("{ROLLUP_STATES}: {error}"))?;
+        Ok(Self { id, slice: slice_of_all(document) })
+    }
 }

@@ -5,6 +5,7 @@
 //! that have them already are left alone. Its partial states are removed when all its rows are stored, and only then the next round
 //! may begin. So every state is combined into its row exactly once, without a transaction over thousands of rows.
 
+use super::combine::{WaitingState, these};
 use crate::fail_point::FailPoint;
 use crate::store::{Moment, Store};
 use crate::stream::{Rebuild, Stage, TableEntry};
@@ -96,9 +97,10 @@ impl<'a> Lease<'a> {
     }
 
     /// Writes a new round down; its rows have the next revision.
-    pub(super) async fn begin_round(&mut self, states: &[ObjectId]) -> Result<(), Error> {
+    pub(super) async fn begin_round(&mut self, states: &[WaitingState]) -> Result<(), Error> {
+        let ids: Vec<ObjectId> = states.iter().map(|state| state.id).collect();
         let change = vec![doc! { "$set": {
-            "revision": self.revision + 1, "round": states.to_vec(), "lease": held(self.worker),
+            "revision": self.revision + 1, "round": ids, "lease": held(self.worker),
         } }];
         self.update(change).await?;
         self.revision += 1;
@@ -131,12 +133,11 @@ impl<'a> Lease<'a> {
 
     /// The rows of the round are stored: removes its partial states, tells readers, and gives the lease back. `stage` is what the table
     /// waits for then.
-    pub(super) async fn finish_round(mut self, states: &[ObjectId], stage: Option<Stage>) -> Result<(), Error> {
+    pub(super) async fn finish_round(mut self, states: &[WaitingState], stage: Option<Stage>) -> Result<(), Error> {
         const STATES_PER_COMMAND: usize = 1_000;
         for some in states.chunks(STATES_PER_COMMAND) {
-            let ids: Vec<_> = some.iter().map(|state| doc! { "t": self.table.id(), "i": state }).collect();
             let partials = self.store.collection::<Document>(ROLLUP_STATES);
-            partials.delete_many(doc! { "_id": { "$in": ids } }).await?;
+            partials.delete_many(these(self.table, some.iter().map(|state| state.id))).await?;
         }
         FailPoint::StatesRemoved.reached();
         // Until a rebuild is over, readers have the rows of before.

@@ -1,5 +1,6 @@
 //! Writes the rows of one round: adds what is new to the state that a row carries, and replaces the row.
 
+use super::combine::{self, WaitingState};
 use super::known::{Known, KnownRows};
 use super::lease::Lease;
 use crate::fail_point::FailPoint;
@@ -8,6 +9,7 @@ use bson::raw::{CStr, RawArrayBuf, RawBsonRef, RawDocument, RawDocumentBuf, cstr
 use bson::{Bson, DateTime, Document, doc};
 use model::clock::Watermark;
 use model::layout::column;
+use model::rollup::partial::Part;
 use model::rollup::{Group, Groups, Rollup, RollupPlan, Row, State, StateTable};
 use model::schema::Schema;
 use model::window::Window;
@@ -53,17 +55,46 @@ impl RowWriter {
         &self.plan().tables()[self.place]
     }
 
-    /// Writes everything that a round changes.
+    /// Writes everything that a round changes, beginning with the first part of it; returns of how many groups.
     pub(super) async fn write(
         &self,
+        first: Part,
+        states: &[WaitingState],
+        known: &mut KnownRows,
+        lease: &mut Lease<'_>,
+    ) -> Result<usize, Error> {
+        let (mut windows, mut count) = (BTreeSet::new(), 0);
+        let mut next = Some(first);
+        while let Some(mut part) = next {
+            let groups = part.take_groups();
+            count += groups.len();
+            let read = async {
+                match part.next() {
+                    Some(next) => combine::fill(next, &self.store, self.table(), states, self.after).await.map(Some),
+                    None => Ok(None),
+                }
+            };
+            ((), next) = tokio::try_join!(self.write_part(groups, &mut windows, known, lease), read)?;
+        }
+        for rollup in self.ranked() {
+            self.write_ranked(rollup, &windows, known.ranks(rollup)).await?;
+        }
+        Ok(count)
+    }
+
+    /// Writes the rows of some groups; `windows` are those of all parts so far.
+    async fn write_part(
+        &self,
         groups: Groups,
+        windows: &mut BTreeSet<Window>,
         known: &mut KnownRows,
         lease: &mut Lease<'_>,
     ) -> Result<(), Error> {
-        let windows: BTreeSet<Window> = groups.keys().map(|group| group.window).collect();
+        let new: BTreeSet<Window> = groups.keys().map(|group| group.window).collect();
         for rollup in self.ranked() {
-            self.begin_ranks(rollup, &windows, known.ranks(rollup)).await?;
+            self.begin_ranks(rollup, &new, known.ranks(rollup)).await?;
         }
+        windows.extend(new);
         let mut groups: Vec<_> = groups.into_iter().collect();
         // Neighbours in the index are written together.
         groups.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
@@ -89,9 +120,6 @@ impl RowWriter {
             }
             FailPoint::SomeRowsWritten.reached();
             lease.renew().await?;
-        }
-        for rollup in self.ranked() {
-            self.write_ranked(rollup, &windows, known.ranks(rollup)).await?;
         }
         Ok(())
     }

@@ -4,11 +4,10 @@
 //! are. The transaction removes the partial states together with what they change, and moves the table's revision from the one under
 //! which the rows were read: a publisher that has lost its lease in between changes nothing.
 
-use super::combine::Combined;
+use super::combine::{WaitingState, these};
 use super::lease::Lease;
 use super::rows::ROWS_PER_COMMAND;
 use crate::store::{COMMAND_BYTES, Moment, Store, in_commands};
-use bson::oid::ObjectId;
 use bson::raw::{RawArrayBuf, RawBsonRef, RawDocument, RawDocumentBuf, cstr};
 use bson::{Bson, DateTime, Document, doc};
 use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
@@ -56,10 +55,13 @@ struct Stored {
 
 impl SessionWriter<'_> {
     /// Adds what waited to the rows, under the next revision.
-    pub(super) async fn write(&self, lease: &mut Lease<'_>, waited: &mut Combined) -> Result<(), Error> {
-        let groups = join_sessions(std::mem::take(&mut waited.groups));
-        let states = std::mem::take(&mut waited.states);
-        let change = self.change(groups).await?;
+    pub(super) async fn write(
+        &self,
+        lease: &mut Lease<'_>,
+        groups: Groups,
+        states: &[WaitingState],
+    ) -> Result<(), Error> {
+        let change = self.change(join_sessions(groups)).await?;
         let mut session = self.store.client().start_session().await?;
         session.start_transaction().await?;
         let revision = lease.revision + 1;
@@ -69,7 +71,7 @@ impl SessionWriter<'_> {
         for rollup in written {
             self.write_rows(rollup, &change, revision, &mut session).await?;
         }
-        self.remove_states(&states, &mut session).await?;
+        self.remove_states(states, &mut session).await?;
         if self.in_order {
             self.tell_readers(revision, !change.gone.is_empty(), &mut session).await?;
         }
@@ -195,11 +197,11 @@ impl SessionWriter<'_> {
         passed || change.was_final.get(group.row_id().as_bytes()) == Some(&end)
     }
 
-    async fn remove_states(&self, states: &[ObjectId], session: &mut ClientSession) -> Result<(), Error> {
+    async fn remove_states(&self, states: &[WaitingState], session: &mut ClientSession) -> Result<(), Error> {
         let partials: Collection<Document> = self.store.collection(ROLLUP_STATES);
         for some in states.chunks(ROWS_PER_COMMAND) {
-            let ids: Vec<_> = some.iter().map(|state| doc! { "t": self.table.id(), "i": state }).collect();
-            let removed = partials.delete_many(doc! { "_id": { "$in": ids } }).session(&mut *session).await?;
+            let these = these(self.table, some.iter().map(|state| state.id));
+            let removed = partials.delete_many(these).session(&mut *session).await?;
             if usize::try_from(removed.deleted_count) != Ok(some.len()) {
                 return Err(Error::custom(format!("{}: partial states were published by another", self.table.id())));
             }

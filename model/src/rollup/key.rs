@@ -8,6 +8,9 @@ use bson::raw::{RawArrayBuf, RawBsonRef, RawDocumentBuf, cstr};
 use std::borrow::Cow;
 use std::collections::HashMap;
 
+/// What the allocator adds to a value of its own.
+pub(super) const ALLOCATION: usize = 16;
+
 /// A value to group by.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum KeyValue {
@@ -75,6 +78,13 @@ impl Group {
         id.append(cstr!("w"), bson::DateTime::from_millis(self.window.start));
         id.append(cstr!("k"), RawBsonRef::Array(&self.key_array()));
         id
+    }
+
+    /// About how much memory it takes.
+    pub(super) fn size(&self) -> usize {
+        let texts =
+            self.key.iter().map(|value| if let KeyValue::Str(text) = value { text.len() + ALLOCATION } else { 0 });
+        size_of::<Self>() + ALLOCATION + size_of_val(&*self.key) + texts.sum::<usize>()
     }
 
     pub(super) fn key_array(&self) -> RawArrayBuf {
@@ -202,9 +212,9 @@ measures = ["pages"]
                 changes.add(plan, *at, &facts, &mut clock, AllowedLateness::Unbounded);
             }
             for (table, groups) in changes.tables(plan) {
-                for groups in partial::write(table, &groups) {
+                for states in partial::write(table, &groups) {
                     let mut document = RawDocumentBuf::new();
-                    document.append(cstr!("groups"), RawBsonRef::Array(&groups));
+                    states.append_to(&mut document);
                     partial::combine(table, &document, &mut sum).unwrap();
                 }
             }

@@ -3,7 +3,8 @@
 //! One document holds many groups: `{_id: {t: table, i: ObjectId}, groups: [{w: window's start, k: [key …], s: state}, …]}`; the entry of
 //! a session has its end as `e` too. A batch
 //! writes a few of them in its transaction, however many groups it changes; the publisher combines all that wait, writes each
-//! changed row once, and removes them.
+//! changed row once, and removes them. A batch that changes many groups sorts them into documents by [slice](SLICES), so that a publisher
+//! which cannot hold all groups at once reads each document once all the same: `{…, slice: 3, groups: […]}`.
 
 use super::{Group, Groups, KeyValue, State, StateTable};
 use crate::state::StateError;
@@ -11,31 +12,75 @@ use crate::window::Window;
 use bson::DateTime;
 use bson::raw::{RawArray, RawArrayBuf, RawBsonRef, RawDocument, RawDocumentBuf, cstr};
 use std::collections::hash_map::Entry;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// A document is closed when it has reached this size; far below MongoDB's 16 MB, and little to hold in memory at once.
 const DOCUMENT_BYTES: usize = 1 << 20;
 
-/// The `groups` of the documents that hold these states.
-pub fn write(table: &StateTable, groups: &Groups) -> Vec<RawArrayBuf> {
+/// A group falls into one of so many slices, by its hash.
+pub const SLICES: u8 = 8;
+
+/// A batch with fewer groups of a table keeps them in one document.
+const FEW: usize = 512;
+
+/// Partial states as one document holds them.
+#[derive(Debug, Clone)]
+pub struct PartialStates {
+    /// The slice of all their groups, if it is one.
+    slice: Option<u8>,
+    groups: RawArrayBuf,
+}
+
+impl PartialStates {
+    /// Appends `slice` and `groups` to a document.
+    pub fn append_to(&self, document: &mut RawDocumentBuf) {
+        if let Some(slice) = self.slice {
+            document.append(cstr!("slice"), i32::from(slice));
+        }
+        document.append(cstr!("groups"), RawBsonRef::Array(&self.groups));
+    }
+}
+
+/// These states, for as many documents as they take.
+pub fn write(table: &StateTable, groups: &Groups) -> Vec<PartialStates> {
+    write_slices(table, groups, groups.len() >= FEW)
+}
+
+fn write_slices(table: &StateTable, groups: &Groups, sliced: bool) -> Vec<PartialStates> {
+    let mut open = vec![RawArrayBuf::new(); if sliced { usize::from(SLICES) } else { 1 }];
     let mut documents = Vec::new();
-    let mut open = RawArrayBuf::new();
+    let partial_states = |slice: u8, groups| PartialStates { slice: sliced.then_some(slice), groups };
     for (group, state) in groups {
+        let key = group.key_array();
         let mut entry = RawDocumentBuf::new();
         entry.append(cstr!("w"), bson::DateTime::from_millis(group.window.start));
         if table.has_sessions() {
             entry.append(cstr!("e"), bson::DateTime::from_millis(group.window.end));
         }
-        entry.append(cstr!("k"), RawBsonRef::Array(&group.key_array()));
+        entry.append(cstr!("k"), RawBsonRef::Array(&key));
         entry.append(cstr!("s"), RawBsonRef::Document(&state.to_document()));
+        let slice = if sliced { slice_of(group.window.start, &key) } else { 0 };
+        let open = &mut open[usize::from(slice)];
         open.push(RawBsonRef::Document(&entry));
         if open.as_bytes().len() >= DOCUMENT_BYTES {
-            documents.push(std::mem::take(&mut open));
+            documents.push(partial_states(slice, std::mem::take(open)));
         }
     }
-    if !open.is_empty() {
-        documents.push(open);
-    }
+    let rest = (0..).zip(open).filter(|(_, groups)| !groups.is_empty());
+    documents.extend(rest.map(|(slice, groups)| partial_states(slice, groups)));
     documents
+}
+
+/// The slice of all groups of a document, if it is one.
+pub fn slice_of_all(document: &RawDocument) -> Option<u8> {
+    let slice = document.get("slice").ok().flatten()?.as_i32()?;
+    u8::try_from(slice).ok()
+}
+
+/// The slice of a group: stored documents depend on it, so it must never change.
+fn slice_of(window_start: i64, key: &RawArray) -> u8 {
+    let hash = xxh3_64_with_seed(key.as_bytes(), window_start.cast_unsigned());
+    u8::try_from(hash % u64::from(SLICES)).expect("less than a u8")
 }
 
 /// Adds the states of one document to `sum`.
@@ -43,32 +88,234 @@ pub fn write(table: &StateTable, groups: &Groups) -> Vec<RawArrayBuf> {
 /// # Errors
 /// [`StateError`] where the document is not what [`write`](fn@write) makes of this table's states.
 pub fn combine(table: &StateTable, document: &RawDocument, sum: &mut Groups) -> Result<(), StateError> {
-    let entries = document.get_array("groups").map_err(|error| StateError(error.to_string()))?;
-    for entry in entries {
-        let (group, state) = read(table, entry.map_err(|error| StateError(error.to_string()))?)?;
-        match sum.entry(group) {
-            Entry::Occupied(mut sum) => sum.get_mut().combine(&state),
-            Entry::Vacant(first) => {
-                first.insert(state);
-            }
-        }
+    for entry in entries(table, document)? {
+        let entry = entry?;
+        let group = Group { window: entry.window()?, key: entry.key()? };
+        add(sum, group, entry.state()?);
     }
     Ok(())
 }
 
-fn read(table: &StateTable, entry: RawBsonRef<'_>) -> Result<(Group, State), StateError> {
-    let unreadable = || StateError(format!("{entry:?} is not the state of a group"));
-    let entry = entry.as_document().ok_or_else(unreadable)?;
-    let part = |name: &str| entry.get(name).ok().flatten().ok_or_else(unreadable);
-    let moment = |name: &str| part(name)?.as_datetime().map(DateTime::timestamp_millis).ok_or_else(unreadable);
-    let start = moment("w")?;
-    let window = if table.has_sessions() { Window { start, end: moment("e")? } } else { table.window_at(start) };
-    let key = key(part("k")?.as_array().ok_or_else(unreadable)?).ok_or_else(unreadable)?;
-    let state = State::read(table, part("s")?.as_document().ok_or_else(unreadable)?)?;
-    Ok((Group { window, key }, state))
+/// Groups combined from partial states, as many as fit into a part of the memory: all of them, or those of one slice.
+///
+/// The other slices are [parts of their own](Self::next), combined from the same documents. So each group is combined once and whole, however many
+/// there are.
+#[derive(Debug)]
+pub struct Part {
+    groups: Groups,
+    bytes: usize,
+    most: usize,
+    slice: Option<u8>,
+}
+
+impl Part {
+    /// The first part: it is that of the first slice alone, if all would take more than about `most` bytes in memory.
+    pub fn first(most: usize) -> Self {
+        Self { groups: Groups::default(), bytes: 0, most, slice: None }
+    }
+
+    /// The part of the next slice; `None` where this was the last one, or had all groups.
+    pub fn next(&self) -> Option<Self> {
+        let slice = self.slice.map(|slice| slice + 1).filter(|&slice| slice < SLICES)?;
+        Some(Self { slice: Some(slice), ..Self::first(self.most) })
+    }
+
+    /// Whether it may have groups of a document whose groups are all of this slice, if they are of one.
+    pub fn takes(&self, slice: Option<u8>) -> bool {
+        self.slice.zip(slice).is_none_or(|(ours, theirs)| ours == theirs)
+    }
+
+    /// Adds the states of one document, of the groups that belong to this part.
+    ///
+    /// # Errors
+    /// As those of [`combine`].
+    pub fn combine(&mut self, table: &StateTable, document: &RawDocument) -> Result<(), StateError> {
+        if !self.takes(slice_of_all(document)) {
+            return Ok(());
+        }
+        for entry in entries(table, document)? {
+            let entry = entry?;
+            if let Some(slice) = self.slice
+                && entry.slice()? != slice
+            {
+                continue;
+            }
+            let group = Group { window: entry.window()?, key: entry.key()? };
+            self.bytes += add(&mut self.groups, group, entry.state()?);
+            if self.bytes > self.most && self.slice.is_none() {
+                self.slice = Some(0);
+                self.groups.retain(|group, _| slice_of(group.window.start, &group.key_array()) == 0);
+            }
+        }
+        Ok(())
+    }
+
+    /// The groups.
+    pub fn groups(&self) -> &Groups {
+        &self.groups
+    }
+
+    /// Takes the groups out.
+    pub fn take_groups(&mut self) -> Groups {
+        std::mem::take(&mut self.groups)
+    }
+}
+
+/// About how much memory a group takes, in bytes.
+pub fn size(group: &Group, state: &State) -> usize {
+    group.size() + state.size()
+}
+
+/// Adds a state to a group's; returns by how many bytes the groups have grown.
+fn add(sum: &mut Groups, group: Group, state: State) -> usize {
+    match sum.entry(group) {
+        Entry::Occupied(mut sum) => {
+            let before = sum.get().size();
+            sum.get_mut().combine(&state);
+            sum.get().size().saturating_sub(before)
+        }
+        Entry::Vacant(first) => {
+            let size = size(first.key(), &state);
+            first.insert(state);
+            size
+        }
+    }
+}
+
+/// The stored state of one group.
+struct PartialState<'a> {
+    table: &'a StateTable,
+    entry: &'a RawDocument,
+}
+
+fn entries<'a>(
+    table: &'a StateTable,
+    document: &'a RawDocument,
+) -> Result<impl Iterator<Item = Result<PartialState<'a>, StateError>>, StateError> {
+    let entries = document.get_array("groups").map_err(|error| StateError(error.to_string()))?;
+    Ok(entries.into_iter().map(move |entry| {
+        let entry = entry.map_err(|error| StateError(error.to_string()))?;
+        let no_document = || StateError(format!("{entry:?} is not the state of a group"));
+        Ok(PartialState { table, entry: entry.as_document().ok_or_else(no_document)? })
+    }))
+}
+
+impl<'a> PartialState<'a> {
+    fn window(&self) -> Result<Window, StateError> {
+        let start = self.moment("w")?;
+        Ok(if self.table.has_sessions() {
+            Window { start, end: self.moment("e")? }
+        } else {
+            self.table.window_at(start)
+        })
+    }
+
+    fn slice(&self) -> Result<u8, StateError> {
+        Ok(slice_of(self.moment("w")?, self.stored_key()?))
+    }
+
+    fn key(&self) -> Result<Box<[KeyValue]>, StateError> {
+        key(self.stored_key()?).ok_or_else(|| self.unreadable())
+    }
+
+    fn stored_key(&self) -> Result<&'a RawArray, StateError> {
+        self.part("k")?.as_array().ok_or_else(|| self.unreadable())
+    }
+
+    fn state(&self) -> Result<State, StateError> {
+        State::read(self.table, self.part("s")?.as_document().ok_or_else(|| self.unreadable())?)
+    }
+
+    fn moment(&self, name: &str) -> Result<i64, StateError> {
+        self.part(name)?.as_datetime().map(DateTime::timestamp_millis).ok_or_else(|| self.unreadable())
+    }
+
+    fn part(&self, name: &str) -> Result<RawBsonRef<'a>, StateError> {
+        self.entry.get(name).ok().flatten().ok_or_else(|| self.unreadable())
+    }
+
+    fn unreadable(&self) -> StateError {
+        StateError(format!("{:?} is not the state of a group", self.entry))
+    }
 }
 
 /// The values of a stored key; `None` where one has a type that a key cannot have.
 pub fn key(stored: &RawArray) -> Option<Box<[KeyValue]>> {
     stored.into_iter().map(|value| KeyValue::from_bson(value.ok()?)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::{IMDB_REVIEW, Schema};
+    use proptest::prelude::*;
+
+    /// A window, a movie and how many reviews.
+    type Entry = (i64, String, i64);
+
+    fn documents(table: &StateTable, entries: &[Entry], sliced: bool) -> Vec<RawDocumentBuf> {
+        let mut groups = Groups::default();
+        for (month, movie, count) in entries {
+            let mut state = State::empty(table);
+            state.count = *count;
+            add(&mut groups, group(table, *month, movie), state);
+        }
+        let written = write_slices(table, &groups, sliced).into_iter().map(|states| {
+            let mut document = RawDocumentBuf::new();
+            states.append_to(&mut document);
+            document
+        });
+        written.collect()
+    }
+
+    fn group(table: &StateTable, month: i64, movie: &str) -> Group {
+        const DAY: i64 = 86_400_000;
+        let mut windows = Vec::new();
+        table.window.for_each(month * 31 * DAY, |window| windows.push(window));
+        Group { window: windows[0], key: Box::new([KeyValue::Str(movie.into())]) }
+    }
+
+    fn batches() -> impl Strategy<Value = Vec<(Vec<Entry>, bool)>> {
+        let entry = (0..5_i64, "[a-d]{1,3}", 1..9_i64);
+        prop::collection::vec((prop::collection::vec(entry, 0..30), any::<bool>()), 0..8)
+    }
+
+    proptest! {
+        /// Whatever fits into memory, the parts have each group once and whole.
+        #[test]
+        fn parts_are_the_whole(batches in batches(), most in 0..20_000_usize) {
+            let schema = Schema::parse("imdb-review", IMDB_REVIEW).expect("the preset is valid");
+            let rollups = schema.rollups();
+            let table = &rollups.tables()[rollups.find("movies_by_month").expect("of the preset").table()];
+            let documents = batches.iter().flat_map(|(entries, sliced)| documents(table, entries, *sliced));
+            let documents: Vec<_> = documents.collect();
+            let mut whole = Groups::default();
+            for document in &documents {
+                combine(table, document, &mut whole).expect("just written");
+            }
+            let (mut parts, mut part) = (Groups::default(), Some(Part::first(most)));
+            while let Some(mut current) = part {
+                for document in &documents {
+                    current.combine(table, document).expect("just written");
+                }
+                prop_assert!(current.slice.is_some() || current.bytes <= most);
+                part = current.next();
+                for (group, state) in current.take_groups() {
+                    prop_assert!(parts.insert(group, state).is_none(), "a group of two parts");
+                }
+            }
+            prop_assert_eq!(parts, whole);
+        }
+    }
+
+    #[test]
+    fn slices_never_change() {
+        let schema = Schema::parse("imdb-review", IMDB_REVIEW).expect("the preset is valid");
+        let table = &schema.rollups().tables()[0];
+        let slices = ["a", "b", "c", "d"].map(|movie| {
+            let group = group(table, 12, movie);
+            slice_of(group.window.start, &group.key_array())
+        });
+        assert_eq!(slices, [6, 7, 6, 0], "stored documents are of these slices");
+    }
 }

@@ -4,6 +4,7 @@
 //! it is 0. A histogram is `{"8": 3, …}` with the values seen, moments are `{n, mean, m2, sum, min, max}`; the exact sum of an
 //! integer measure is a Decimal128.
 
+use super::key::ALLOCATION;
 use super::{Facts, Measure, MeasureKind, StateTable};
 use crate::state::{Distinct, FloatMoments, Histogram, IntMoments, StateError};
 use bson::raw::{CString, RawArray, RawArrayBuf, RawBson, RawBsonRef, RawDocument, RawDocumentBuf, cstr};
@@ -63,6 +64,13 @@ impl State {
         for (ours, theirs) in self.distinct.iter_mut().zip(&other.distinct) {
             ours.combine(theirs);
         }
+    }
+
+    /// About how much memory it takes.
+    pub(super) fn size(&self) -> usize {
+        let measures = self.measures.iter().map(|measure| size_of_val(measure) + measure.heap_size());
+        let distinct = self.distinct.iter().map(|set| size_of_val(set) + ALLOCATION + set.heap_size());
+        size_of::<Self>() + ALLOCATION + measures.sum::<usize>() + distinct.sum::<usize>()
     }
 
     /// The stored form.
@@ -127,6 +135,13 @@ impl MeasureState {
             MeasureKind::Histogram(range) => Self::Histogram(Histogram::new(range.first, range.last)),
             MeasureKind::Int => Self::Int(IntMoments::default()),
             MeasureKind::Float => Self::Float(FloatMoments::default()),
+        }
+    }
+
+    fn heap_size(&self) -> usize {
+        match self {
+            Self::Histogram(histogram) => ALLOCATION + histogram.heap_size(),
+            Self::Int(_) | Self::Float(_) => 0,
         }
     }
 

@@ -49,6 +49,13 @@ impl Distinct {
         self.insert_hash(xxh3_64(value));
     }
 
+    pub(crate) fn heap_size(&self) -> usize {
+        match &self.0 {
+            Form::Sparse(hashes) => hashes.len() * size_of::<u64>() * 3 / 2,
+            Form::Dense(registers) => registers.len(),
+        }
+    }
+
     /// Adds all values of another set.
     pub fn combine(&mut self, other: &Self) {
         match &other.0 {

@@ -51,6 +51,10 @@ impl Histogram {
         }
     }
 
+    pub(crate) fn heap_size(&self) -> usize {
+        size_of_val(&*self.counts)
+    }
+
     /// Adds another histogram of the same range.
     pub fn combine(&mut self, other: &Self) {
         debug_assert_eq!((self.first, self.counts.len()), (other.first, other.counts.len()));
