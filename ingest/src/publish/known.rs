@@ -1,14 +1,16 @@
 //! What a publisher remembers of the rows it wrote, so that it need not ask for them.
 
 use super::ranks::Ranks;
-use model::rollup::{Group, Rollup, State};
-use std::collections::{HashMap, HashSet};
-use std::hash::{DefaultHasher, Hash, Hasher};
+use fastbloom::BloomFilter;
+use model::rollup::{Group, Groups, Rollup, State, partial};
+use std::collections::HashMap;
 
-/// States that are remembered: a few MB a table.
-const STATES: usize = 20_000;
-/// Hashes of rows that are remembered: 16 MB at most.
-const ROWS: usize = 1_000_000;
+/// States that are remembered.
+const BYTES: usize = 3 << 20;
+/// 2 MiB, for tables with more rows than that: of a million new groups one in a thousand is taken for one that has a row, of four million
+/// one in five. That only costs a question.
+const BITS: usize = 1 << 24;
+const EXPECTED: usize = 2_000_000;
 
 /// What is known of the row of a group.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,11 +25,14 @@ pub(super) enum Known {
 
 /// Rows that this publisher has written. States hold for the revision they were noted at alone; that a row is there is only a guess,
 /// which saves the server an upsert of a new row.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct KnownRows {
     revision: i64,
-    states: HashMap<Group, State>,
-    rows: HashSet<u64>,
+    states: Groups,
+    /// About the memory they take.
+    bytes: usize,
+    /// Groups whose states were forgotten.
+    rows: Option<BloomFilter>,
     /// By name of the rollup.
     ranks: HashMap<String, Ranks>,
 }
@@ -43,7 +48,7 @@ impl KnownRows {
 
     /// Forgets the states: after a failure, it is not known which rows were written.
     pub(super) fn forget(&mut self) {
-        self.states.clear();
+        self.forget_states();
         self.ranks.clear();
         self.revision = -1;
     }
@@ -57,33 +62,38 @@ impl KnownRows {
     pub(super) fn get(&self, group: &Group) -> Known {
         match self.states.get(group) {
             Some(state) => Known::State(state.clone()),
-            None if self.rows.contains(&hash(group)) => Known::Row,
+            None if self.rows.as_ref().is_some_and(|rows| rows.contains(group)) => Known::Row,
             None => Known::Nothing,
         }
     }
 
     /// Notes what was written.
     pub(super) fn note(&mut self, group: Group, state: State) {
-        if self.rows.len() >= ROWS {
-            self.rows.clear();
+        if self.bytes >= BYTES {
+            self.forget_states();
         }
-        self.rows.insert(hash(&group));
-        if self.states.len() >= STATES {
-            self.states.clear();
+        let size = partial::size(&group, &state);
+        if self.states.insert(group, state).is_none() {
+            self.bytes += size;
         }
-        self.states.insert(group, state);
+    }
+
+    fn forget_states(&mut self) {
+        if self.states.is_empty() {
+            return;
+        }
+        let rows = || BloomFilter::with_num_bits(BITS).expected_items(EXPECTED);
+        let rows = self.rows.get_or_insert_with(rows);
+        for (group, _) in self.states.drain() {
+            rows.insert(&group);
+        }
+        self.bytes = 0;
     }
 
     /// What is known of a ranked rollup.
     pub(super) fn ranks(&mut self, rollup: &Rollup) -> &mut Ranks {
         self.ranks.entry(rollup.name().to_owned()).or_default()
     }
-}
-
-fn hash(value: impl Hash) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    value.hash(&mut hasher);
-    hasher.finish()
 }
 
 #[cfg(test)]
