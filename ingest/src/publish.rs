@@ -3,6 +3,7 @@
 //! Rows are absolute values under a `revision` that only grows. One worker at a time publishes a table, by a lease; what a
 //! worker leaves behind when it dies, any other finds and publishes.
 
+mod close;
 mod combine;
 mod idle;
 mod known;
@@ -11,9 +12,12 @@ mod ranks;
 mod rebuild;
 mod rows;
 mod sessions;
+mod stored;
 mod tables;
+mod waiting;
 
 pub use combine::waiting_for;
+pub use waiting::{Behind, Waiting};
 
 use crate::fail_point::FailPoint;
 use crate::progress::Progress;
@@ -26,14 +30,14 @@ use idle::Quiet;
 use known::KnownRows;
 use lease::{Asked, Lease};
 use model::clock::{PartitionClock, Watermark};
-use model::rollup::{RollupPlan, StateTable};
+use model::rollup::StateTable;
 use model::schema::Schema;
 use mongodb::error::Error;
 use rows::RowWriter;
 use sessions::SessionWriter;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
@@ -51,73 +55,6 @@ const FIRST_COST: Duration = Duration::from_micros(40);
 const LOOK_INTERVAL: Duration = Duration::from_secs(5);
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
 const BUSY_PAUSE: Duration = Duration::from_millis(50);
-
-/// Tells the publishers that partial states wait, and about how many groups they change.
-#[derive(Debug)]
-pub struct Waiting {
-    tables: Vec<WaitingTable>,
-    /// Partitions of this worker of which more waits in the topic.
-    behind: AtomicU32,
-}
-
-#[derive(Debug)]
-struct WaitingTable {
-    any: AtomicBool,
-    groups: AtomicU32,
-}
-
-impl Waiting {
-    /// One for each table of the plan; at first something may wait that an earlier worker has left.
-    pub fn new(plan: &RollupPlan) -> Self {
-        let table = || WaitingTable { any: AtomicBool::new(true), groups: AtomicU32::new(0) };
-        Self { tables: plan.tables().iter().map(|_| table()).collect(), behind: AtomicU32::new(0) }
-    }
-
-    /// A batch has stored partial states of so many groups of each table.
-    pub fn notice(&self, groups: &[u32]) {
-        for (table, &groups) in self.tables.iter().zip(groups) {
-            table.groups.fetch_add(groups, Ordering::Relaxed);
-            table.any.store(true, Ordering::Release);
-        }
-    }
-
-    /// More waits in the topic of one more partition, until the answer is dropped.
-    pub fn behind(self: &Arc<Self>) -> Behind {
-        self.behind.fetch_add(1, Ordering::Relaxed);
-        Behind(Arc::clone(self))
-    }
-
-    fn is_behind(&self) -> bool {
-        self.behind.load(Ordering::Relaxed) > 0
-    }
-
-    fn notice_table(&self, table: usize) {
-        self.tables[table].any.store(true, Ordering::Release);
-    }
-
-    fn any(&self, table: usize) -> bool {
-        self.tables[table].any.load(Ordering::Acquire)
-    }
-
-    fn groups(&self, table: usize) -> u32 {
-        self.tables[table].groups.load(Ordering::Relaxed)
-    }
-
-    fn take(&self, table: usize) {
-        self.tables[table].any.store(false, Ordering::Release);
-        self.tables[table].groups.store(0, Ordering::Relaxed);
-    }
-}
-
-/// Held while more of a partition waits in the topic.
-#[derive(Debug)]
-pub struct Behind(Arc<Waiting>);
-
-impl Drop for Behind {
-    fn drop(&mut self) {
-        self.0.behind.fetch_sub(1, Ordering::Relaxed);
-    }
-}
 
 /// What the publishers of all tables share.
 #[derive(Clone)]
@@ -465,7 +402,6 @@ fn time_between_rounds(cost: Duration, is_behind: bool) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::schema::IMDB_REVIEW;
 
     #[test]
     fn a_large_round_waits_and_never_for_ever() {
@@ -475,16 +411,5 @@ mod tests {
         assert_eq!(time_between_rounds(small, true), Duration::from_secs(1), "nobody watches single records");
         assert_eq!(time_between_rounds(large, true), Duration::from_secs(5));
         assert_eq!(time_between_rounds(huge, true), Duration::from_secs(30));
-    }
-
-    #[test]
-    fn the_worker_is_behind_while_a_partition_is() {
-        let schema = Schema::parse("imdb-review", IMDB_REVIEW).expect("the preset is valid");
-        let waiting = Arc::new(Waiting::new(schema.rollups()));
-        let (one, other) = (waiting.behind(), waiting.behind());
-        drop(one);
-        assert!(waiting.is_behind());
-        drop(other);
-        assert!(!waiting.is_behind());
     }
 }

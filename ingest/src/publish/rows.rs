@@ -6,15 +6,14 @@ use super::lease::Lease;
 use crate::fail_point::FailPoint;
 use crate::store::{COMMAND_BYTES, DUPLICATE_KEY, Moment, Store, check_write_concern, in_commands};
 use bson::raw::{CStr, RawArrayBuf, RawBsonRef, RawDocument, RawDocumentBuf, cstr};
-use bson::{Bson, DateTime, Document, doc};
+use bson::{Bson, DateTime};
 use model::clock::Watermark;
-use model::layout::column;
 use model::rollup::partial::Part;
 use model::rollup::{Group, Groups, Rollup, RollupPlan, Row, State, StateTable};
 use model::schema::Schema;
 use model::window::Window;
 use mongodb::error::Error;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use tokio::task::JoinSet;
 
@@ -39,11 +38,11 @@ pub(super) struct RowWriter {
 }
 
 /// What a group's row becomes.
-struct Change {
-    group: Group,
+pub(super) struct Change {
+    pub(super) group: Group,
     /// What is added.
-    state: State,
-    known: Known,
+    pub(super) state: State,
+    pub(super) known: Known,
 }
 
 impl RowWriter {
@@ -212,66 +211,6 @@ impl RowWriter {
         if carries { &self.carrier } else { rollup.name() }
     }
 
-    /// Adds to the states that rows carry; returns the ones to write, and those whose rows have this revision already.
-    async fn add_to_stored(
-        &self,
-        carrier: &Rollup,
-        changes: Vec<Change>,
-    ) -> Result<(Vec<(Group, State)>, Vec<(Group, State)>), Error> {
-        let asked = changes.iter().filter(|change| change.known == Known::Row).map(|change| change.group.row_id());
-        let mut stored = self.read(carrier, asked.collect()).await?;
-        let (mut changed, mut had) = (Vec::with_capacity(changes.len()), Vec::new());
-        for Change { group, state, known } in changes {
-            let before = match known {
-                Known::State(before) => Some((0, before)),
-                _ => stored.remove(group.row_id().as_bytes()),
-            };
-            match before {
-                Some((revision, before)) if revision >= self.revision => had.push((group, before)),
-                Some((_, mut sum)) => {
-                    sum.combine(&state);
-                    changed.push((group, sum));
-                }
-                None => changed.push((group, state)),
-            }
-        }
-        Ok((changed, had))
-    }
-
-    /// Revisions and states of rows, by the bytes of their `_id`.
-    async fn read(&self, carrier: &Rollup, ids: Vec<RawDocumentBuf>) -> Result<HashMap<Vec<u8>, (i64, State)>, Error> {
-        let mut found = HashMap::with_capacity(ids.len());
-        for some in in_commands(&ids, COMMAND_BYTES) {
-            self.read_some(carrier, some, &mut found).await?;
-        }
-        Ok(found)
-    }
-
-    async fn read_some(
-        &self,
-        carrier: &Rollup,
-        ids: &[RawDocumentBuf],
-        found: &mut HashMap<Vec<u8>, (i64, State)>,
-    ) -> Result<(), Error> {
-        let ids: RawArrayBuf = ids.iter().map(|id| RawBsonRef::Document(id)).collect();
-        let ids = Bson::try_from(RawBsonRef::Array(&ids)).map_err(Error::custom)?;
-        let rows = self.store.collection::<RawDocumentBuf>(&self.carrier);
-        let wanted = doc! { column::REVISION: 1, column::STATE: 1 };
-        let mut session = self.store.session_after(self.after).await?;
-        let rows = rows.find(doc! { "_id": { "$in": ids } }).projection(wanted);
-        let mut cursor = rows.session(&mut session).await?;
-        while cursor.advance(&mut session).await? {
-            let row = cursor.current();
-            let broken = |problem: String| Error::custom(format!("{}: {problem}", carrier.name()));
-            let id = row.get_document("_id").map_err(|error| broken(error.to_string()))?;
-            let revision = row.get_i64(column::REVISION).map_err(|error| broken(error.to_string()))?;
-            let state = row.get_document(column::STATE).map_err(|error| broken(error.to_string()))?;
-            let state = State::read(self.table(), state).map_err(|error| broken(error.to_string()))?;
-            found.insert(id.as_bytes().to_vec(), (revision, state));
-        }
-        Ok(())
-    }
-
     async fn update(&self, rollup: &Rollup, groups: &[(Group, State)]) -> Result<(), Error> {
         let carries = rollup.name() == self.plan().group_rows(self.table()).name();
         let updates = groups.iter().map(|(group, state)| {
@@ -388,38 +327,6 @@ impl RowWriter {
             }
         }
         Ok(met)
-    }
-
-    /// The open rows whose windows the watermark has passed.
-    fn to_close(&self) -> Option<Document> {
-        let passed = match self.watermark {
-            Watermark::Unknown => return None,
-            Watermark::At(time) => doc! { "$lte": DateTime::from_millis(self.table().window().label_of(time)) },
-            Watermark::Idle => doc! { "$exists": true },
-        };
-        Some(doc! { column::IS_FINAL: false, column::WINDOW_END: passed, column::REVISION: { "$lte": self.revision } })
-    }
-
-    /// Whether [`close_windows`](Self::close_windows) would change a row.
-    pub(super) async fn has_windows_to_close(&self) -> Result<bool, Error> {
-        let Some(open) = self.to_close() else { return Ok(false) };
-        for rollup in self.plan().rollups_of(self.table()) {
-            if self.store.collection::<Document>(rollup.name()).find_one(open.clone()).await?.is_some() {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
-    /// Marks the rows whose windows the watermark has passed.
-    pub(super) async fn close_windows(&self) -> Result<(), Error> {
-        let Some(open) = self.to_close() else { return Ok(()) };
-        let set = doc! { column::IS_FINAL: true, column::REVISION: self.revision, column::UPDATED_AT: DateTime::now() };
-        for rollup in self.plan().rollups_of(self.table()) {
-            let rows = self.store.collection::<Document>(rollup.name());
-            rows.update_many(open.clone(), doc! { "$set": &set }).await?;
-        }
-        Ok(())
     }
 }
 
