@@ -88,8 +88,9 @@ impl Committer {
         let (mut session, committed) = match written {
             Ok(Ok(written)) => written,
             Ok(Err(stop)) => {
+                // Positions are moved by their owner alone, so a conflict there is with one that is dead, or thinks it still is.
                 if matches!(stop, Stop::Held(_)) {
-                    self.end_abandoned_transactions().await;
+                    self.store.release_abandoned().await;
                 }
                 return stop.into();
             }
@@ -124,17 +125,6 @@ impl Committer {
             return Ok(Landed::No);
         }
         Ok(if is_in(&self.store.positions().await?) { Landed::Yes } else { Landed::Unacknowledged })
-    }
-
-    /// Positions are moved by their owner alone, so a conflict there is with one that is dead, or thinks it still is.
-    async fn end_abandoned_transactions(&self) {
-        match self.store.end_abandoned_transactions().await {
-            Ok(0) => {}
-            Ok(ended) => tracing::info!(ended, "ended transactions that a worker has left open"),
-            Err(error) => {
-                tracing::debug!(%error, "abandoned transactions cannot be ended; the server does it after a minute")
-            }
-        }
     }
 
     /// Writes everything inside a transaction that is still open.

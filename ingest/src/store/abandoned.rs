@@ -25,11 +25,22 @@ pub(super) fn application(database: &str, group: &str, topic: &str) -> String {
 }
 
 impl Store {
+    /// Ends the transactions of this group that were abandoned, and tells of it; for whoever has met a conflict and tries again.
+    pub async fn release_abandoned(&self) {
+        match self.end_abandoned_transactions().await {
+            Ok(0) => {}
+            Ok(ended) => tracing::info!(ended, "ended transactions that a worker has left open"),
+            Err(error) => {
+                tracing::debug!(%error, "abandoned transactions cannot be ended; the server does it after a minute")
+            }
+        }
+    }
+
     /// Ends the transactions of this group that were abandoned; returns how many.
     ///
     /// # Errors
     /// The driver's error, also where the user may not ask for it; then the server ends them after a minute.
-    pub async fn end_abandoned_transactions(&self) -> Result<usize, Error> {
+    async fn end_abandoned_transactions(&self) -> Result<usize, Error> {
         let idle = doc! {
             "type": "idleSession",
             "appName": &self.application,

@@ -37,8 +37,11 @@ pub async fn prepare(store: &Store, schema: &Schema, again: &[&StateTable]) -> R
         match try_prepare(store, schema, again).await {
             Ok(plan) => return Ok(plan),
             Err(Unprepared::Refused(error)) => return Err(error),
-            // Another worker that starts now, or a publisher that takes a lease, wrote the same documents.
-            Err(Unprepared::NoAnswer(error)) if Instant::now() < deadline && is_conflict(&error) => {}
+            // Another worker that starts now, or a publisher that takes a lease, wrote the same documents; or a commit without an answer,
+            // of this worker or a dead one, has left its transaction open.
+            Err(Unprepared::NoAnswer(error)) if Instant::now() < deadline && is_conflict(&error) => {
+                store.release_abandoned().await;
+            }
             Err(Unprepared::NoAnswer(error)) => match Obstacle::of(&error).filter(|_| Instant::now() < deadline) {
                 Some(obstacle) => tracing::warn!("waiting for {obstacle} ({})", error.kind),
                 None => return Err(store.outside(&error)),

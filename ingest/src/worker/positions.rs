@@ -38,7 +38,8 @@ impl Worker {
                 Ok(positions) => return Ok(positions),
                 Err(NoPositions::Refused(error)) => return Err(error),
                 Err(NoPositions::NoAnswer(error)) if error.contains_label(TRANSIENT_TRANSACTION_ERROR) => {
-                    // Another worker begins its partitions at the same time.
+                    // Another worker begins its partitions at the same time, or has died while it did.
+                    self.store.release_abandoned().await;
                     tokio::time::sleep(SHORT_PAUSE).await;
                 }
                 Err(NoPositions::NoAnswer(error)) if Instant::now() < deadline => {

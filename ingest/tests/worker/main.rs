@@ -11,6 +11,7 @@ mod crash;
 mod dead_letters;
 mod fail_points;
 mod group;
+mod interruptions;
 mod kafka;
 mod lost_offsets;
 mod other_stream;

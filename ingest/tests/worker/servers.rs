@@ -2,8 +2,8 @@
 //!
 //! What cannot be made to happen is asked of mongod's fail points, for the workers of one pipeline alone.
 
-use crate::support::{Pipeline, wait_until};
-use bson::{Document, doc};
+use crate::support::{PATIENCE, Pipeline, wait_until};
+use bson::{Bson, Document, doc};
 use mongodb::Client;
 use stack::process::free_ports;
 use stack::{MemberPorts, ReplicaSet, fetch};
@@ -47,11 +47,18 @@ pub struct FailPoint<'s> {
     runtime: &'s tokio::runtime::Runtime,
     members: Vec<Client>,
     name: &'static str,
+    /// How often it had been met before, since the servers run.
+    before: i64,
 }
 
 impl<'s> FailPoint<'s> {
     /// Sets it on the members that are primary, or on those that are not.
     pub fn set(servers: &'s Servers, name: &'static str, primary: bool, data: Document) -> Self {
+        Self::configure(servers, name, "alwaysOn".into(), primary, data)
+    }
+
+    fn configure(servers: &'s Servers, name: &'static str, mode: Bson, primary: bool, data: Document) -> Self {
+        let mut before = 0;
         let members = servers.runtime.block_on(async {
             let place = servers.set.primary().await.expect("a primary was elected");
             let uri = servers.set.uri();
@@ -60,22 +67,69 @@ impl<'s> FailPoint<'s> {
             let mut members = Vec::new();
             for (_, host) in chosen {
                 let member = Client::with_uri_str(format!("mongodb://{host}/?directConnection=true")).await.unwrap();
-                let command = doc! { "configureFailPoint": name, "mode": "alwaysOn", "data": data.clone() };
-                member.database("admin").run_command(command).await.unwrap();
+                let command = doc! { "configureFailPoint": name, "mode": mode.clone(), "data": data.clone() };
+                let answer = member.database("admin").run_command(command).await.unwrap();
+                before += count(&answer);
                 members.push(member);
             }
             members
         });
-        Self { runtime: &servers.runtime, members, name }
+        Self { runtime: &servers.runtime, members, name, before }
     }
 
     /// Lets commands of a pipeline's workers fail.
     pub fn of_commands(servers: &'s Servers, pipeline: &Pipeline, commands: &[&str], failure: Document) -> Self {
-        let name = &pipeline.name;
-        let mut data = doc! { "failCommands": commands, "appName": format!("rushes-ingest {name}/{name}/{name}") };
-        data.extend(failure);
-        Self::set(servers, "failCommand", true, data)
+        Self::configure(servers, "failCommand", "alwaysOn".into(), true, of_workers(pipeline, commands, failure))
     }
+
+    /// Lets the next commands of a pipeline's workers fail, so many of them.
+    pub fn of_next_commands(
+        servers: &'s Servers,
+        pipeline: &Pipeline,
+        commands: &[&str],
+        times: i32,
+        failure: Document,
+    ) -> Self {
+        let mode = doc! { "times": times }.into();
+        Self::configure(servers, "failCommand", mode, true, of_workers(pipeline, commands, failure))
+    }
+
+    /// How often it was met.
+    pub fn met(&self) -> i64 {
+        let off = doc! { "configureFailPoint": self.name, "mode": "off" };
+        let answers = self.members.iter().map(|member| {
+            self.runtime.block_on(member.database("admin").run_command(off.clone()).into_future()).unwrap()
+        });
+        answers.map(|answer| count(&answer)).sum::<i64>() - self.before
+    }
+
+    /// Waits until it was met so often.
+    pub fn wait_until_met(&self, times: i64) {
+        let patience = i64::try_from(PATIENCE.as_millis()).unwrap();
+        let command =
+            doc! { "waitForFailPoint": self.name, "timesEntered": self.before + times, "maxTimeMS": patience };
+        for member in &self.members {
+            self.runtime.block_on(member.database("admin").run_command(command.clone()).into_future()).unwrap();
+        }
+    }
+}
+
+fn of_workers(pipeline: &Pipeline, commands: &[&str], failure: Document) -> Document {
+    let mut data = doc! { "failCommands": commands, "appName": application(pipeline) };
+    data.extend(failure);
+    data
+}
+
+/// What the workers of a pipeline call themselves to the server.
+pub fn application(pipeline: &Pipeline) -> String {
+    let name = &pipeline.name;
+    format!("rushes-ingest {name}/{name}/{name}")
+}
+
+/// How often a fail point was met since the server runs.
+fn count(answer: &Document) -> i64 {
+    let count = answer.get("count").expect("mongod tells how often a fail point was met");
+    count.as_i64().or(count.as_i32().map(i64::from)).expect("a count is a whole number")
 }
 
 impl Drop for FailPoint<'_> {
