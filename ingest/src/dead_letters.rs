@@ -11,5 +11,5 @@ mod settle;
 pub mod text;
 
 pub use filter::{LetterFilter, LetterState, ReasonCount};
-pub use letter::{Header, Letter, Outcome, Settled};
+pub use letter::{Header, Letter, LetterSummary, Outcome, Settled};
 pub(crate) use settle::Settlement;

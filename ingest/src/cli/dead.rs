@@ -3,7 +3,7 @@
 use super::Common;
 use super::commands::{print, runtime};
 use crate::config::Config;
-use crate::dead_letters::{Letter, LetterFilter, LetterState, ReasonCount, filter, json, replay, text};
+use crate::dead_letters::{Letter, LetterFilter, LetterState, LetterSummary, ReasonCount, filter, json, replay, text};
 use crate::error::IngestError;
 use crate::schema;
 use crate::store::Store;
@@ -11,6 +11,7 @@ use bson::DateTime;
 use clap::{Args, Subcommand};
 use futures_util::TryStreamExt;
 use model::decode::DeadReason;
+use mongodb::error::Error;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -170,22 +171,25 @@ fn with_store<T>(config: &Config, work: impl AsyncFnOnce(&Store) -> Result<T, In
 fn list(args: &List) -> anyhow::Result<ExitCode> {
     let config = args.common.config()?;
     let filter = args.selection.filter(args.state);
-    let (counts, letters) = with_store(&config, async |store| {
+    let limit = i64::from(args.limit);
+    let list = with_store(&config, async |store| {
         let counts = filter::count(store, &filter).await?;
-        let letters = filter::find(store, &filter, i64::from(args.limit)).await?;
-        let letters: Vec<Letter> = letters.try_collect().await.map_err(|error| store.outside(&error))?;
-        Ok((counts, letters))
+        let outside = |error: Error| store.outside(&error);
+        if args.json {
+            let letters = filter::find(store, &filter, limit).await?;
+            let letters: Vec<Letter> = letters.try_collect().await.map_err(outside)?;
+            let letters: Vec<_> = letters.iter().map(json::object).collect();
+            return Ok(format!("{:#}", serde_json::json!({ "counts": counts, "letters": letters })));
+        }
+        let letters = filter::summaries(store, &filter, limit).await?;
+        let letters: Vec<LetterSummary> = letters.try_collect().await.map_err(outside)?;
+        Ok(table(store.topic(), &counts, &letters))
     })?;
-    if args.json {
-        let letters: Vec<_> = letters.iter().map(json::object).collect();
-        println!("{}", serde_json::to_string_pretty(&serde_json::json!({ "counts": counts, "letters": letters }))?);
-    } else {
-        println!("{}", table(&config.settings.topic, &counts, &letters));
-    }
+    println!("{list}");
     Ok(ExitCode::SUCCESS)
 }
 
-fn table(topic: &str, counts: &[ReasonCount], letters: &[Letter]) -> String {
+fn table(topic: &str, counts: &[ReasonCount], letters: &[LetterSummary]) -> String {
     let (open, settled) = counts.iter().fold((0, 0), |sum, count| (sum.0 + count.open, sum.1 + count.settled));
     let mut lines = vec![format!("{topic}: {open} open dead letters, {settled} settled")];
     if !counts.is_empty() {

@@ -1,6 +1,6 @@
 //! Which letters are meant, and reading them.
 
-use super::Letter;
+use super::{Letter, LetterSummary};
 use crate::error::IngestError;
 use crate::store::Store;
 use bson::{Bson, DateTime, Document, doc};
@@ -88,9 +88,29 @@ pub async fn create_index(store: &Store) -> mongodb::error::Result<()> {
 /// # Errors
 /// [`IngestError::Outside`] where MongoDB does not answer.
 pub async fn find(store: &Store, filter: &LetterFilter, limit: i64) -> Result<Cursor<Letter>, IngestError> {
-    let letters = store.collection::<Letter>(DEAD_LETTERS);
-    let found = letters.find(filter.query(store)).sort(doc! { "topic": 1, "partition": 1, "offset": 1 }).limit(limit);
-    found.await.map_err(|error| store.outside(&error))
+    find_as(store, filter, limit, Document::new()).await
+}
+
+/// The same letters without their records.
+///
+/// # Errors
+/// As [`find`].
+pub async fn summaries(store: &Store, filter: &LetterFilter, limit: i64) -> Result<Cursor<LetterSummary>, IngestError> {
+    let shown = doc! { "timestamp": 1, "reason": 1, "message": 1, "settled": 1 };
+    find_as(store, filter, limit, shown).await
+}
+
+/// The members of the letters that `shown` names; all of them where it names none.
+async fn find_as<T: Send + Sync>(
+    store: &Store,
+    filter: &LetterFilter,
+    limit: i64,
+    shown: Document,
+) -> Result<Cursor<T>, IngestError> {
+    let letters = store.collection::<T>(DEAD_LETTERS);
+    let found = letters.find(filter.query(store)).projection(shown);
+    let sorted = found.sort(doc! { "topic": 1, "partition": 1, "offset": 1 }).limit(limit);
+    sorted.await.map_err(|error| store.outside(&error))
 }
 
 /// How many letters have which reason, the most frequent first.

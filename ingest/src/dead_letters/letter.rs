@@ -64,6 +64,22 @@ pub struct Letter {
     pub settled: Option<Settled>,
 }
 
+/// What a list shows of a letter: not the record itself, which may be large.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct LetterSummary {
+    /// `topic/partition/offset`.
+    #[serde(rename = "_id")]
+    pub id: String,
+    /// The record's timestamp in Kafka.
+    pub timestamp: Option<DateTime>,
+    /// Code of the reason.
+    pub reason: String,
+    /// What is wrong, and where, as a sentence.
+    pub message: String,
+    /// What a replay made of it; absent while it is open.
+    pub settled: Option<Settled>,
+}
+
 /// A header of a record.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Header {

@@ -174,6 +174,27 @@ fn letters_are_listed_shown_and_exported() {
 }
 
 #[test]
+fn a_list_does_not_read_what_it_does_not_show() {
+    const BYTES: usize = 500_000;
+    let pipeline = Pipeline::with_schema("list", SCHEMA);
+    let line = format!("{{\"large\": \"{}\"}}\n", "x".repeat(BYTES));
+    pipeline.succeed(&["produce", "--partitions", "1", pipeline.write("large.jsonl", &line).to_str().unwrap()]);
+    assert_eq!(pipeline.drain(&[]).dead, 1);
+    pipeline.command_of_server(doc! { "profile": 2 });
+    let sent = || {
+        let finds = doc! { "op": "query", "ns": format!("{}.dead_letters", pipeline.name) };
+        let finds = pipeline.documents("system.profile", finds);
+        finds.iter().map(|find| find.get_i32("responseLength").unwrap()).sum::<i32>()
+    };
+    assert!(pipeline.succeed(&["dead", "list"]).contains("missing_id"));
+    let listed = sent();
+    assert!(listed > 0 && listed < 10_000, "the server has sent {listed} bytes");
+    pipeline.json(&["dead", "list", "--json"]);
+    assert!(usize::try_from(sent()).unwrap() > BYTES, "what is shown is read");
+    pipeline.command_of_server(doc! { "profile": 0 });
+}
+
+#[test]
 fn only_the_chosen_letters_are_replayed() {
     let pipeline = Pipeline::with_schema("replay-some", SCHEMA);
     pipeline.produce(&pipeline.write("orders.jsonl", &orders(200, 200)));

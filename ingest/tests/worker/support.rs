@@ -179,6 +179,11 @@ impl Pipeline {
 }
 
 impl Pipeline {
+    /// Runs a command in the pipeline's database.
+    pub fn command_of_server(&self, command: Document) {
+        self.runtime.block_on(self.database.run_command(command).into_future()).unwrap();
+    }
+
     /// Changes all documents of a collection in a transaction that is open as long as the session is.
     pub fn change_and_hold(&self, collection: &str, update: Document) -> mongodb::ClientSession {
         let changed = async {
