@@ -284,6 +284,8 @@ fn command(parts: &KafkaParts, flags: Vec<OsString>, properties: &Path) -> Vec<O
     // Messages about an archive that no longer fits would only hide what matters; the JVM does without it.
     command.extend(["-Xshare:auto", "-Xlog:disable", "-XX:+UseG1GC", "-XX:+ExitOnOutOfMemoryError"].map(Into::into));
     command.extend(["-Dorg.slf4j.simpleLogger.defaultLogLevel=warn".into()]);
+    // Native libraries are unpacked there, and a broker that is killed leaves them: they go with its folder.
+    command.extend(properties.parent().map(|folder| flag("-Djava.io.tmpdir=", folder)));
     command.extend(["-cp".into(), parts.jars.join("*").into_os_string(), "kafka.Kafka".into()]);
     command.push(properties.as_os_str().to_owned());
     command

@@ -1,5 +1,6 @@
 //! The library: servers that work, side by side, and that say what is wrong when they do not.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use mongodb::bson::doc;
@@ -141,6 +142,31 @@ async fn a_server_that_was_killed_is_noticed() {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     stack.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_the_broker_unpacks_goes_with_its_folder() {
+    let stack = Stack::start(kafka_only()).await.unwrap();
+    create_topic(&stack, "compressed").await;
+    let producer: BaseProducer = kafka_config(&stack).set("compression.type", "snappy").create().unwrap();
+    // Long enough to become smaller: what does not is sent as it is.
+    let payload = "a".repeat(10_000);
+    producer.send(BaseRecord::<(), str>::to("compressed").payload(&payload)).map_err(|(error, _)| error).unwrap();
+    producer.flush(TIMEOUT).unwrap();
+    // The broker reads what it is sent, and its library for that is native.
+    let files = files_below(stack.folder());
+    assert!(files.iter().any(|name| name.starts_with("snappy-")), "{files:?}");
+    stack.stop().await.unwrap();
+}
+
+/// Names of all files below a folder.
+fn files_below(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).unwrap().map(Result::unwrap);
+    let names = |entry: std::fs::DirEntry| match entry.file_type() {
+        Ok(kind) if kind.is_dir() => files_below(&entry.path()),
+        _ => vec![entry.file_name().to_string_lossy().into_owned()],
+    };
+    entries.flat_map(names).collect()
 }
 
 #[tokio::test]
