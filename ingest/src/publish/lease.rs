@@ -197,3 +197,71 @@ fn held(worker: &str) -> Document {
     let millis = i64::try_from(LEASE.as_millis()).expect("a lease is seconds long");
     doc! { "worker": { "$literal": worker }, "until": { "$add": ["$$NOW", millis] } }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Config, Settings};
+    use crate::stream;
+    use model::schema::{IMDB_REVIEW, Schema};
+
+    /// A database of the test's own, with the tables of a schema.
+    async fn prepared(test: &str, schema: &Schema) -> Store {
+        let mongodb_uri = stack::testing::shared().mongodb_uri.clone();
+        let database = format!("{test}-{}", std::process::id());
+        let config = Config::new(Settings { mongodb_uri, database, ..Settings::default() }).unwrap();
+        let store = Store::connect(&config).await.unwrap();
+        stream::prepare(&store, schema, &[]).await.unwrap();
+        store
+    }
+
+    async fn taken<'a>(store: &'a Store, schema: &'a Schema, worker: &'a str) -> Option<Lease<'a>> {
+        let plan = schema.rollups();
+        match Lease::take(store, plan, &plan.tables()[0], worker, 0).await.unwrap() {
+            Asked::Taken(lease) => Some(*lease),
+            Asked::Busy => None,
+            Asked::OtherPlan => panic!("nobody has changed the plan"),
+        }
+    }
+
+    /// Every way in which a publisher writes fails.
+    async fn assert_lost(mut lease: Lease<'_>) {
+        let mut session = lease.store.client().start_session().await.unwrap();
+        session.start_transaction().await.unwrap();
+        assert!(lease.move_revision(7, &mut session).await.is_err());
+        assert!(lease.update_within(&mut session, doc! { "$set": { "built": 7 } }).await.is_err());
+        assert!(lease.begin_round(&[]).await.is_err());
+        assert!(lease.next_revision().await.is_err());
+        assert!(lease.finish_round(&[], None).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn one_worker_at_a_time_has_a_lease_and_one_that_has_lost_it_changes_nothing() {
+        let schema = Schema::parse("imdb-review", IMDB_REVIEW).unwrap();
+        let store = prepared("lease", &schema).await;
+        let first = taken(&store, &schema, "first").await.unwrap();
+        assert!(taken(&store, &schema, "second").await.is_none());
+        let tables = store.collection::<Document>(ROLLUP_TABLES);
+        let run_out = doc! { "$set": { "lease.until": bson::DateTime::from_millis(0) } };
+        tables.update_one(doc! { "_id": first.table.id() }, run_out).await.unwrap();
+        let mut second = taken(&store, &schema, "second").await.unwrap();
+        assert_lost(first).await;
+        second.begin_round(&[]).await.unwrap();
+        second.finish_round(&[], None).await.unwrap();
+        store.database().drop().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_round_or_a_plan_that_has_passed_is_lost_too() {
+        let schema = Schema::parse("imdb-review", IMDB_REVIEW).unwrap();
+        let store = prepared("lease-passed", &schema).await;
+        let before = taken(&store, &schema, "same").await.unwrap();
+        let mut now = taken(&store, &schema, "same").await.unwrap();
+        now.begin_round(&[]).await.unwrap();
+        assert_lost(before).await;
+        let tables = store.collection::<Document>(ROLLUP_TABLES);
+        tables.update_many(doc! {}, doc! { "$set": { "plan": 1_i64 } }).await.unwrap();
+        assert_lost(now).await;
+        store.database().drop().await.unwrap();
+    }
+}
