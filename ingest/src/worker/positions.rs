@@ -14,11 +14,15 @@ use std::time::{Duration, Instant};
 
 const PAUSE: Duration = Duration::from_millis(500);
 const SHORT_PAUSE: Duration = Duration::from_millis(50);
+/// So far behind its primary a member may be without a word about it.
+const LAG: Duration = Duration::from_secs(1);
 
 /// Why a worker does not know where its partitions begin.
 enum NoPositions {
     /// MongoDB did not answer: trying again may help.
     NoAnswer(Error),
+    /// No majority has the newest one of this partition yet: it stays or goes with the next election.
+    Unacknowledged(i32),
     /// The user must decide.
     Refused(IngestError),
 }
@@ -32,9 +36,10 @@ impl From<Error> for NoPositions {
 impl Worker {
     /// The stored positions, made where a partition is new; waits for MongoDB as long as Kafka waits for this worker.
     pub(super) async fn positions(&self, partitions: &[Watermarks]) -> Result<BTreeMap<i32, Position>, IngestError> {
-        let deadline = Instant::now() + self.config.max_poll_interval / 2;
+        let begun = Instant::now();
         loop {
-            match self.try_positions(partitions).await {
+            let waits = begun.elapsed() < self.config.max_poll_interval / 2;
+            match self.try_positions(partitions, waits).await {
                 Ok(positions) => return Ok(positions),
                 Err(NoPositions::Refused(error)) => return Err(error),
                 Err(NoPositions::NoAnswer(error)) if error.contains_label(TRANSIENT_TRANSACTION_ERROR) => {
@@ -42,22 +47,43 @@ impl Worker {
                     self.store.release_abandoned().await;
                     tokio::time::sleep(SHORT_PAUSE).await;
                 }
-                Err(NoPositions::NoAnswer(error)) if Instant::now() < deadline => {
-                    let (obstacle, detail) = (Obstacle::of(&error).unwrap_or(Obstacle::Away), error.kind.to_string());
-                    if self.progress.retry(&obstacle.to_string(), &detail) {
-                        tracing::warn!("the positions cannot be read; waiting for {obstacle} ({detail})");
-                    }
+                Err(NoPositions::NoAnswer(error)) if waits => {
+                    self.tell_positions_wait(Obstacle::of(&error).unwrap_or(Obstacle::Away), &error.kind.to_string());
                     tokio::time::sleep(PAUSE).await;
+                }
+                Err(NoPositions::Unacknowledged(partition)) => {
+                    if begun.elapsed() > LAG {
+                        self.tell_positions_wait(
+                            Obstacle::NoMajority,
+                            &format!("the position of partition {partition}"),
+                        );
+                    }
+                    tokio::time::sleep(SHORT_PAUSE).await;
                 }
                 Err(NoPositions::NoAnswer(error)) => return Err(self.store.outside(&error)),
             }
         }
     }
 
-    async fn try_positions(&self, partitions: &[Watermarks]) -> Result<BTreeMap<i32, Position>, NoPositions> {
+    fn tell_positions_wait(&self, obstacle: Obstacle, detail: &str) {
+        if self.progress.retry(&obstacle.to_string(), detail) {
+            tracing::warn!("the positions cannot be read; waiting for {obstacle} ({detail})");
+        }
+    }
+
+    /// `waits` is whether to begin at certain positions only.
+    async fn try_positions(
+        &self,
+        partitions: &[Watermarks],
+        waits: bool,
+    ) -> Result<BTreeMap<i32, Position>, NoPositions> {
+        let newest = self.store.newest_positions().await?;
         let Some(stored) = self.read_positions(partitions).await? else {
             return Err(NoPositions::Refused(self.has_other_plan()));
         };
+        if let Some(partition) = unacknowledged(partitions, &newest, &stored).filter(|_| waits) {
+            return Err(NoPositions::Unacknowledged(partition));
+        }
         self.begin_again_where_lost(partitions, stored).await
     }
 
@@ -120,4 +146,16 @@ impl Worker {
         }
         Ok(if moved { self.store.positions().await? } else { stored })
     }
+}
+
+/// A partition whose former owner's last commit only the primary has: a batch that begins before it would meet it and be dropped, again
+/// and again, until a majority has the commit or an election has taken it back.
+fn unacknowledged(
+    partitions: &[Watermarks],
+    newest: &BTreeMap<i32, Position>,
+    stored: &BTreeMap<i32, Position>,
+) -> Option<i32> {
+    let next = |positions: &BTreeMap<i32, Position>, partition| Some(positions.get(&partition)?.next);
+    let mut partitions = partitions.iter().map(|marks| marks.partition);
+    partitions.find(|&partition| next(stored, partition) < next(newest, partition))
 }

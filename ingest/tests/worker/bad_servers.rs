@@ -4,6 +4,7 @@ use crate::servers::{Background, FailPoint, Servers, assert_exact, produce, serv
 use crate::support::{Pipeline, Worker, wait_until};
 use bson::{Document, doc};
 use mongodb::Client;
+use mongodb::options::{Acknowledgment, WriteConcern};
 use std::path::PathBuf;
 use std::process::Command;
 use tempfile::TempDir;
@@ -68,6 +69,38 @@ fn a_commit_that_no_majority_has_is_waited_for() {
     assert!((1..=4).contains(&told), "told {told} times");
     drop(worker);
     assert_exact(&pipeline, 2_500);
+}
+
+#[test]
+fn an_assignment_waits_for_a_position_that_no_majority_has() {
+    let servers = servers();
+    let pipeline = Pipeline::on("unacknowledged-position", &servers.set.uri());
+    produce(&pipeline, 0..1_000);
+    let worker = Background::start(&pipeline);
+    wait_until_stored(&pipeline, 1_000);
+    let stalled = FailPoint::set(&servers, "stopReplProducer", false, doc! {});
+    // As by an owner whose last commit reached the primary alone.
+    let move_on_primary = |by: i64| {
+        servers.runtime.block_on(async {
+            let client = Client::with_uri_str(servers.set.uri()).await.unwrap();
+            let offsets = client.database(&pipeline.name).collection::<Document>("offsets");
+            let primary_alone = WriteConcern::builder().w(Acknowledgment::Nodes(1)).build();
+            let moved = doc! { "$inc": { "next": by, "counts.read": by, "counts.duplicate": by } };
+            offsets.update_many(doc! {}, moved).write_concern(primary_alone).await.unwrap();
+        });
+    };
+    move_on_primary(5);
+    produce(&pipeline, 1_000..1_100);
+    wait_until("the position is seen elsewhere", || worker.progress("fenced").as_i64() >= Some(1));
+    wait_until("it says what it waits for", || worker.says(&format!("waiting for MongoDB: {NO_MAJORITY}")));
+    let (fenced, retries) = (worker.progress("fenced"), worker.progress("retries").as_i64());
+    wait_until("it goes on waiting", || worker.progress("retries").as_i64() >= retries.map(|retries| retries + 20));
+    assert_eq!(worker.progress("fenced"), fenced, "it does not begin where it would be dropped again");
+    move_on_primary(-5);
+    drop(stalled);
+    wait_until_stored(&pipeline, 1_100);
+    drop(worker);
+    assert_exact(&pipeline, 1_100);
 }
 
 /// Events that a majority of the members has.
