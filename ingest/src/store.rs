@@ -297,6 +297,8 @@ impl Store {
         starts: &[(i32, i64)],
         topic_id: Option<&str>,
     ) -> mongodb::error::Result<bool> {
+        // Whether a partition is idle is judged by the server's clock.
+        let now = DateTime::from_millis(self.server_time().await?);
         let mut session = self.client.start_session().await?;
         session.start_transaction().await?;
         // Writes the stream's document, so that a change of the plan at the same time ends in a conflict.
@@ -308,19 +310,26 @@ impl Store {
         }
         let positions = self.collection::<Document>(OFFSETS);
         for &(partition, next) in starts {
-            let first = doc! { "$setOnInsert": self.first_position(stream, partition, next, topic_id) };
+            let first = doc! { "$setOnInsert": self.first_position(stream, partition, next, topic_id, now) };
             let id = doc! { "_id": self.position_id(partition) };
             positions.update_one(id, first).upsert(true).session(&mut session).await?;
         }
         session.commit_transaction().await.map(|()| true)
     }
 
-    fn first_position(&self, stream: &StoredStream, partition: i32, next: i64, topic_id: Option<&str>) -> Document {
+    fn first_position(
+        &self,
+        stream: &StoredStream,
+        partition: i32,
+        next: i64,
+        topic_id: Option<&str>,
+        now: DateTime,
+    ) -> Document {
         doc! {
             "group": &self.group, "topic": &self.topic, "partition": partition, "next": next,
             "plan": stream.plan, "tables": &stream.tables,
             "counts": { "read": 0_i64, "stored": 0_i64, "duplicate": 0_i64, "filtered": 0_i64, "dead": 0_i64, "late": 0_i64, "set_aside": 0_i64 },
-            "updated_at": DateTime::now(), "stored_at": DateTime::now(), "topic_id": topic_id,
+            "updated_at": now, "stored_at": now, "topic_id": topic_id,
         }
     }
 
