@@ -48,6 +48,12 @@ pub(crate) fn timestamp(millis: i64) -> String {
     Timestamp::from_millisecond(millis).map_or_else(|_| millis.to_string(), |instant| instant.to_string())
 }
 
+/// `2004-05-31 18:00:00`, with milliseconds where there are some.
+pub(crate) fn exact_timestamp(millis: i64) -> String {
+    let text = timestamp(millis);
+    text.strip_suffix('Z').map_or_else(|| text.clone(), |text| text.replace('T', " "))
+}
+
 /// `2004-05-31 18:00:00`, without what is always the same in a column of instants.
 pub(crate) fn short_timestamp(millis: i64) -> String {
     let Ok(instant) = Timestamp::from_millisecond(millis) else {

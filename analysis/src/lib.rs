@@ -6,6 +6,7 @@
 //! | [`load::read_file`] | a CSV, JSON or Parquet file | a typed frame, without MongoDB |
 //! | [`window`] | frames that keep coming | rows per window and key, for the cost of what is new |
 //! | [`reshape`] | a frame | a frame: months into years, `rating_1..rating_10` into rows, the largest of a column |
+//! | [`sql`](mod@sql) | frames, files, rollups | a frame, by a query in SQL |
 //! | [`chart`] | a frame | a [`chart::Figure`]: one drawing as SVG or PNG |
 //! | [`show`] | a frame | a [`show::Table`] for a terminal or a notebook |
 //! | [`export`] | rollups | CSV files that Tableau opens without a question |
@@ -31,6 +32,7 @@ pub mod load;
 pub mod notebook;
 pub mod reshape;
 pub mod show;
+pub mod sql;
 pub mod window;
 
 mod cell;

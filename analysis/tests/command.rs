@@ -99,6 +99,25 @@ window_start  movie      reviews  rating_mean
 }
 
 #[test]
+fn sql_is_asked_of_rollups_and_files() {
+    let database = published();
+    let folder = tempfile::tempdir().expect("a folder");
+    let films = folder.path().join("films.csv");
+    fs::write(&films, "movie,minutes\nUp (2009),96\n").expect("written");
+    let films = format!("films={}", films.display());
+    let query = "SELECT minutes, count(*) AS days FROM movies_by_day JOIN films USING (movie) GROUP BY minutes";
+    let json: serde_json::Value =
+        serde_json::from_str(&stdout(&database, &["sql", query, "--file", &films, "--json"])).expect("JSON");
+    assert_eq!(json, serde_json::json!([{"minutes": 96, "days": 400}]));
+    let nowhere = "mongodb://127.0.0.1:1";
+    let table = stdout(&database, &["sql", "SELECT minutes FROM films", "--file", &films, "--mongodb-uri", nowhere]);
+    assert_eq!(table, "minutes\n───────\n     96\n1 row\n", "MongoDB is not needed for a file");
+    let error = failure(&database, &["sql", "SELECT minuts FROM films", "--file", &films], 1);
+    assert_eq!(error, "error: no such column: minuts, at: minuts FROM films\n");
+    failure(&database, &["sql", "SELECT 1", "--file", "films.csv"], 2);
+}
+
+#[test]
 fn rows_of_windows_that_overlap_are_not_added_up() {
     let database = TestDatabase::new();
     let (mut entry, rows) = movies_by_day(10);

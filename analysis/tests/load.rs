@@ -6,7 +6,11 @@ use std::{net::TcpListener, thread};
 
 use analysis::{
     load::{Comparison, Condition, Store, StoreError},
-    polars::prelude::{DataFrame, DataType, TimeUnit},
+    polars::{
+        df,
+        prelude::{DataFrame, DataType, TimeUnit},
+    },
+    sql::Sql,
 };
 use bson::doc;
 use support::{TestDatabase, day, movies_by_day, ratings_by_month};
@@ -130,6 +134,39 @@ fn a_row_that_contradicts_the_catalog_is_named() {
     let StoreError::Decode { source, .. } = &error else { panic!("{error}") };
     assert_eq!(source.to_string(), "row 2, column \"reviews\": expected int, found string");
     assert!(error.to_string().contains("`ingest rebuild ratings_by_month`"), "{error}");
+}
+
+#[test]
+fn rollups_are_tables_of_sql() {
+    let (database, store) = published();
+    let ours = store.sql("SELECT * FROM movies_by_day ORDER BY window_start, movie").expect("an answer");
+    assert!(ours.equals_missing(&store.rollup("movies_by_day").collect().expect("a frame")), "{ours}");
+    let years =
+        store.sql("SELECT year(window_start) AS year, sum(reviews) AS reviews FROM movies_by_day GROUP BY year");
+    assert_eq!(ints(&years.expect("an answer"), "year"), [2018, 2019, 2020, 2021, 2022, 2023]);
+    let notes = df!("movie" => ["Up (2009)"], "note" => ["seen"]).expect("a frame");
+    let seen = Sql::new()
+        .store(&store)
+        .table("notes", &notes)
+        .table("Ratings_By_Month", &notes)
+        .query("SELECT (SELECT count(*) FROM ratings_by_month) AS own, count(*) AS days FROM movies_by_day JOIN notes USING (movie)")
+        .expect("an answer");
+    assert_eq!(
+        (ints(&seen, "own"), ints(&seen, "days")),
+        (vec![1], vec![DAYS]),
+        "a frame goes before a rollup of its name"
+    );
+    // Only what is named is read.
+    let (entry, mut rows) = movies_by_day(1);
+    rows.push(doc! { "_id": 3, "window_start": day(18_000), "movie": "Her", "reviews": 1, "rated": "many" });
+    database.publish(&entry, &rows);
+    assert!(store.sql("SELECT sum(reviews) AS sum FROM movies_by_day").is_ok());
+    assert!(store.sql("SELECT sum(rated) AS sum FROM movies_by_day").is_err());
+    let error = store.sql("SELECT * FROM events").expect_err("no rollup").to_string();
+    assert!(
+        error.starts_with("there is no table \"events\"; there are movies_by_day, ratings_by_month; read the columns"),
+        "{error}"
+    );
 }
 
 #[test]

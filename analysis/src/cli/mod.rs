@@ -4,6 +4,7 @@ mod chart;
 mod export;
 mod rows;
 mod show;
+mod sql;
 mod tables;
 
 use std::{
@@ -27,6 +28,7 @@ pub struct Arguments {
 const EXAMPLES: &str = "Examples:
   analysis tables
   analysis show movies_by_month --from 2019 --top 20 --by reviews
+  analysis sql \"SELECT sum(reviews) AS reviews FROM reviews_by_month\"
   analysis chart reviews_by_month --y rating_mean -o rating.svg -o rating.png
   analysis export tableau/";
 
@@ -58,6 +60,8 @@ enum Command {
     Tables(tables::Tables),
     /// Rows of a rollup as a table
     Show(show::Show),
+    /// Rows that a query in SQL gives, of rollups and files
+    Sql(sql::Sql),
     /// A chart of a rollup as SVG or PNG
     Chart(chart::Chart),
     /// Rollups as CSV files, only those that have changed
@@ -66,12 +70,13 @@ enum Command {
 
 /// Connects and runs one command.
 pub fn run(arguments: Arguments) -> anyhow::Result<()> {
-    let store = arguments.connection.open()?;
+    let database = arguments.connection;
     match arguments.command {
-        Command::Tables(tables) => tables.run(&store),
-        Command::Show(show) => show.run(&store),
-        Command::Chart(chart) => chart.run(&store),
-        Command::Export(export) => export.run(&store),
+        Command::Tables(tables) => tables.run(&database.open()?),
+        Command::Show(show) => show.run(&database.open()?),
+        Command::Sql(sql) => sql.run(database),
+        Command::Chart(chart) => chart.run(&database.open()?),
+        Command::Export(export) => export.run(&database.open()?),
     }
 }
 

@@ -30,6 +30,7 @@ mod rollup;
 mod store;
 
 pub use catalog::TableInfo;
+pub(crate) use columns::Builder as ColumnBuilder;
 pub use condition::{Comparison, Condition, ConditionError};
 pub use connection::Connection;
 pub use decode::DecodeError;
@@ -37,6 +38,7 @@ pub(crate) use decode::FrameBuilder;
 pub use error::StoreError;
 pub use events::Events;
 pub use files::{FileError, TableFile, read_file};
+pub(crate) use files::{Guess, typed_text};
 pub use follow::{Follow, Refresh};
 pub use moment::{Moment, MomentError};
 pub use progress::Progress;

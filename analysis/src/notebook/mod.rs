@@ -38,6 +38,7 @@ pub use crate::load::{
 };
 pub use crate::reshape::{ColumnRange, Every, keep_largest, regroup, unpivot};
 pub use crate::show::{Table, View};
+pub use crate::sql::{Sql, SqlError, sql};
 pub use crate::window::{Spec, Windowed, change, cumulative, fill_windows, moving_mean, share, top_per_window};
 pub use polars::df;
 pub use polars::prelude::{

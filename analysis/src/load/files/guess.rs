@@ -6,7 +6,7 @@ use model::layout::ColumnType;
 
 /// The narrowest type of some values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) enum Guess {
+pub(crate) enum Guess {
     /// No value yet.
     #[default]
     Nothing,
@@ -87,7 +87,7 @@ impl Guess {
 }
 
 /// The value of a text as this type; `None` where it has none.
-pub(super) fn value(text: &str, kind: ColumnType) -> Option<RawBsonRef<'_>> {
+pub(crate) fn value(text: &str, kind: ColumnType) -> Option<RawBsonRef<'_>> {
     let instant = |millis| RawBsonRef::DateTime(bson::DateTime::from_millis(millis));
     match kind {
         ColumnType::String => Some(RawBsonRef::String(text)),

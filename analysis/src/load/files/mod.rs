@@ -11,6 +11,7 @@ mod schema;
 mod tests;
 
 pub use error::FileError;
+pub(crate) use guess::{Guess, value as typed_text};
 
 use std::path::{Path, PathBuf};
 
