@@ -77,14 +77,24 @@ impl Worker {
         partitions: &[Watermarks],
         waits: bool,
     ) -> Result<BTreeMap<i32, Position>, NoPositions> {
-        let newest = self.store.newest_positions().await?;
+        // First of all: a write would not be answered then, not even one that changes nothing.
+        if waits && let Some(partition) = self.unacknowledged(partitions).await? {
+            return Err(NoPositions::Unacknowledged(partition));
+        }
         let Some(stored) = self.read_positions(partitions).await? else {
             return Err(NoPositions::Refused(self.has_other_plan()));
         };
-        if let Some(partition) = unacknowledged(partitions, &newest, &stored).filter(|_| waits) {
-            return Err(NoPositions::Unacknowledged(partition));
-        }
         self.begin_again_where_lost(partitions, stored).await
+    }
+
+    /// A partition whose former owner's last commit only the primary has: a batch that begins before it would meet it and be dropped,
+    /// again and again, until a majority has the commit or an election has taken it back.
+    async fn unacknowledged(&self, partitions: &[Watermarks]) -> Result<Option<i32>, Error> {
+        let newest = self.store.newest_positions().await?;
+        let certain = self.store.positions().await?;
+        let next = |positions: &BTreeMap<i32, Position>, partition| Some(positions.get(&partition)?.next);
+        let mut partitions = partitions.iter().map(|marks| marks.partition);
+        Ok(partitions.find(|&partition| next(&certain, partition) < next(&newest, partition)))
     }
 
     /// The stored positions, all under the plan in force, which this worker counts under from now on; `None` where that is the plan of
@@ -146,16 +156,4 @@ impl Worker {
         }
         Ok(if moved { self.store.positions().await? } else { stored })
     }
-}
-
-/// A partition whose former owner's last commit only the primary has: a batch that begins before it would meet it and be dropped, again
-/// and again, until a majority has the commit or an election has taken it back.
-fn unacknowledged(
-    partitions: &[Watermarks],
-    newest: &BTreeMap<i32, Position>,
-    stored: &BTreeMap<i32, Position>,
-) -> Option<i32> {
-    let next = |positions: &BTreeMap<i32, Position>, partition| Some(positions.get(&partition)?.next);
-    let mut partitions = partitions.iter().map(|marks| marks.partition);
-    partitions.find(|&partition| next(stored, partition) < next(newest, partition))
 }
