@@ -152,6 +152,19 @@ mod tests {
     }
 
     #[test]
+    fn a_chunk_takes_records_of_one_partition_and_generation_until_it_is_full() {
+        let fits = |chunk: Option<Chunk>, partition, generation| ChunkBuilder(chunk).fits(partition, generation);
+        assert!(fits(None, 7, 7));
+        assert!(fits(Some(chunk(MAX_BYTES - 1)), 0, 0));
+        assert!(!fits(Some(chunk(MAX_BYTES)), 0, 0), "bounded by bytes");
+        assert!(!fits(Some(chunk(1)), 1, 0) && !fits(Some(chunk(1)), 0, 1));
+        let record = |offset| Stored { offset, timestamp: None, key: None, payload: None, headers: Vec::new() };
+        let of_records = |count| Chunk { records: (0..count).map(record).collect(), ..chunk(0) };
+        assert!(fits(Some(of_records(MAX_RECORDS as i64 - 1)), 0, 0));
+        assert!(!fits(Some(of_records(MAX_RECORDS as i64)), 0, 0), "and by records");
+    }
+
+    #[test]
     fn chunks_wait_until_those_before_them_are_decoded() {
         let sent = Sent::default();
         let (mut half, mut other, mut third) = (chunk(MAX_BYTES_SENT / 2), chunk(MAX_BYTES_SENT / 2), chunk(1));

@@ -81,6 +81,26 @@ mod tests {
         assert!(error.to_string().contains("waiting for replication timed out"), "{error}");
     }
 
+    /// An error as the server sends it.
+    fn sent<T: serde::de::DeserializeOwned>(kind: impl Fn(T) -> ErrorKind, document: bson::Document) -> Error {
+        kind(bson::deserialize_from_document(document).expect("an error of the server")).into()
+    }
+
+    #[test]
+    fn what_passes_is_told_from_what_does_not() {
+        let command = |code: i32| sent(ErrorKind::Command, doc! { "code": code, "codeName": "Any", "errmsg": "any" });
+        assert_eq!(Obstacle::of(&command(OUT_OF_DISK_SPACE)), Some(Obstacle::DiskFull));
+        assert_eq!(Obstacle::of(&command(FILE_STREAM_FAILED)), Some(Obstacle::DiskFull));
+        assert_eq!(Obstacle::of(&command(10107)), Some(Obstacle::Away), "not writable primary");
+        assert_eq!(Obstacle::of(&command(13)), None, "unauthorized");
+        let failed =
+            doc! { "code": 64, "codeName": "WriteConcernFailed", "errmsg": "waiting for replication timed out" };
+        let write = sent(|error| ErrorKind::Write(WriteFailure::WriteConcernError(error)), failed.clone());
+        assert_eq!(Obstacle::of(&write), Some(Obstacle::NoMajority));
+        let many = sent(ErrorKind::InsertMany, doc! { "writeErrors": [], "writeConcernError": failed });
+        assert_eq!(Obstacle::of(&many), Some(Obstacle::NoMajority));
+    }
+
     #[test]
     fn a_full_disk_is_known_by_its_text_too() {
         let error = Error::from(std::io::Error::other("28: No space left on device"));

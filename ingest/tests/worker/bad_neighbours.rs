@@ -242,6 +242,10 @@ fn an_event_from_the_future_is_told_or_refused() {
         let (said, counts) = (text(&output.stderr), crate::support::counts(&text(&output.stdout)));
         assert_eq!((counts.late, counts.dead), (late, dead), "{said}");
         assert_eq!(said.matches("more than a day ahead").count(), usize::from(dead == 0), "{said}");
+        let another = payload(4, future);
+        send_dated(&pipeline, std::iter::once((wall, &b"k"[..], another.as_slice())));
+        let said = text(&pipeline.output(&["run", "--until-end"]).stderr);
+        assert!(!said.contains("more than a day ahead"), "that was told already: {said}");
         pipeline.assert_audit();
     }
 }

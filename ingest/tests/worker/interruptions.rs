@@ -101,6 +101,27 @@ fn a_plan_that_changes_while_a_worker_starts_is_read_again() {
 }
 
 #[test]
+fn a_batch_that_was_counted_under_an_older_plan_is_dropped() {
+    let servers = servers();
+    let pipeline = Pipeline::on("older-plan", &servers.set.uri());
+    produce(&pipeline, 0..100);
+    let worker = Background::start(&pipeline);
+    wait_until_stored(&pipeline, 100);
+    let slow =
+        doc! { "namespace": format!("{}.offsets", pipeline.name), "blockConnection": true, "blockTimeMS": 2_000 };
+    let slowed = FailPoint::of_next_commands(&servers, &pipeline, &["update"], 1, slow);
+    produce(&pipeline, 100..110);
+    // The batch is counted, and its positions are on the way.
+    slowed.wait_until_met(1);
+    let next = |collection: &str| pipeline.update(collection, doc! {}, doc! { "$inc": { "plan": 1_i64 } });
+    ["streams", "rollup_tables", "offsets"].into_iter().for_each(next);
+    wait_until_stored(&pipeline, 110);
+    assert_eq!(worker.progress("fenced"), 1);
+    drop(worker);
+    assert_exact(&pipeline, 110);
+}
+
+#[test]
 fn a_transaction_that_a_dead_worker_has_left_open_is_ended() {
     let servers = servers();
     let pipeline = Pipeline::on("abandoned", &servers.set.uri());

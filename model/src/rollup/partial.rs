@@ -280,6 +280,20 @@ mod tests {
         prop::collection::vec((prop::collection::vec(entry, 0..30), any::<bool>()), 0..8)
     }
 
+    #[test]
+    fn large_groups_are_shared_among_documents() {
+        let schema = Schema::parse("imdb-review", IMDB_REVIEW).expect("the preset is valid");
+        let rollups = schema.rollups();
+        let table = &rollups.tables()[rollups.find("movies_by_month").expect("of the preset").table()];
+        // Keys of 4 KB, as long as they may be.
+        let entries: Vec<Entry> = (0..1_000).map(|n| (0, format!("{n:04000}"), 1)).collect();
+        for sliced in [false, true] {
+            let documents = documents(table, &entries, sliced);
+            assert!(documents.iter().all(|document| document.as_bytes().len() < DOCUMENT_BYTES + 8_192));
+            assert_eq!(documents.len(), if sliced { usize::from(SLICES) } else { 4 });
+        }
+    }
+
     proptest! {
         /// Whatever fits into memory, the parts have each group once and whole.
         #[test]
