@@ -67,5 +67,8 @@ fn a_position_moved_by_another_drops_the_batch_and_is_read_again() {
     let all = pipeline.stored_counts();
     assert_eq!(counts.read + 25, all.read, "the records that the other claimed were not read again");
     assert!(all.add_up());
+    let next: i64 =
+        pipeline.documents("offsets", doc! {}).iter().map(|position| position.get_i64("next").unwrap()).sum();
+    assert_eq!(all.read, next, "nothing was counted again");
     pipeline.assert_audit();
 }

@@ -124,6 +124,20 @@ fn a_topic_that_was_made_again_while_it_is_read_is_noticed() {
 }
 
 #[test]
+fn a_position_that_does_not_know_its_topic_learns_it() {
+    let pipeline = Pipeline::new("unknown-topic");
+    kafka::create_topic(&pipeline, 1);
+    send(&pipeline, 0, 0..10);
+    pipeline.drain(&[]);
+    let id = || pipeline.documents("offsets", doc! {})[0].get("topic_id").cloned();
+    let before = id();
+    assert!(before.as_ref().is_some_and(|id| id.as_str().is_some()), "{before:?}");
+    pipeline.update("offsets", doc! {}, doc! { "$set": { "topic_id": null } });
+    pipeline.drain(&[]);
+    assert_eq!(id(), before);
+}
+
+#[test]
 fn a_log_that_ends_before_the_position() {
     let pipeline = Pipeline::new("cut");
     kafka::create_topic(&pipeline, 1);

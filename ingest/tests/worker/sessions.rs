@@ -51,6 +51,12 @@ fn a_late_record_joins_two_sessions_and_a_longer_one_is_open_again() {
     assert_eq!(pipeline.count("visits", doc! { "is_final": true }), 0, "it goes on, so it is open again");
     make_idle(&pipeline, doc! {});
     wait_until("both are final", || pipeline.count("visits", doc! { "is_final": true }) == 2);
+    // The start stays, and so does the row.
+    produce(&pipeline, [(10, at(39), "a")]);
+    wait_until("the sessions are one", || sessions(&pipeline, "visits") == [a(-1, 50, 10)]);
+    assert_eq!(pipeline.count("visits", doc! { "is_final": true }), 0, "its end has moved");
+    make_idle(&pipeline, doc! {});
+    wait_until("it is final", || pipeline.count("visits", doc! { "is_final": true }) == 1);
     pipeline.assert_audit();
 }
 
