@@ -53,16 +53,16 @@ check_openssl() {
 
 check_python() {
     if ! have python3; then
-        lacks "Python 3.10 or later with pip" "python3 python3-pip"
+        lacks "Python 3.11 or later with pip" "python3 python3-pip"
         return
     fi
     state=$(python3 -c '
 import importlib.util, sys
-print("old" if sys.version_info < (3, 10) else "complete" if importlib.util.find_spec("pip") else "no pip")')
+print("old" if sys.version_info < (3, 11) else "complete" if importlib.util.find_spec("pip") else "no pip")')
     case $state in
     complete) ;;
     old) by_hand="$by_hand
-  - Python 3.10 or later (found: $(python3 --version))" ;;
+  - Python 3.11 or later (found: $(python3 --version))" ;;
     *) lacks "pip for $(command -v python3)" python3-pip ;;
     esac
 }
