@@ -8,7 +8,7 @@ use jiff::{Timestamp, civil, tz::TimeZone};
 
 const MILLIS_PER_DAY: i64 = 86_400_000;
 
-/// An instant in milliseconds since 1970-01-01T00:00:00Z, made from a date, a timestamp or a text.
+/// An instant in milliseconds since 1970-01-01T00:00:00Z, made from a date, a timestamp, a text or a year.
 ///
 /// ```
 /// use analysis::load::Moment;
@@ -16,6 +16,7 @@ const MILLIS_PER_DAY: i64 = 86_400_000;
 /// let month: Moment = "2004-05".parse()?;
 /// assert_eq!(month.to_string(), "2004-05-01");
 /// assert_eq!(month, "2004-05-01".parse()?);
+/// assert_eq!(Moment::try_from(2004)?, "2004-01-01".parse()?);
 /// # Ok::<(), analysis::load::MomentError>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -62,6 +63,24 @@ impl TryFrom<&str> for Moment {
 
     fn try_from(text: &str) -> Result<Self, MomentError> {
         text.parse()
+    }
+}
+
+impl TryFrom<&String> for Moment {
+    type Error = MomentError;
+
+    fn try_from(text: &String) -> Result<Self, MomentError> {
+        text.parse()
+    }
+}
+
+/// A year, whose first instant is meant.
+impl TryFrom<i32> for Moment {
+    type Error = MomentError;
+
+    fn try_from(year: i32) -> Result<Self, MomentError> {
+        let first_day = i16::try_from(year).ok().and_then(|year| civil::Date::new(year, 1, 1).ok());
+        first_day.and_then(Self::from_date).ok_or_else(|| MomentError(year.to_string()))
     }
 }
 
