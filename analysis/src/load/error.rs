@@ -61,6 +61,12 @@ pub enum StoreError {
         /// What there is.
         known: Vec<String>,
     },
+    /// A column is named twice.
+    #[error("column {column:?} is asked for twice; a frame has a column once")]
+    AskedTwice {
+        /// The column.
+        column: String,
+    },
     /// A condition compares a column with a value of another type.
     #[error("{table}.{column} holds {}; {value:?} is none", plural(*kind))]
     Value {
@@ -135,6 +141,11 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Refuses columns of which one is named twice.
+    pub(crate) fn unless_once(columns: &[String]) -> Result<(), Self> {
+        repeated(columns).map_or(Ok(()), |column| Err(Self::AskedTwice { column: column.to_owned() }))
+    }
+
     /// Sorts a driver error by who must act.
     pub(crate) fn from_driver(error: Error, hosts: &str, what: &str) -> Self {
         match *error.kind {
@@ -147,6 +158,12 @@ impl StoreError {
             _ => Self::Query { what: what.to_owned(), source: Box::new(error) },
         }
     }
+}
+
+/// A name that comes twice.
+pub(crate) fn repeated(names: &[String]) -> Option<&str> {
+    let comes_twice = |(place, name): &(usize, &String)| names[..*place].contains(name);
+    names.iter().enumerate().find(comes_twice).map(|(_, name)| name.as_str())
 }
 
 fn known_tables(known: &[String]) -> String {

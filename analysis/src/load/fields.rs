@@ -71,7 +71,10 @@ impl EventFields {
     pub fn wanted(&self, names: Option<&[String]>) -> Result<Vec<AnswerColumn>, StoreError> {
         match names {
             None => Ok(self.columns[..self.usual].to_vec()),
-            Some(names) => names.iter().map(|name| self.find(name).cloned()).collect(),
+            Some(names) => {
+                StoreError::unless_once(names)?;
+                names.iter().map(|name| self.find(name).cloned()).collect()
+            }
         }
     }
 
@@ -185,5 +188,12 @@ mod tests {
         assert_eq!(filter, doc! { "_id": { "$eq": "rw1" } });
         let error = fields.filter(&"rating > good".parse().expect("a condition")).expect_err("no number").to_string();
         assert_eq!(error, "events.rating holds integers; \"good\" is none");
+    }
+
+    #[test]
+    fn a_column_that_is_asked_for_twice_is_named() {
+        let fields = sample(&[doc! { "_id": "rw1", "rating": 8_i64 }]);
+        let error = fields.wanted(Some(&["rating".to_owned(), "rating".to_owned()])).expect_err("twice").to_string();
+        assert_eq!(error, "column \"rating\" is asked for twice; a frame has a column once");
     }
 }

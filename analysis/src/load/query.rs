@@ -57,7 +57,10 @@ impl Query {
     fn wanted_columns(&self, table: &CatalogEntry) -> Result<Vec<Column>, StoreError> {
         match &self.columns {
             None => Ok(table.columns.clone()),
-            Some(names) => names.iter().map(|name| find_column(table, name).cloned()).collect(),
+            Some(names) => {
+                StoreError::unless_once(names)?;
+                names.iter().map(|name| find_column(table, name).cloned()).collect()
+            }
         }
     }
 
@@ -237,5 +240,13 @@ pub(crate) mod tests {
         let query = Query { from: Some("soon".parse()), ..Query::default() };
         let error = query.plan(&movies_by_month()).expect_err("not a date").to_string();
         assert!(error.starts_with("\"soon\" is not a date"), "{error}");
+    }
+
+    #[test]
+    fn a_column_that_is_asked_for_twice_is_named() {
+        let query =
+            Query { columns: Some(["movie", "reviews", "movie"].map(String::from).to_vec()), ..Query::default() };
+        let error = query.plan(&movies_by_month()).expect_err("twice").to_string();
+        assert_eq!(error, "column \"movie\" is asked for twice; a frame has a column once");
     }
 }

@@ -48,6 +48,14 @@ pub enum FileError {
         /// What there is.
         known: Vec<String>,
     },
+    /// A column is named twice.
+    #[error("{}: column {column:?} is asked for twice; a frame has a column once", path.display())]
+    AskedTwice {
+        /// The file.
+        path: PathBuf,
+        /// The column.
+        column: String,
+    },
     /// A line of a CSV file has more or fewer fields than the header.
     #[error(
         "{}, row {row} (line {line}): {found} fields under a header of {expected}; is a comma in a text that is not in quotes?",

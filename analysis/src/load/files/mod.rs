@@ -18,6 +18,8 @@ use std::path::{Path, PathBuf};
 use model::{layout::ColumnType, schema::Schema};
 use polars::prelude::DataFrame;
 
+use super::error::repeated;
+
 /// Reads a file as a frame, its format by its ending; the rules are those of [`TableFile`].
 ///
 /// # Errors
@@ -154,7 +156,10 @@ impl TableFile {
         };
         self.types.iter().try_for_each(|(name, _)| find(name).map(drop))?;
         match &self.columns {
-            Some(wanted) => wanted.iter().map(find).collect(),
+            Some(wanted) => match repeated(wanted) {
+                Some(column) => Err(FileError::AskedTwice { path: self.path.clone(), column: column.to_owned() }),
+                None => wanted.iter().map(find).collect(),
+            },
             None => Ok((0..known.len()).collect()),
         }
     }

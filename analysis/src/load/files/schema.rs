@@ -21,7 +21,8 @@ pub(super) fn read(file: &TableFile, schema: &Schema, format: Format) -> Result<
     let fields = EventFields::of_schema(schema);
     let columns = fields.wanted(file.columns.as_deref()).map_err(|error| match error {
         StoreError::NoColumn { column, known, .. } => FileError::NoColumn { path: file.path.clone(), column, known },
-        other => unreachable!("a column is there or not: {other}"),
+        StoreError::AskedTwice { column } => FileError::AskedTwice { path: file.path.clone(), column },
+        other => unreachable!("a column is there once, twice, or not: {other}"),
     })?;
     let mut events = Events {
         path: &file.path,

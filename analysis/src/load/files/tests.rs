@@ -226,3 +226,18 @@ fn parquet_of_another_writer_is_read_by_its_types() {
     broken.write_all(b"more").expect("written");
     assert!(read_file(&path).is_err());
 }
+
+#[test]
+fn a_column_that_is_asked_for_twice_is_named() {
+    let twice = |file: TableFile| file.columns(["n", "n"]).collect().expect_err("twice").to_string();
+    for (name, content) in [("a.csv", "n,m\n1,2\n"), ("a.json", "[{\"n\": 1}]")] {
+        let (_folder, path) = file(name, content);
+        let error = twice(TableFile::new(&path));
+        assert!(error.ends_with("column \"n\" is asked for twice; a frame has a column once"), "{error}");
+    }
+    let schema = Schema::parse("imdb-review", IMDB_REVIEW).expect("the preset");
+    let (_folder, path) = file("a.csv", "review_id\nrw1\n");
+    let reviews = TableFile::new(&path).schema(&schema).columns(["rating", "rating"]);
+    let error = reviews.collect().expect_err("twice").to_string();
+    assert!(error.ends_with("column \"rating\" is asked for twice; a frame has a column once"), "{error}");
+}
