@@ -246,3 +246,12 @@ fn a_lost_connection_is_an_error_and_the_next_refresh_misses_nothing() {
     assert_eq!(news.added, 10);
     assert_eq!(ids(follow.frame()), ids(&connect(&database).events().collect().expect("a frame")));
 }
+
+#[test]
+fn a_panic_of_the_callers_own_stays_what_it_is() {
+    let (_database, store) = stored();
+    let events = store.events().on_progress(|progress| assert!(progress.rows < 1_000, "enough"));
+    let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| events.collect())).expect_err("a panic");
+    assert_eq!(panic.downcast_ref::<&str>(), Some(&"enough"));
+    assert_eq!(store.events().collect().expect("the store lives on").height(), 3_000);
+}

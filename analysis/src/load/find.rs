@@ -1,5 +1,7 @@
 //! One read of one collection: MongoDB sends a batch while the one before it is decoded.
 
+use std::panic;
+
 use bson::{Document, doc};
 use futures_util::StreamExt;
 use mongodb::{options::Hint, raw_batch_cursor::RawBatch};
@@ -58,7 +60,8 @@ impl Shared {
             }
         }
         drop(sender);
-        let decoded = decoder.await.expect("the decoder neither panics nor is cancelled");
+        // Only `on_progress` panics there, which is the caller's own: its panic goes on where the caller waits.
+        let decoded = decoder.await.unwrap_or_else(|error| panic::resume_unwind(error.into_panic()));
         match broken {
             Some(error) => Err(error),
             None => decoded.map_err(|error| self.decode_error(error, name)),

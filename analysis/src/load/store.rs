@@ -3,10 +3,16 @@
 //! A store owns a runtime with one thread. Its calls hand a task to that thread and wait on a channel, which works in a plain
 //! program, in a notebook cell and inside somebody else's tokio runtime alike (where blocking on a second runtime panics).
 
-use std::{fmt, future::Future, sync::Arc, sync::mpsc, time::Duration};
+use std::{
+    fmt,
+    future::Future,
+    panic::{self, AssertUnwindSafe},
+    sync::{Arc, mpsc},
+    time::Duration,
+};
 
 use bson::{Bson, Document, doc};
-use futures_util::TryStreamExt;
+use futures_util::{FutureExt, TryStreamExt};
 use model::layout::{CatalogEntry, ROLLUP_CATALOG, ROLLUP_STATES, ROLLUP_TABLES};
 use model::mongodb_uri::flaw;
 use mongodb::{Client, Collection, Database, options::ClientOptions};
@@ -225,12 +231,13 @@ async fn open(address: String, database: String) -> Result<(Database, String), S
     Ok((database, hosts))
 }
 
-/// Runs `work` on `runtime` and blocks this thread until it is done.
+/// Runs `work` on `runtime` and blocks this thread until it is done; a panic of `work` goes on here.
 fn wait<T: Send + 'static>(runtime: &Runtime, work: impl Future<Output = T> + Send + 'static) -> T {
     let (answer, question) = mpsc::sync_channel(1);
     runtime.spawn(async move {
         // The receiver waits below, so it is there.
-        let _ = answer.send(work.await);
+        let _ = answer.send(AssertUnwindSafe(work).catch_unwind().await);
     });
-    question.recv().expect("the task neither panics nor is cancelled while its runtime lives")
+    let answer = question.recv().expect("the task is not cancelled while its runtime lives");
+    answer.unwrap_or_else(|panic| panic::resume_unwind(panic))
 }
