@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use analysis::{
     polars::prelude::*,
-    window::{Spec, WindowError, Windowed},
+    window::{Spec, WindowError, Windowed, fill_windows},
 };
 use bson::{Bson, Document, RawDocumentBuf, doc};
 use model::{
@@ -438,4 +438,38 @@ fn columns_of_nulls_alone_wait_for_their_type() {
     windowed.update(&frame(&[(Some(1), Some("a"), Some(5)), (Some(2), None, Some(6))])).expect("an update");
     let expected = df!("k" => [None, Some("a")], "count" => [2_i64, 1], "n_sum" => [6_i64, 5]).expect("a frame");
     assert_same(&windowed.snapshot().expect("a snapshot"), &expected);
+}
+
+#[test]
+fn an_instant_beyond_the_calendar_is_refused_and_changes_nothing() {
+    // Microseconds that were read as milliseconds.
+    let beyond = frame(&[(Some(0), Some("a"), Some(1)), (Some(1_600_000_000_000_000), Some("a"), Some(1))]);
+    let good = frame(&[(Some(0), Some("a"), Some(1))]);
+    for windows in ["day", "week", "ten_day", "month", "quarter", "year", "1h", "6h every 4h", "session 2h"] {
+        for zone in ["UTC", "Asia/Seoul"] {
+            let mut windowed = Windowed::new(spec(windows).time_zone(zone).expect("a zone"));
+            for _ in 0..2 {
+                let error = windowed.update(&beyond).expect_err("beyond").to_string();
+                assert!(error.starts_with("column \"t\" holds 1600000000000000 milliseconds since 1970"), "{error}");
+                assert!(error.contains("read with another unit"), "{error}");
+            }
+            windowed.update(&good).expect("an update");
+            assert_eq!(
+                windowed
+                    .snapshot()
+                    .expect("a snapshot")
+                    .column("count")
+                    .expect("counts")
+                    .i64()
+                    .expect("integers")
+                    .get(0),
+                Some(1)
+            );
+        }
+    }
+    let days = df!("t" => [0, i32::MAX]).expect("a frame").lazy().with_column(col("t").cast(DataType::Date));
+    let days = days.collect().expect("dates");
+    assert!(Windowed::new(Spec::new("t", "month").expect("a spec")).update(&days).is_err());
+    let starts = beyond.lazy().select([col("t").alias("window_start")]).collect().expect("starts");
+    assert!(fill_windows(&starts, "month", &[]).is_err());
 }

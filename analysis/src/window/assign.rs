@@ -1,11 +1,15 @@
 //! Which windows a time is in, quickly: a window is worked out once and then found again.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::Range};
 
-use model::window::{Window, WindowKind, WindowSpec};
+use jiff::civil::Date;
+use model::{
+    calendar::day_of_date,
+    window::{Window, WindowKind, WindowSpec},
+};
 use polars::{
     datatypes::PlHashMap,
-    prelude::{DataFrame, DataType, Int64Chunked, TimeUnit},
+    prelude::{ChunkAgg, DataFrame, DataType, Int64Chunked, TimeUnit},
 };
 
 use super::{Spec, WindowError};
@@ -37,8 +41,17 @@ impl Times {
             (1, 1) => numbers,
             _ => numbers.iter().map(|number| number.map(|number| (number * times).div_euclid(over))).collect(),
         };
-        Ok(Self { millis, dates })
+        match [millis.min(), millis.max()].into_iter().flatten().find(|millis| !calendar().contains(millis)) {
+            Some(millis) => Err(WindowError::Beyond { column: name.to_owned(), millis }),
+            None => Ok(Self { millis, dates }),
+        }
     }
+}
+
+/// The milliseconds of which every window, in every zone, has a start and an end in the calendar.
+fn calendar() -> Range<i64> {
+    let start_of = |year| day_of_date(Date::constant(year, 1, 1)) * DAY_MS;
+    start_of(-9998)..start_of(9999)
 }
 
 /// A window with the instant at which it ends.

@@ -47,6 +47,16 @@ pub enum WindowError {
         /// Types that fit.
         expected: String,
     },
+    /// An instant or date that no calendar has.
+    #[error(
+        "column {column:?} holds {millis} milliseconds since 1970, which lies beyond the years -9998 to 9998; was it read with another unit?"
+    )]
+    Beyond {
+        /// The column.
+        column: String,
+        /// Milliseconds since 1970-01-01T00:00:00Z.
+        millis: i64,
+    },
     /// A value that the histogram's range does not hold.
     #[error(
         "column {column:?} has the value {value}, which is outside {first} to {last}; widen the histogram or use `measure`"

@@ -119,7 +119,7 @@ pub fn top_per_window(frame: &DataFrame, value: &str, rows: usize) -> Result<Dat
 /// `every` is the window of the rows: `month`, `15m` and the like.
 ///
 /// # Errors
-/// When that is no window that fills time without gaps, or a column is missing.
+/// When that is no window that fills time without gaps, a column is missing, or a window lies beyond the years -9998 to 9998.
 pub fn fill_windows(frame: &DataFrame, every: &str, keys: &[&str]) -> Result<DataFrame, WindowError> {
     let spec = Spec::new(WINDOW_START, every)?;
     if matches!(spec.windows, WindowKind::Hopping(_) | WindowKind::Session { .. }) {

@@ -110,8 +110,8 @@ impl Windowed {
     /// Takes the rows of a frame into account, in their order. Rows without a time are left out and counted.
     ///
     /// # Errors
-    /// When a column is missing, has another type than its use or than in the frame before, or a value outside the range of
-    /// its histogram. Nothing is changed then.
+    /// When a column is missing, has another type than its use or than in the frame before, a value outside the range of its
+    /// histogram, or a time beyond the years -9998 to 9998. Nothing is changed then.
     pub fn update(&mut self, frame: &DataFrame) -> Result<(), WindowError> {
         let times = self.check(frame)?;
         let keys = self.keys.of_rows(frame)?;
