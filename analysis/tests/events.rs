@@ -255,3 +255,17 @@ fn a_panic_of_the_callers_own_stays_what_it_is() {
     assert_eq!(panic.downcast_ref::<&str>(), Some(&"enough"));
     assert_eq!(store.events().collect().expect("the store lives on").height(), 3_000);
 }
+
+#[test]
+fn events_of_a_partition_without_a_position_come_with_the_next_refresh() {
+    let (database, store) = stored();
+    // As if the first batch of a partition came between the reading of the positions and that of the events.
+    database.store_events(2, &numbered(0..5, 50_000), 5);
+    database.forget_position("rushes", 2);
+    let mut follow = store.events().follow().expect("a frame");
+    assert_eq!(follow.frame().height(), 3_000);
+    database.set_position("rushes", 2, 5);
+    database.count_stored("rushes", 2, 5);
+    assert_eq!(follow.refresh().expect("news").added, 5);
+    assert_eq!(ids(follow.frame()), ids(&store.events().collect().expect("a frame")));
+}

@@ -61,14 +61,16 @@ impl Positions {
         }
     }
 
-    /// The filter of the events below these positions.
+    /// The filter of the events below these positions. Of a partition without a position there are none: its first batch may come
+    /// after the positions were read, and is found by the next step.
     pub fn known(&self) -> Document {
-        let beyond = self.0.iter().map(|(partition, now)| range(*partition, doc! { "$gte": now.next }));
-        let beyond: Vec<Document> = beyond.collect();
-        if beyond.is_empty() {
-            doc! {}
+        let below = self.0.iter().map(|(partition, now)| range(*partition, doc! { "$lt": now.next }));
+        let below: Vec<Document> = below.collect();
+        // To MongoDB an empty `$or` is an error.
+        if below.is_empty() {
+            doc! { "$expr": false }
         } else {
-            doc! { "$nor": beyond }
+            doc! { "$or": below }
         }
     }
 }
@@ -139,5 +141,19 @@ mod tests {
         for later in [positions(&[]), positions(&[(0, 9, 8)]), positions(&[(0, 20, 7)]), positions(&[(0, 10, 9)])] {
             assert_eq!(before.step(&later), Step::Another, "{later:?}");
         }
+    }
+
+    #[test]
+    fn what_is_known_lies_below_a_position() {
+        let expected = doc! { "$or": [
+            { "src.partition": 0, "src.offset": { "$lt": 10_i64 } },
+            { "src.partition": 1, "src.offset": { "$lt": 5_i64 } },
+        ] };
+        assert_eq!(positions(&[(0, 10, 8), (1, 5, 5)]).known(), expected);
+        assert_eq!(
+            Positions::default().known(),
+            doc! { "$expr": false },
+            "an event of a partition without a position comes later"
+        );
     }
 }

@@ -116,6 +116,23 @@ impl TestDatabase {
         self.block_on(self.move_position(group, partition, next, 0));
     }
 
+    /// Counts events as stored in a partition whose position stays where it is.
+    pub fn count_stored(&self, group: &str, partition: i32, stored: i64) {
+        self.block_on(async {
+            let positions = self.database.collection::<Document>(OFFSETS);
+            let id = doc! { "_id": position_id(group, "reviews", partition) };
+            positions.update_one(id, doc! { "$inc": { "counts.stored": stored } }).await.expect("counted");
+        });
+    }
+
+    /// Removes a position of a group.
+    pub fn forget_position(&self, group: &str, partition: i32) {
+        self.block_on(async {
+            let positions = self.database.collection::<Document>(OFFSETS);
+            positions.delete_one(doc! { "_id": position_id(group, "reviews", partition) }).await.expect("removed");
+        });
+    }
+
     async fn move_position(&self, group: &str, partition: i32, next: i64, stored: i64) {
         let change = doc! {
             "$set": { "group": group, "topic": "reviews", "partition": partition, "next": next },
