@@ -269,3 +269,32 @@ fn events_of_a_partition_without_a_position_come_with_the_next_refresh() {
     assert_eq!(follow.refresh().expect("news").added, 5);
     assert_eq!(ids(follow.frame()), ids(&store.events().collect().expect("a frame")));
 }
+
+#[test]
+fn a_condition_on_a_column_that_began_with_nulls_finds_its_values() {
+    let database = TestDatabase::new();
+    // Nothing but nulls at both ends of the collection, where columns are looked for.
+    let event = |number: i64| {
+        let seen = (400..550).contains(&number);
+        doc! { "_id": number, "rating": seen.then_some(number % 10 + 1), "film": seen.then_some("8"), "at": seen.then_some(day(9)) }
+    };
+    let events: Vec<(i64, Document)> = (0..1_000).map(|number| (number, event(number))).collect();
+    database.store_events(0, &events, 1_000);
+    let store = connect(&database);
+    let height = |condition: &str| {
+        let condition = condition.parse().expect("a condition");
+        store.events().filter(condition).collect().expect("a frame").height()
+    };
+    assert_eq!(height("rating >= 8"), 45);
+    assert_eq!(height("rating != 8"), 135);
+    assert_eq!(height("rating = null"), 850);
+    assert_eq!(height("film = 8"), 150);
+    assert_eq!((height("at >= 1970-01-10"), height("at < 1970-01-10")), (150, 0));
+    let mut follow = store.events().filter("late > 5".parse().expect("a condition")).follow();
+    assert!(follow.is_err(), "no such column");
+    database.store_events(1, &[(0, doc! { "_id": -1, "late": null })], 1);
+    follow = store.events().filter("late > 5".parse().expect("a condition")).follow();
+    let mut follow = follow.expect("a frame");
+    database.store_events(1, &[(1, doc! { "_id": -2, "late": 6 }), (2, doc! { "_id": -3, "late": 5 })], 3);
+    assert_eq!(follow.refresh().expect("news").added, 1);
+}

@@ -75,15 +75,38 @@ impl Condition {
             Some(text) => typed(text, column.kind).ok_or_else(|| text.clone())?,
             None => Bson::Null,
         };
-        let test = match self.comparison {
-            Comparison::Equal => doc! { "$eq": value },
-            Comparison::NotEqual => doc! { "$nin": [value, Bson::Null] },
-            Comparison::Less => doc! { "$lt": value },
-            Comparison::AtMost => doc! { "$lte": value },
-            Comparison::Greater => doc! { "$gt": value },
-            Comparison::AtLeast => doc! { "$gte": value },
+        Ok(self.test(&column.name, vec![value]))
+    }
+
+    /// The MongoDB filter of a field of which no value was seen yet: the value is read in every way in which it can be, and as
+    /// MongoDB compares values of one type only, the field's own type decides.
+    pub(crate) fn to_open_filter(&self, path: &str) -> Document {
+        const KINDS: [ColumnType; 4] = [ColumnType::String, ColumnType::Int, ColumnType::Bool, ColumnType::Timestamp];
+        let values = match &self.value {
+            Some(text) => KINDS.into_iter().filter_map(|kind| typed(text, kind)).collect(),
+            None => vec![Bson::Null],
         };
-        Ok(doc! { &column.name: test })
+        self.test(path, values)
+    }
+
+    /// Holds where the field compares so with one of the values; with `!=`, where it is none of them.
+    fn test(&self, path: &str, mut values: Vec<Bson>) -> Document {
+        let operator = match self.comparison {
+            Comparison::NotEqual => {
+                values.push(Bson::Null);
+                return doc! { path: { "$nin": values } };
+            }
+            Comparison::Equal => "$eq",
+            Comparison::Less => "$lt",
+            Comparison::AtMost => "$lte",
+            Comparison::Greater => "$gt",
+            Comparison::AtLeast => "$gte",
+        };
+        let mut tests: Vec<Document> = values.into_iter().map(|value| doc! { path: { operator: value } }).collect();
+        match tests.len() {
+            1 => tests.swap_remove(0),
+            _ => doc! { "$or": tests },
+        }
     }
 }
 

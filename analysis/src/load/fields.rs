@@ -87,7 +87,7 @@ impl EventFields {
     /// The filter of a condition.
     pub fn filter(&self, condition: &Condition) -> Result<bson::Document, StoreError> {
         let found = self.find(condition.column())?;
-        let kind = found.kind.unwrap_or(ColumnType::String);
+        let Some(kind) = found.kind else { return Ok(condition.to_open_filter(&found.path)) };
         let column = Column { name: found.path.clone(), kind, role: ColumnRole::Key, measure: None };
         condition.to_filter(&column).map_err(|value| StoreError::Value {
             table: model::layout::EVENTS.to_owned(),
