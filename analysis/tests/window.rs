@@ -179,7 +179,12 @@ proptest! {
     }
 
     #[test]
-    fn pieces_and_restarts_give_the_whole(rows in rows(), cuts in prop::collection::vec(any::<usize>(), 0..5)) {
+    fn pieces_and_restarts_give_the_whole(
+        rows in rows(),
+        cuts in prop::collection::vec(any::<usize>(), 0..5),
+        tells_each in any::<bool>(),
+        restarts in any::<bool>(),
+    ) {
         let frame = frame(&rows);
         for windows in ["day", "1h", "6h every 4h", "session 2h"] {
             let mut whole = Windowed::new(spec(windows));
@@ -188,15 +193,18 @@ proptest! {
             let mut windowed = Windowed::new(spec(windows));
             for piece in pieces(&frame, &cuts) {
                 windowed.update(&piece).expect("an update");
-                let changes = windowed.changes().expect("changes");
-                apply(&mut told, &changes.removed, &changes.updated);
-                // Once more from bytes, as after a restart; what was told before is told again.
-                let saved = windowed.save();
-                let mut again = Windowed::restore(spec(windows), &saved).expect("what was saved");
-                prop_assert_eq!(again.snapshot().expect("a snapshot"), windowed.snapshot().expect("a snapshot"));
-                again.changes().expect("changes");
-                windowed = again;
+                if tells_each {
+                    let changes = windowed.changes().expect("changes");
+                    apply(&mut told, &changes.removed, &changes.updated);
+                }
+                if restarts {
+                    let again = Windowed::restore(spec(windows), &windowed.save()).expect("what was saved");
+                    prop_assert_eq!(again.snapshot().expect("a snapshot"), windowed.snapshot().expect("a snapshot"));
+                    windowed = again;
+                }
             }
+            let changes = windowed.changes().expect("changes");
+            apply(&mut told, &changes.removed, &changes.updated);
             let difference = same(&windowed.snapshot().expect("a snapshot"), &whole.snapshot().expect("a snapshot"));
             prop_assert!(difference.is_ok(), "{windows}: {}", difference.unwrap_err());
             prop_assert_eq!((windowed.late(), windowed.without_time()), (whole.late(), whole.without_time()));
@@ -472,4 +480,43 @@ fn an_instant_beyond_the_calendar_is_refused_and_changes_nothing() {
     assert!(Windowed::new(Spec::new("t", "month").expect("a spec")).update(&days).is_err());
     let starts = beyond.lazy().select([col("t").alias("window_start")]).collect().expect("starts");
     assert!(fill_windows(&starts, "month", &[]).is_err());
+}
+
+#[test]
+fn a_restart_tells_of_sessions_what_it_would_have_told_without() {
+    let at = |minutes: &[i64]| {
+        frame(&minutes.iter().map(|minute| (Some(minute * 60_000), Some("a"), Some(*minute))).collect::<Vec<Row>>())
+    };
+    let spec = || Spec::new("t", "session 10m").expect("a spec").keys(["k"]).measure("n");
+    let restart = |windowed: &Windowed| Windowed::restore(spec(), &windowed.save()).expect("what was saved");
+    let starts = |frame: &DataFrame| -> Vec<i64> {
+        let starts = frame.column("window_start").expect("starts").cast(&DataType::Int64).expect("numbers");
+        starts.i64().expect("numbers").iter().flatten().map(|start| start / 60_000).collect()
+    };
+    let mut windowed = Windowed::new(spec());
+    windowed.update(&at(&[0, 18])).expect("an update");
+    windowed.changes().expect("changes");
+    // Joined after the restart.
+    let mut after = restart(&windowed);
+    after.update(&at(&[9])).expect("an update");
+    let changes = after.changes().expect("changes");
+    assert_eq!((starts(&changes.updated), starts(&changes.removed)), (vec![0], vec![18]));
+    // Joined before it, and not told.
+    windowed.update(&at(&[9])).expect("an update");
+    let changes = restart(&windowed).changes().expect("changes");
+    assert_eq!((starts(&changes.updated), starts(&changes.removed)), (vec![0], vec![18]));
+    // Begins earlier.
+    after = restart(&after);
+    after.update(&at(&[-5])).expect("an update");
+    let changes = after.changes().expect("changes");
+    assert_eq!((starts(&changes.updated), starts(&changes.removed)), (vec![-5], vec![0]));
+}
+
+#[test]
+fn bytes_of_an_older_version_say_so() {
+    let saved = Windowed::new(spec("day")).save();
+    let line = saved.iter().position(|byte| *byte == b'\n').expect("a line");
+    let older = [b"rushes windows 1", &saved[line..]].concat();
+    let error = Windowed::restore(spec("day"), &older).expect_err("an older version").to_string();
+    assert!(error.contains("version 1") && error.contains("make them again from the rows"), "{error}");
 }

@@ -23,13 +23,16 @@ use super::{
 };
 use crate::whole_file;
 
-const HEAD: &[u8] = b"rushes windows 1\n";
+const FORMAT: &[u8] = b"rushes windows ";
+/// 2 knows what was told of sessions.
+const VERSION: &str = "2";
 
 impl Windowed {
-    /// Everything that is needed to go on, as bytes; what [`changes`](Windowed::changes) would tell is told again after a restore.
+    /// Everything that is needed to go on, as bytes. After a restore [`changes`](Windowed::changes) tells every row once more, and
+    /// of the rows that were told before the save those that are gone.
     pub fn save(&self) -> Vec<u8> {
         let body = self.document().to_vec().expect("numbers, texts and bytes are BSON");
-        [HEAD, &xxh3_64(&body).to_le_bytes(), &body].concat()
+        [FORMAT, VERSION.as_bytes(), b"\n", &xxh3_64(&body).to_le_bytes(), &body].concat()
     }
 
     /// An aggregation as it was when it was [saved](Windowed::save).
@@ -48,8 +51,7 @@ impl Windowed {
     /// ```
     pub fn restore(spec: Spec, bytes: &[u8]) -> Result<Self, WindowError> {
         let refuse = |problem: String| WindowError::Saved(problem);
-        let rest =
-            bytes.strip_prefix(HEAD).ok_or_else(|| refuse("they are of another program or version".to_owned()))?;
+        let rest = after_head(bytes).map_err(refuse)?;
         let body = match rest.split_first_chunk::<8>() {
             Some((sum, body)) if u64::from_le_bytes(*sum) == xxh3_64(body) => body,
             _ => return Err(refuse("they are damaged; make them again from the rows".to_owned())),
@@ -90,6 +92,11 @@ impl Windowed {
             (0..self.groups.len()).filter(|group| self.groups[*group].merged_into.is_none()).collect();
         let rows = || alive.iter().map(|group| &self.groups[*group]);
         let column = |value: fn(&Group) -> i64| rows().map(value).map(Bson::Int64).collect::<Vec<Bson>>();
+        let told = |edge: fn(Window) -> i64| {
+            rows().map(|row| row.told.map(edge).map_or(Bson::Null, Bson::Int64)).collect::<Vec<Bson>>()
+        };
+        let removed =
+            |value: fn(&(Window, u32)) -> i64| self.removed.iter().map(value).map(Bson::Int64).collect::<Vec<Bson>>();
         doc! {
             "definition": self.spec.definition(),
             "dates": self.dates,
@@ -104,6 +111,11 @@ impl Windowed {
             "ends_at": column(|row| row.ends_at),
             "count": column(|row| row.count),
             "late_rows": column(|row| row.late),
+            "told_start": told(|window| window.start),
+            "told_end": told(|window| window.end),
+            "removed_start": removed(|row| row.0.start),
+            "removed_end": removed(|row| row.0.end),
+            "removed_key": removed(|row| row.1.into()),
             "measures": self.measures.iter().map(|measure| saved_states(&measure.states, &alive)).collect::<Vec<Bson>>(),
             "distinct": self.distinct.iter().map(|sets| {
                 Bson::Array(alive.iter().map(|group| sets.get(*group).map_or(Bson::Null, binary)).collect())
@@ -127,29 +139,52 @@ impl Windowed {
         let kinds = saved.get_array("key_types").ok()?.iter().map(kind).collect::<Option<Vec<_>>>()?;
         let key = |key: &Bson| key.as_array()?.iter().map(key_value).collect::<Option<Vec<_>>>();
         let keys = saved.get_array("keys").ok()?.iter().map(key).collect::<Option<Vec<_>>>()?;
-        let key_count = keys.len() as i64;
+        let key_count = keys.len().max(1);
         windowed.keys.restore(kinds, keys);
-
-        let column = |name: &str| ints(saved.get(name)?);
-        let (key, start, end) = (column("key")?, column("start")?, column("end")?);
-        let (ends_at, count, late) = (column("ends_at")?, column("count")?, column("late_rows")?);
-        for (row, &number) in key.iter().enumerate() {
-            let window = Window { start: *start.get(row)?, end: *end.get(row)? };
-            if number < 0 || number >= key_count.max(1) {
-                return None;
-            }
-            let mut group = Group::new(number as u32, Known { window, ends_at: *ends_at.get(row)? });
-            (group.count, group.late) = (*count.get(row)?, *late.get(row)?);
-            windowed.restore_group(group);
-        }
+        let groups = windowed.restore_groups(saved, key_count)?;
         for (measure, states) in windowed.measures.iter_mut().zip(saved.get_array("measures").ok()?) {
-            restore_states(measure, states, key.len())?;
+            restore_states(measure, states, groups)?;
         }
         for (sets, saved) in windowed.distinct.iter_mut().zip(saved.get_array("distinct").ok()?) {
             *sets = saved.as_array()?.iter().map(set).collect::<Option<Vec<_>>>()?;
         }
         windowed.touch_all();
         Some(windowed)
+    }
+
+    /// Puts the groups back, and what was told of them; gives their number.
+    fn restore_groups(&mut self, saved: &Document, keys: usize) -> Option<usize> {
+        let column = |name: &str| ints(saved.get(name)?);
+        let of_key = |number: i64| u32::try_from(number).ok().filter(|number| (*number as usize) < keys);
+        let (key, start, end) = (column("key")?, column("start")?, column("end")?);
+        let (ends_at, count, late) = (column("ends_at")?, column("count")?, column("late_rows")?);
+        let (told_start, told_end) = (saved.get_array("told_start").ok()?, saved.get_array("told_end").ok()?);
+        for (row, &number) in key.iter().enumerate() {
+            let window = Window { start: *start.get(row)?, end: *end.get(row)? };
+            let mut group = Group::new(of_key(number)?, Known { window, ends_at: *ends_at.get(row)? });
+            (group.count, group.late) = (*count.get(row)?, *late.get(row)?);
+            let told = told_start.get(row)?.as_i64().zip(told_end.get(row)?.as_i64());
+            group.told = told.map(|(start, end)| Window { start, end });
+            self.restore_group(group);
+        }
+        let (starts, ends, numbers) = (column("removed_start")?, column("removed_end")?, column("removed_key")?);
+        for (row, number) in numbers.into_iter().enumerate() {
+            let window = Window { start: *starts.get(row)?, end: *ends.get(row)? };
+            self.removed.push((window, of_key(number)?));
+        }
+        Some(key.len())
+    }
+}
+
+/// What follows the line of format and version.
+fn after_head(bytes: &[u8]) -> Result<&[u8], String> {
+    let rest = bytes.strip_prefix(FORMAT).ok_or("they are of another program")?;
+    let end = rest.iter().take(9).position(|byte| *byte == b'\n').ok_or("they are of another program")?;
+    match String::from_utf8_lossy(&rest[..end]) {
+        version if version == VERSION => Ok(&rest[end + 1..]),
+        version => Err(format!(
+            "they are of version {version}, and this program reads version {VERSION}; make them again from the rows"
+        )),
     }
 }
 

@@ -54,7 +54,8 @@ pub struct Windowed {
     pub(super) late: u64,
     pub(super) without_time: u64,
     touched: Vec<u32>,
-    removed: Vec<(Window, u32)>,
+    /// Rows that were told and are gone, which is not told yet.
+    pub(super) removed: Vec<(Window, u32)>,
 }
 
 /// A row of the table without its measures.
