@@ -211,17 +211,15 @@ proptest! {
             prop_assert_eq!(windowed.watermark(), whole.watermark());
             let mut expected = HashMap::new();
             apply(&mut expected, &DataFrame::empty(), &windowed.snapshot().expect("a snapshot"));
-            // `is_final` changes with the watermark alone, and is not told.
             prop_assert_eq!(told, expected, "{}", windows);
         }
     }
 }
 
-/// Keeps a copy of the table by its changes: window's start and key, and the rest but `is_final`.
+/// Keeps a copy of the table by its changes: window's start and key, and the rest.
 fn apply(table: &mut HashMap<String, Vec<String>>, removed: &DataFrame, updated: &DataFrame) {
     let texts = |frame: &DataFrame, row: usize| -> Vec<String> {
-        let columns = frame.columns().iter().filter(|column| column.name() != "is_final");
-        columns.map(|column| column.get(row).expect("a value").to_string()).collect()
+        frame.columns().iter().map(|column| column.get(row).expect("a value").to_string()).collect()
     };
     let place = |row: &[String]| format!("{} {}", row[0], row[2]);
     for row in 0..removed.height() {
@@ -519,4 +517,27 @@ fn bytes_of_an_older_version_say_so() {
     let older = [b"rushes windows 1", &saved[line..]].concat();
     let error = Windowed::restore(spec("day"), &older).expect_err("an older version").to_string();
     assert!(error.contains("version 1") && error.contains("make them again from the rows"), "{error}");
+}
+
+#[test]
+fn a_row_that_became_final_is_told_once() {
+    let hours = |hours: &[i64]| {
+        frame(&hours.iter().map(|hour| (Some(hour * HOUR), Some("a"), Some(*hour))).collect::<Vec<Row>>())
+    };
+    for windows in ["1h", "day", "3h every 1h", "session 1h"] {
+        let mut windowed = Windowed::new(spec(windows).lateness("1h").expect("a length"));
+        let mut finals = 0;
+        for hour in [0, 1, 40, 100, 101] {
+            windowed.update(&hours(&[hour])).expect("an update");
+            let updated = windowed.changes().expect("changes").updated;
+            finals += updated.column("is_final").expect("finals").bool().expect("truths").sum().unwrap_or_default();
+            assert!(windowed.changes().expect("changes").updated.height() == 0, "told already");
+        }
+        let all = windowed.snapshot().expect("a snapshot");
+        assert_eq!(
+            finals,
+            all.column("is_final").expect("finals").bool().expect("truths").sum().unwrap_or_default(),
+            "{windows}"
+        );
+    }
 }

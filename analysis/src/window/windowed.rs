@@ -1,5 +1,7 @@
 //! The aggregation itself: groups, their states, and what has changed.
 
+use std::collections::BTreeSet;
+
 use model::{
     clock::{EventClock, PartitionClock, Watermark},
     state::Distinct,
@@ -54,6 +56,8 @@ pub struct Windowed {
     pub(super) late: u64,
     pub(super) without_time: u64,
     touched: Vec<u32>,
+    /// Rows that were told while they were open, by the instant at which they end.
+    open: BTreeSet<(i64, u32)>,
     /// Rows that were told and are gone, which is not told yet.
     pub(super) removed: Vec<(Window, u32)>,
 }
@@ -76,7 +80,7 @@ pub(super) struct Group {
 /// What has changed since the last time.
 #[derive(Debug, Clone)]
 pub struct Changes {
-    /// Rows that are new or have other values, with the columns of the snapshot.
+    /// Rows that are new, have other values or have become final, with the columns of the snapshot.
     pub updated: DataFrame,
     /// Windows and keys of rows that are no longer there: sessions that were joined to others.
     pub removed: DataFrame,
@@ -99,6 +103,7 @@ impl Windowed {
             late: 0,
             without_time: 0,
             touched: Vec::new(),
+            open: BTreeSet::new(),
             removed: Vec::new(),
         }
     }
@@ -147,6 +152,8 @@ impl Windowed {
     /// As [`snapshot`](Windowed::snapshot).
     pub fn changes(&mut self) -> Result<Changes, WindowError> {
         let mut updated = Vec::new();
+        let closed = self.closed();
+        self.touch_closed(closed);
         for group in std::mem::take(&mut self.touched) {
             let row = &mut self.groups[group as usize];
             row.touched = false;
@@ -157,10 +164,26 @@ impl Windowed {
             if let Some(told) = row.told.replace(row.window).filter(|told| told.start != row.window.start) {
                 self.removed.push((told, row.key));
             }
+            if !closed.has_passed(row.ends_at) {
+                self.open.insert((row.ends_at, group));
+            }
             updated.push(group);
         }
         let removed = std::mem::take(&mut self.removed);
         Ok(Changes { updated: rows::table(self, &updated)?, removed: rows::places(self, &removed)? })
+    }
+
+    /// Notes the rows as changed that were told while they were open and are not any more.
+    fn touch_closed(&mut self, closed: Watermark) {
+        while let Some((_, group)) = self.open.first().copied().filter(|(ends_at, _)| closed.has_passed(*ends_at)) {
+            self.open.pop_first();
+            let row = &mut self.groups[group as usize];
+            // A session may have been joined to another since, or may end later.
+            if row.merged_into.is_none() && !row.touched && closed.has_passed(row.ends_at) {
+                row.touched = true;
+                self.touched.push(group);
+            }
+        }
     }
 
     /// Rows that came after their window had closed, as `lateness` has it; they are part of the table.
@@ -321,6 +344,9 @@ impl Windowed {
             self.merge(group, other);
         }
         let row = &mut self.groups[group as usize];
+        if row.ends_at != window.end {
+            self.open.remove(&(row.ends_at, group));
+        }
         (row.window, row.ends_at) = (window, window.end);
         group
     }
