@@ -541,3 +541,31 @@ fn a_row_that_became_final_is_told_once() {
         );
     }
 }
+
+#[test]
+fn integers_that_do_not_fit_are_refused_before_anything_is_counted() {
+    let good = df!("t" => [0_i64], "k" => [1_u64], "n" => [1_u64], "x" => [1_u64]).expect("a frame");
+    let dated = |frame: DataFrame| {
+        let instants = col("t").cast(DataType::Datetime(TimeUnit::Milliseconds, None));
+        frame.lazy().with_column(instants).collect().expect("instants")
+    };
+    let spec = || Spec::new("t", "day").expect("a spec").keys(["k"]).measure("n").distinct("x");
+    let mut windowed = Windowed::new(spec());
+    windowed.update(&dated(good.clone())).expect("an update");
+    let before = windowed.snapshot().expect("a snapshot");
+    for column in ["k", "n", "x"] {
+        let mut large = good.clone();
+        large.with_column(Column::new(column.into(), [u64::MAX])).expect("a column");
+        let large = dated(large);
+        for windowed in [&mut windowed, &mut Windowed::new(spec())] {
+            let error = windowed.update(&large).expect_err("too large").to_string();
+            assert_eq!(
+                error,
+                format!(
+                    "column {column:?} has the value 18446744073709551615, which needs more than 63 bits; make it a text or a float"
+                )
+            );
+        }
+        assert_eq!(windowed.snapshot().expect("a snapshot"), before, "{column}");
+    }
+}

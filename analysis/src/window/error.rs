@@ -71,6 +71,14 @@ pub enum WindowError {
         /// Largest value of the range.
         last: i64,
     },
+    /// An integer that does not fit into 64 bits with a sign.
+    #[error("column {column:?} has the value {value}, which needs more than 63 bits; make it a text or a float")]
+    TooLarge {
+        /// The column.
+        column: String,
+        /// The value.
+        value: String,
+    },
     /// Two columns of the result would have one name.
     #[error("two columns would be named {0:?}; choose other names with `count_as` or `counted_as`")]
     Name(String),

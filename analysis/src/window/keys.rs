@@ -6,7 +6,7 @@ use polars::{
     prelude::{Column, DataFrame, DataType, NamedFrom, Series, TimeUnit},
 };
 
-use super::WindowError;
+use super::{WindowError, measure::integers};
 
 /// The keys seen so far.
 #[derive(Debug, Default)]
@@ -56,6 +56,9 @@ impl Keys {
                     None => "texts, integers, dates, instants, or true and false".to_owned(),
                 };
                 return Err(WindowError::wrong_type(found, "a key", expected));
+            }
+            if found.dtype().is_integer() {
+                integers(found)?;
             }
         }
         Ok(())

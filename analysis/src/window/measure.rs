@@ -1,7 +1,7 @@
 //! The states of one measure, a group each.
 
 use model::state::{FloatMoments, Histogram, IntMoments};
-use polars::prelude::{Column, DataFrame, DataType, NamedFrom, Series};
+use polars::prelude::{Column, DataFrame, DataType, Float64Chunked, Int64Chunked, NamedFrom, Series};
 
 use super::{WindowError, spec::MeasureSpec};
 
@@ -36,6 +36,13 @@ pub(super) enum States {
     Float(Vec<FloatMoments>),
 }
 
+/// Values of a measured column, in the type of its states.
+pub(super) enum Values {
+    Nulls,
+    Ints(Int64Chunked),
+    Floats(Float64Chunked),
+}
+
 /// A measured column with its states.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Measure {
@@ -49,8 +56,8 @@ impl Measure {
         Self { spec, states }
     }
 
-    /// Checks the column before anything is changed.
-    pub fn check(&self, frame: &DataFrame) -> Result<(), WindowError> {
+    /// The values of the frame's column, checked before anything is changed.
+    pub fn values(&self, frame: &DataFrame) -> Result<Values, WindowError> {
         let name = &self.spec.column;
         let column = frame.column(name).map_err(|_| WindowError::no_column(frame, name))?;
         let kind = column.dtype();
@@ -59,45 +66,47 @@ impl Measure {
             States::Histogram(_) => (kind.is_integer(), "integers"),
             States::Int(_) => (kind.is_integer(), "integers as before"),
         };
-        if !fits && kind != &DataType::Null {
-            return Err(WindowError::wrong_type(column, "a measure", expected));
+        match kind {
+            DataType::Null => return Ok(Values::Nulls),
+            _ if !fits => return Err(WindowError::wrong_type(column, "a measure", expected)),
+            kind if kind.is_float() || matches!(self.states, States::Float(_)) => {
+                return Ok(Values::Floats(column.cast(&DataType::Float64)?.rechunk().f64()?.clone()));
+            }
+            _ => {}
         }
-        let Some((first, last)) = self.spec.range else { return Ok(()) };
-        let values = column.strict_cast(&DataType::Int64)?;
-        match values.i64()?.iter().flatten().find(|value| !(first..=last).contains(value)) {
-            Some(value) => Err(WindowError::OutOfRange { column: name.clone(), value, first, last }),
-            None => Ok(()),
+        let values = integers(column)?.rechunk().i64()?.clone();
+        let outside = |(first, last)| values.iter().flatten().find(|value| !(first..=last).contains(value));
+        match self.spec.range.and_then(|range| Some((range, outside(range)?))) {
+            Some(((first, last), value)) => Err(WindowError::OutOfRange { column: name.clone(), value, first, last }),
+            None => Ok(Values::Ints(values)),
         }
     }
 
-    /// Adds the values of a frame's column, which was checked.
-    pub fn update(&mut self, frame: &DataFrame, assigned: &Assigned) -> Result<(), WindowError> {
-        let column = frame.column(&self.spec.column)?;
-        if column.dtype() == &DataType::Null {
-            return Ok(());
-        }
+    /// Adds the values of a frame.
+    pub fn update(&mut self, values: &Values, assigned: &Assigned) {
         if let States::Undecided(groups) = self.states {
-            self.states = match column.dtype().is_integer() {
-                true => States::Int(vec![IntMoments::default(); groups]),
-                false => States::Float(vec![FloatMoments::default(); groups]),
+            self.states = match values {
+                Values::Nulls => return,
+                Values::Ints(_) => States::Int(vec![IntMoments::default(); groups]),
+                Values::Floats(_) => States::Float(vec![FloatMoments::default(); groups]),
             };
         }
-        match &mut self.states {
-            States::Undecided(_) => {}
+        match (&mut self.states, values) {
             // The range was checked.
-            States::Histogram(states) => ints(column, assigned, |group, value| _ = states[group].insert(value))?,
-            States::Int(states) => ints(column, assigned, |group, value| states[group].insert(value))?,
-            States::Float(states) => {
-                let values = column.cast(&DataType::Float64)?.rechunk();
-                let values = values.f64()?;
-                assigned.for_each(|row, group| {
-                    if let Some(value) = values.get(row).filter(|value| !value.is_nan()) {
-                        states[group].insert(value);
-                    }
-                });
+            (States::Histogram(states), Values::Ints(values)) => {
+                ints(values, assigned, |group, value| _ = states[group].insert(value));
             }
+            (States::Int(states), Values::Ints(values)) => {
+                ints(values, assigned, |group, value| states[group].insert(value));
+            }
+            (States::Float(states), Values::Floats(values)) => assigned.for_each(|row, group| {
+                if let Some(value) = values.get(row).filter(|value| !value.is_nan()) {
+                    states[group].insert(value);
+                }
+            }),
+            // Nulls; values of another type were refused.
+            _ => {}
         }
-        Ok(())
     }
 
     /// Makes room for so many groups.
@@ -156,15 +165,23 @@ impl Measure {
     }
 }
 
-fn ints(column: &Column, assigned: &Assigned, mut insert: impl FnMut(usize, i64)) -> Result<(), WindowError> {
-    let values = column.strict_cast(&DataType::Int64)?.rechunk();
-    let values = values.i64()?;
+fn ints(values: &Int64Chunked, assigned: &Assigned, mut insert: impl FnMut(usize, i64)) {
     assigned.for_each(|row, group| {
         if let Some(value) = values.get(row) {
             insert(group, value);
         }
     });
-    Ok(())
+}
+
+/// A column of integers in 64 bits with a sign, into which not all of `u64` fit.
+pub(super) fn integers(column: &Column) -> Result<Column, WindowError> {
+    let numbers = column.cast(&DataType::Int64)?;
+    if numbers.null_count() == column.null_count() {
+        return Ok(numbers);
+    }
+    let lost = numbers.is_null() & column.is_not_null();
+    let value = column.filter(&lost)?.get(0)?.to_string();
+    Err(WindowError::TooLarge { column: column.name().to_string(), value })
 }
 
 fn combine<S: Clone>(states: &mut [S], into: usize, from: usize, add: impl Fn(&mut S, &S)) {

@@ -3,7 +3,10 @@
 use model::{layout::column, state::Distinct, window::Window};
 use polars::prelude::{Column, DataFrame, DataType, NamedFrom, Series, SortMultipleOptions, TimeUnit};
 
-use super::{Spec, WindowError, Windowed, measure::Assigned};
+use super::{
+    Spec, WindowError, Windowed,
+    measure::{Assigned, integers},
+};
 
 const DAY_MS: i64 = 86_400_000;
 
@@ -85,7 +88,8 @@ pub(super) fn check_names(spec: &Spec) -> Result<(), WindowError> {
 pub(super) fn check_distinct(column: &Column) -> Result<(), WindowError> {
     match column.dtype() {
         DataType::String | DataType::Boolean | DataType::Date | DataType::Datetime(..) | DataType::Null => Ok(()),
-        kind if kind.is_integer() || kind.is_float() => Ok(()),
+        kind if kind.is_integer() => integers(column).map(drop),
+        kind if kind.is_float() => Ok(()),
         _ => Err(WindowError::wrong_type(
             column,
             "a distinct count",

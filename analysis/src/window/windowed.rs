@@ -13,7 +13,7 @@ use super::{
     Spec, WindowError,
     assign::{Assign, Known, Times},
     keys::Keys,
-    measure::{Assigned, Measure},
+    measure::{Assigned, Measure, Values},
     rows,
 };
 use crate::load::Moment;
@@ -77,6 +77,13 @@ pub(super) struct Group {
     touched: bool,
 }
 
+/// What an update takes from a frame besides keys and distinct values.
+struct Checked {
+    times: Times,
+    /// By measure.
+    values: Vec<Values>,
+}
+
 /// What has changed since the last time.
 #[derive(Debug, Clone)]
 pub struct Changes {
@@ -117,18 +124,18 @@ impl Windowed {
     ///
     /// # Errors
     /// When a column is missing, has another type than its use or than in the frame before, a value outside the range of its
-    /// histogram, or a time beyond the years -9998 to 9998. Nothing is changed then.
+    /// histogram, an integer that needs more than 63 bits, or a time beyond the years -9998 to 9998. Nothing is changed then.
     pub fn update(&mut self, frame: &DataFrame) -> Result<(), WindowError> {
-        let times = self.check(frame)?;
+        let Checked { times, values } = self.check(frame)?;
         let keys = self.keys.of_rows(frame)?;
         let assigned = match self.spec.windows {
             WindowKind::Session { gap } => self.assign_sessions(&times, &keys, gap),
             _ => self.assign(&times, &keys),
         };
         let groups = self.groups.len();
-        for measure in &mut self.measures {
+        for (measure, values) in self.measures.iter_mut().zip(&values) {
             measure.grow(groups);
-            measure.update(frame, &assigned)?;
+            measure.update(values, &assigned);
         }
         for (sets, column) in self.distinct.iter_mut().zip(&self.spec.distinct) {
             sets.resize_with(groups, Distinct::default);
@@ -210,23 +217,21 @@ impl Windowed {
     }
 
     /// Checks everything that an update needs, so that it fails before it has changed anything.
-    fn check(&mut self, frame: &DataFrame) -> Result<Times, WindowError> {
+    fn check(&mut self, frame: &DataFrame) -> Result<Checked, WindowError> {
         let times = Times::of(frame, &self.spec.time)?;
         if self.dates.is_some_and(|dates| dates != times.dates) {
             let expected = if times.dates { "instants as before" } else { "dates as before" };
             return Err(WindowError::wrong_type(frame.column(&self.spec.time)?, "the time of a window", expected));
         }
         self.keys.check(frame)?;
-        for measure in &self.measures {
-            measure.check(frame)?;
-        }
+        let values = self.measures.iter().map(|measure| measure.values(frame)).collect::<Result<_, _>>()?;
         for column in &self.spec.distinct {
             let found = frame.column(column).map_err(|_| WindowError::no_column(frame, column))?;
             rows::check_distinct(found)?;
         }
         rows::check_names(&self.spec)?;
         self.begin(times.dates);
-        Ok(times)
+        Ok(Checked { times, values })
     }
 
     /// Settles whether times are dates.
