@@ -144,7 +144,7 @@ impl CsvRows {
     fn record(&mut self) -> Result<bool, FileError> {
         self.fields.clear();
         self.text.clear();
-        let found = self.unpack().map_err(|source| FileError::Read { path: self.path.clone(), source })?;
+        let found = self.unpack()?;
         let length = self.fields.last().map_or(0, |(end, _)| *end);
         let encoding = || FileError::Encoding { path: self.path.clone(), row: self.row, line: self.line };
         let text = std::str::from_utf8(&self.unpacked[..length]).map_err(|_| encoding())?;
@@ -157,23 +157,31 @@ impl CsvRows {
     }
 
     /// The bytes of the next row without quotes and commas; false at the end.
-    fn unpack(&mut self) -> std::io::Result<bool> {
-        let mut length = 0;
+    fn unpack(&mut self) -> Result<bool, FileError> {
+        let (mut length, mut field_line) = (0, self.line);
         // Whether the next field is in quotes, once its first byte was seen.
         let mut quoted = None;
         loop {
-            let chunk = self.input.fill_buf()?;
+            let chunk = self.input.fill_buf().map_err(|source| FileError::Read { path: self.path.clone(), source })?;
             if quoted.is_none() {
                 let (skipped, first) = first_byte(chunk, self.fields.is_empty());
                 quoted = first.map(|first| first == b'"');
+                field_line = self.parser.line() + skipped;
                 if self.fields.is_empty() && first.is_some() {
-                    self.line = self.parser.line() + skipped;
+                    self.line = field_line;
                 }
             }
-            let (result, read, written) = self.parser.read_field(chunk, &mut self.unpacked[length..]);
-            self.input.consume(read);
+            let is_end = chunk.is_empty();
+            // The end of a file is taken as the end of a line: it would end a text in quotes without a word, as no line does.
+            let bytes = if is_end { b"\n".as_slice() } else { chunk };
+            let (result, read, written) = self.parser.read_field(bytes, &mut self.unpacked[length..]);
+            self.input.consume(if is_end { 0 } else { read });
             length += written;
             match result {
+                ReadFieldResult::InputEmpty if is_end && written > 0 => {
+                    return Err(FileError::Unclosed { path: self.path.clone(), row: self.row, line: field_line });
+                }
+                ReadFieldResult::InputEmpty if is_end => return Ok(false),
                 ReadFieldResult::InputEmpty => {}
                 ReadFieldResult::OutputFull => self.unpacked.resize(2 * self.unpacked.len(), 0),
                 ReadFieldResult::End => return Ok(false),

@@ -73,6 +73,19 @@ pub enum FileError {
         /// Fields of the row.
         found: usize,
     },
+    /// A CSV file ends within quotes.
+    #[error(
+        "{}, row {row}: a text in quotes begins on line {line} and does not end; close it, and double the quotes inside a text",
+        path.display()
+    )]
+    Unclosed {
+        /// The file.
+        path: PathBuf,
+        /// Row from 1, without the header.
+        row: u64,
+        /// Line from 1 on which the text begins.
+        line: u64,
+    },
     /// A line of a CSV file is not UTF-8.
     #[error("{}, row {row} (line {line}) is not UTF-8; save the file with this encoding", path.display())]
     Encoding {

@@ -241,3 +241,19 @@ fn a_column_that_is_asked_for_twice_is_named() {
     let error = reviews.collect().expect_err("twice").to_string();
     assert!(error.ends_with("column \"rating\" is asked for twice; a frame has a column once"), "{error}");
 }
+
+#[test]
+fn a_quote_that_is_never_closed_is_named_with_its_line() {
+    let unclosed = |line: u64, row: u64| {
+        format!(
+            "/a.csv, row {row}: a text in quotes begins on line {line} and does not end; close it, and double the quotes inside a text"
+        )
+    };
+    assert_eq!(error("a.csv", "a,b\n1,\"oh\n2,3\n"), unclosed(2, 1));
+    assert_eq!(error("a.csv", "a,b\n1,2\n\n\"x\ny\",\"oh\"\"\n"), unclosed(5, 2));
+    assert_eq!(error("a.csv", "a,\"b\n1,2\n"), unclosed(1, 0));
+    // A last line without an end, and quotes within a text, are none.
+    for whole in ["a,b\n1,\"oh\"", "a,b\n1,\"o\"\"h\"", "a,b\n1,o\"h", "a,b\n1,\"o\"h\"", "a,b\n1,", "a,b\n1,\"\""] {
+        assert_eq!(frame("a.csv", whole).height(), 1, "{whole}");
+    }
+}
