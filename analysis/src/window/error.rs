@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::load::Moment;
+
 /// Why a frame cannot be aggregated.
 #[derive(Debug, thiserror::Error)]
 pub enum WindowError {
@@ -11,6 +13,14 @@ pub enum WindowError {
          windows that overlap, or \"session 30m\" for windows that end after a pause"
     )]
     Window(String),
+    /// A row begins where no window of the given kind does.
+    #[error("no window by {every} begins at {start}, as a row does; give the windows that the rows have")]
+    NoStart {
+        /// The kind of windows.
+        every: String,
+        /// Start of the row's window.
+        start: Moment,
+    },
     /// A text that is no time zone.
     #[error("{0:?} is no time zone; use an IANA name such as Asia/Seoul or Europe/Berlin")]
     TimeZone(String),

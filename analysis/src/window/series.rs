@@ -5,13 +5,17 @@
 
 use std::collections::BTreeMap;
 
-use model::{layout::column::WINDOW_START, window::WindowKind};
+use model::{
+    layout::column::{WINDOW_END, WINDOW_START},
+    window::{WindowKind, WindowSpec},
+};
 use polars::prelude::{
-    Column, DataFrame, DataType, IdxCa, IdxSize, IntoLazy, JoinArgs, JoinType, NamedFrom, Series, SortMultipleOptions,
-    TimeUnit, col,
+    Column, DataFrame, DataType, IdxCa, IdxSize, IntoColumn, IntoLazy, JoinArgs, JoinType, NamedFrom, Series,
+    SortMultipleOptions, TimeUnit, col,
 };
 
 use super::{Spec, WindowError, assign::Times, keys::Keys};
+use crate::load::Moment;
 
 const DAY_MS: i64 = 86_400_000;
 
@@ -113,13 +117,13 @@ pub fn top_per_window(frame: &DataFrame, value: &str, rows: usize) -> Result<Dat
     Ok(top)
 }
 
-/// Rows for the windows without events, from the first to the last window of the frame, for every key that it has: counts and
-/// everything else null. Ordered by window and keys.
+/// Rows for the windows without events, from the first to the last window of the frame, for every key that it has, with
+/// `window_end` where there is such a column: counts and everything else null. Ordered by window and keys.
 ///
 /// `every` is the window of the rows: `month`, `15m` and the like.
 ///
 /// # Errors
-/// When that is no window that fills time without gaps, a column is missing, or a window lies beyond the years -9998 to 9998.
+/// When that is no window that fills time without gaps or one in which no row's window begins, a column is missing, or a window lies beyond the years -9998 to 9998.
 pub fn fill_windows(frame: &DataFrame, every: &str, keys: &[&str]) -> Result<DataFrame, WindowError> {
     let spec = Spec::new(WINDOW_START, every)?;
     if matches!(spec.windows, WindowKind::Hopping(_) | WindowKind::Session { .. }) {
@@ -137,12 +141,10 @@ pub fn fill_windows(frame: &DataFrame, every: &str, keys: &[&str]) -> Result<Dat
         starts.push(window.start);
         window = windows.at_start(window.end);
     }
-    let column = frame.column(WINDOW_START)?;
-    let series = Series::new(WINDOW_START.into(), starts);
-    let series = match column.dtype() {
-        DataType::Date => (series / DAY_MS).cast(&DataType::Int32)?.cast(&DataType::Date)?,
-        kind => series.cast(&DataType::Datetime(TimeUnit::Milliseconds, None))?.cast(kind)?,
-    };
+    if let Some(start) = times.millis.iter().flatten().find(|start| starts.binary_search(start).is_err()) {
+        return Err(WindowError::NoStart { every: every.to_owned(), start: Moment::of_millis(start) });
+    }
+    let series = labels(WINDOW_START, starts, frame.column(WINDOW_START)?.dtype())?;
     let on: Vec<_> = std::iter::once(WINDOW_START).chain(keys.iter().copied()).map(col).collect();
     let places = match keys.is_empty() {
         true => series.into_frame(),
@@ -152,7 +154,27 @@ pub fn fill_windows(frame: &DataFrame, every: &str, keys: &[&str]) -> Result<Dat
     let names: Vec<_> = frame.get_column_names().into_iter().map(|name| col(name.clone())).collect();
     let filled = places.lazy().join(frame.clone().lazy(), on.clone(), on.clone(), joined).select(names);
     let order = SortMultipleOptions::default().with_maintain_order(true);
-    Ok(filled.sort_by_exprs(on, order).collect()?)
+    with_ends(filled.sort_by_exprs(on, order).collect()?, &windows)
+}
+
+/// Puts the ends of windows where they are null.
+fn with_ends(mut frame: DataFrame, windows: &WindowSpec) -> Result<DataFrame, WindowError> {
+    let Ok(known) = frame.column(WINDOW_END) else { return Ok(frame) };
+    let starts = Times::of(&frame, WINDOW_START)?.millis;
+    let ends: Vec<i64> = starts.iter().flatten().map(|start| windows.at_start(start).end).collect();
+    let ends = labels(WINDOW_END, ends, known.dtype())?.into_column();
+    let ends = known.zip_with(&known.is_not_null(), &ends)?;
+    frame.with_column(ends)?;
+    Ok(frame)
+}
+
+/// Milliseconds as dates or instants.
+fn labels(name: &str, millis: Vec<i64>, kind: &DataType) -> Result<Series, WindowError> {
+    let series = Series::new(name.into(), millis);
+    Ok(match kind {
+        DataType::Date => (series / DAY_MS).cast(&DataType::Int32)?.cast(&DataType::Date)?,
+        kind => series.cast(&DataType::Datetime(TimeUnit::Milliseconds, None))?.cast(kind)?,
+    })
 }
 
 /// Each row once, in order of appearance.
@@ -278,5 +300,37 @@ mod tests {
         assert_eq!(error, "the frame has no column \"reviews\"; it has window_start, movie, n");
         let error = share(&films(), "movie").expect_err("texts").to_string();
         assert_eq!(error, "column \"movie\" is str; a value needs numbers");
+    }
+
+    #[test]
+    fn windows_of_another_length_than_the_rows_are_refused() {
+        let months = dated(df!(WINDOW_START => [18_262, 18_293, 18_322], "n" => [1_i64, 2, 3]).expect("a frame"));
+        let error = fill_windows(&months, "year", &[]).expect_err("years").to_string();
+        assert_eq!(error, "no window by year begins at 2020-02-01, as a row does; give the windows that the rows have");
+        let error = fill_windows(&months.tail(Some(1)), "year", &[]).expect_err("a year").to_string();
+        assert!(error.contains("begins at 2020-03-01"), "{error}");
+        let quarters = df!(WINDOW_START => [0_i64, 900_000], "n" => [1_i64, 2]).expect("a frame");
+        let instants = col(WINDOW_START).cast(DataType::Datetime(TimeUnit::Milliseconds, None));
+        let quarters = quarters.lazy().with_column(instants).collect().expect("instants");
+        assert!(fill_windows(&quarters, "1h", &[]).is_err());
+        assert_eq!(fill_windows(&quarters, "5m", &[]).expect("filled").height(), 4);
+    }
+
+    #[test]
+    fn a_filled_window_has_its_end() {
+        let frame = df!(WINDOW_START => [18_262, 18_322], WINDOW_END => [18_293, 18_353], "n" => [1_i64, 2]);
+        let dates = [col(WINDOW_START).cast(DataType::Date), col(WINDOW_END).cast(DataType::Date)];
+        let frame = frame.expect("a frame").lazy().with_columns(dates).collect().expect("dates");
+        let filled = fill_windows(&frame, "month", &[]).expect("filled");
+        let ends = filled.column(WINDOW_END).expect("ends").cast(&DataType::Int32).expect("days");
+        assert_eq!(ends.i32().expect("days").iter().flatten().collect::<Vec<_>>(), [18_293, 18_322, 18_353]);
+        let hours = df!(WINDOW_START => [0_i64, 7_200_000_000], WINDOW_END => [3_600_000_000_i64, 10_800_000_000]);
+        let micros = DataType::Datetime(TimeUnit::Microseconds, None);
+        let instants = [WINDOW_START, WINDOW_END].map(|name| col(name).cast(micros.clone()));
+        let hours = hours.expect("a frame").lazy().with_columns(instants).collect().expect("instants");
+        let filled = fill_windows(&hours, "1h", &[]).expect("filled");
+        let ends = filled.column(WINDOW_END).expect("ends");
+        assert_eq!(ends.dtype(), &micros);
+        assert_eq!(ends.cast(&DataType::Int64).expect("numbers").i64().expect("numbers").get(1), Some(7_200_000_000));
     }
 }
