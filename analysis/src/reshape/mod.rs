@@ -13,6 +13,8 @@ pub use unpivot::{ColumnRange, unpivot};
 
 use polars::prelude::PolarsError;
 
+use crate::load::Moment;
+
 /// Why a frame cannot be reshaped.
 #[derive(Debug, thiserror::Error)]
 pub enum ReshapeError {
@@ -34,6 +36,18 @@ pub enum ReshapeError {
         first: String,
         /// Last column.
         last: String,
+    },
+    /// A window of the rows is in two of the longer windows.
+    #[error(
+        "the window from {start} to {end} lies in two windows by {every}; take a table of shorter windows, such as days"
+    )]
+    Straddles {
+        /// Start of the row's window.
+        start: Moment,
+        /// Its end.
+        end: Moment,
+        /// The longer windows.
+        every: &'static str,
     },
     /// polars refused, which the checks above should have prevented.
     #[error("the frame cannot be reshaped")]

@@ -7,9 +7,10 @@
 use std::str::FromStr;
 
 use model::layout::{Column, ColumnRole};
-use polars::prelude::{DataFrame, DataType, Expr, IntoLazy, NULL, SortMultipleOptions, col, lit, when};
+use polars::prelude::{DataFrame, DataType, Expr, IntoLazy, NULL, SortMultipleOptions, TimeUnit, col, lit, when};
 
 use super::ReshapeError;
+use crate::load::Moment;
 
 /// A calendar window to which dates are cut, in UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,10 +65,12 @@ impl FromStr for Every {
 
 /// One row per value of `keys`, ordered by them in their order of importance; `columns` tell what the frame's columns mean.
 ///
-/// With `every`, a date or instant among the keys is first cut to the start of its window.
+/// With `every`, a date or instant among the keys is first cut to the start of its window. A session or another window shorter
+/// than a day counts where it begins.
 ///
 /// # Errors
-/// When a key is not in the frame, or polars cannot cut it.
+/// When a key is not in the frame, polars cannot cut it, or a window of a day or more lies in two windows of `every`, as a
+/// week does in two months; that can be seen where the frame has the column of the windows' ends.
 pub fn regroup(
     frame: &DataFrame,
     columns: &[Column],
@@ -78,6 +81,7 @@ pub fn regroup(
     for key in keys {
         let column = frame.column(key).map_err(|_| ReshapeError::no_column(frame, key))?;
         if let (Some(every), DataType::Date | DataType::Datetime(..)) = (every, column.dtype()) {
+            check_whole(frame, columns, key, every)?;
             lazy = lazy.with_column(col(*key).dt().truncate(lit(every.duration())));
         }
     }
@@ -91,6 +95,35 @@ pub fn regroup(
     let ascending = SortMultipleOptions::default().with_maintain_order(true);
     let grouped = lazy.group_by_stable(by.clone()).agg(sums).with_columns(means.collect::<Vec<_>>());
     Ok(grouped.select(order).sort_by_exprs(by, ascending).collect()?)
+}
+
+/// Refuses windows of which a part would be counted in the wrong window of `every`.
+fn check_whole(frame: &DataFrame, columns: &[Column], start: &str, every: Every) -> Result<(), ReshapeError> {
+    const DAY_MS: i64 = 86_400_000;
+    let is_start = columns.iter().any(|column| column.role == ColumnRole::WindowStart && column.name == start);
+    let end = columns.iter().find(|column| column.role == ColumnRole::WindowEnd);
+    let Some(end) = end.filter(|end| is_start && frame.column(&end.name).is_ok()) else { return Ok(()) };
+    let instant = match frame.column(start)?.dtype() {
+        DataType::Datetime(_, zone) => DataType::Datetime(TimeUnit::Milliseconds, zone.clone()),
+        _ => DataType::Datetime(TimeUnit::Milliseconds, None),
+    };
+    let millis = |name: &str| col(name).cast(instant.clone()).cast(DataType::Int64);
+    let window_of = |millis: Expr| millis.cast(instant.clone()).dt().truncate(lit(every.duration()));
+    let (first, end) = (millis(start), millis(&end.name));
+    let straddles = window_of(first.clone()).neq(window_of(end.clone() - lit(1)));
+    let whole_days = (end.clone() - first.clone()).gt_eq(lit(DAY_MS));
+    let found = frame.clone().lazy().select([
+        first.alias("start"),
+        end.alias("end"),
+        (straddles.and(whole_days)).alias("found"),
+    ]);
+    let found = found.filter(col("found")).limit(1).collect()?;
+    let moment =
+        |name: &str| Ok::<_, ReshapeError>(found.column(name)?.i64()?.iter().next().flatten().map(Moment::of_millis));
+    match moment("start")?.zip(moment("end")?) {
+        Some((start, end)) => Err(ReshapeError::Straddles { start, end, every: every.name() }),
+        None => Ok(()),
+    }
 }
 
 /// How rows of a column are put together, where that is possible from the column alone.
@@ -195,5 +228,39 @@ mod tests {
     fn a_key_that_is_not_there_is_named() {
         let error = regroup(&frame(), &columns(), &["film"], None).expect_err("no film").to_string();
         assert!(error.starts_with("the frame has no column \"film\""), "{error}");
+    }
+
+    #[test]
+    fn weeks_that_lie_in_two_months_are_not_added_to_one() {
+        // Monday 2020-01-27 to Monday 2020-02-03, and the week before.
+        let columns = [
+            column("window_start", ColumnRole::WindowStart, None),
+            column("window_end", ColumnRole::WindowEnd, None),
+            column("reviews", ColumnRole::Count, None),
+        ];
+        let frame = df!("window_start" => [18_281, 18_288], "window_end" => [18_288, 18_295], "reviews" => [1_i64, 2]);
+        let frame = frame.expect("a frame");
+        for (kind, per_day) in [
+            (DataType::Date, 1),
+            (DataType::Datetime(TimeUnit::Milliseconds, None), 86_400_000_i64),
+            (DataType::Datetime(TimeUnit::Microseconds, None), 86_400_000_000),
+        ] {
+            let times = ["window_start", "window_end"].map(|name| match per_day {
+                1 => col(name).cast(kind.clone()),
+                _ => (col(name).cast(DataType::Int64) * lit(per_day)).cast(kind.clone()),
+            });
+            let weeks = frame.clone().lazy().with_columns(times).collect().expect("times");
+            let error = regroup(&weeks, &columns, &["window_start"], Some(Every::Month)).expect_err("two months");
+            assert_eq!(
+                error.to_string(),
+                "the window from 2020-01-27 to 2020-02-03 lies in two windows by month; take a table of shorter windows, such as days"
+            );
+            for (every, rows) in [(Every::Week, 2), (Every::Quarter, 1), (Every::Year, 1)] {
+                let sums = regroup(&weeks, &columns, &["window_start"], Some(every)).expect("sums");
+                assert_eq!(sums.height(), rows, "{every:?}");
+            }
+            // Cut by another time, or by none, a week is one row.
+            assert!(regroup(&weeks, &columns, &["window_start"], None).is_ok());
+        }
     }
 }
