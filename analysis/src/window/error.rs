@@ -92,6 +92,9 @@ pub enum WindowError {
     /// Two columns of the result would have one name.
     #[error("two columns would be named {0:?}; choose other names with `count_as` or `counted_as`")]
     Name(String),
+    /// A column that would be added is there already.
+    #[error("the frame has a column {0:?} already; drop it or give it another name")]
+    Taken(String),
     /// A saved aggregation cannot be read.
     #[error("the saved windows cannot be used: {0}")]
     Saved(String),

@@ -1,7 +1,7 @@
 //! What one asks of a table of windows next: changes, moving means, shares, running totals, the largest, missing windows.
 //!
 //! All take the column of windows (`window_start` in a rollup) and the key columns that tell the series apart, keep the order of
-//! the rows, and add a column or leave rows out. Nulls stay null and count for nothing.
+//! the rows, and add a column or leave rows out. Nulls and NaN become null and count for nothing.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use model::{
     window::{WindowKind, WindowSpec},
 };
 use polars::prelude::{
-    Column, DataFrame, DataType, IdxCa, IdxSize, IntoColumn, IntoLazy, JoinArgs, JoinType, NamedFrom, Series,
+    DataFrame, DataType, IdxCa, IdxSize, IntoColumn, IntoLazy, JoinArgs, JoinType, NamedFrom, Series,
     SortMultipleOptions, TimeUnit, col,
 };
 
@@ -24,7 +24,7 @@ const DAY_MS: i64 = 86_400_000;
 /// The window before is the row before; where windows may be missing, [`fill_windows`] first.
 ///
 /// # Errors
-/// When a column is missing or `value` holds no numbers.
+/// When a column is missing, `value` holds no numbers, or the frame has a column of the new name.
 ///
 /// ```
 /// use analysis::{polars::prelude::{DataType, IntoLazy, col, df}, window::change};
@@ -80,7 +80,7 @@ pub fn share(frame: &DataFrame, value: &str) -> Result<DataFrame, WindowError> {
     with(frame, &format!("{value}_share"), shares)
 }
 
-/// Adds `NAME_total`: the sum of the value up to and with this window, per key.
+/// Adds `NAME_total`: the sum of the value up to and with this window, per key. Null where the value is.
 ///
 /// # Errors
 /// As [`change`].
@@ -91,14 +91,14 @@ pub fn cumulative(frame: &DataFrame, value: &str, keys: &[&str]) -> Result<DataF
         let mut total = 0.0;
         for row in rows {
             total += values[row].unwrap_or(0.0);
-            totals[row] = Some(total);
+            totals[row] = values[row].map(|_| total);
         }
     }
     with(frame, &format!("{value}_total"), totals)
 }
 
 /// The `rows` rows of each window with the largest values, with their `rank` from 1, the largest first within its window; of
-/// equal values the one that came first.
+/// equal values the one that came first. Rows without a value have no rank and are left out.
 ///
 /// # Errors
 /// As [`change`].
@@ -112,9 +112,8 @@ pub fn top_per_window(frame: &DataFrame, value: &str, rows: usize) -> Result<Dat
         ranks.extend(1..=window.len() as i64);
         order.extend(window.into_iter().map(|row| row as IdxSize));
     }
-    let mut top = frame.take(&IdxCa::from_vec("".into(), order))?;
-    top.with_column(Column::from(Series::new("rank".into(), ranks)))?;
-    Ok(top)
+    let top = frame.take(&IdxCa::from_vec("".into(), order))?;
+    added(top, Series::new("rank".into(), ranks))
 }
 
 /// Rows for the windows without events, from the first to the last window of the frame, for every key that it has, with
@@ -194,17 +193,26 @@ fn every_pair(first: &DataFrame, second: &DataFrame) -> Result<DataFrame, Window
 }
 
 fn with(frame: &DataFrame, name: &str, values: Vec<Option<f64>>) -> Result<DataFrame, WindowError> {
-    let mut wider = frame.clone();
-    wider.with_column(Column::from(Series::new(name.into(), values)))?;
-    Ok(wider)
+    added(frame.clone(), Series::new(name.into(), values))
 }
 
+/// The frame with one more column.
+fn added(mut frame: DataFrame, column: Series) -> Result<DataFrame, WindowError> {
+    if frame.column(column.name()).is_ok() {
+        return Err(WindowError::Taken(column.name().to_string()));
+    }
+    frame.with_column(column.into_column())?;
+    Ok(frame)
+}
+
+/// The values of a column; NaN is none.
 fn numbers(frame: &DataFrame, name: &str) -> Result<Vec<Option<f64>>, WindowError> {
     let column = frame.column(name).map_err(|_| WindowError::no_column(frame, name))?;
     if !column.dtype().is_primitive_numeric() {
         return Err(WindowError::wrong_type(column, "a value", "numbers"));
     }
-    Ok(column.cast(&DataType::Float64)?.f64()?.iter().collect())
+    let values = column.cast(&DataType::Float64)?;
+    Ok(values.f64()?.iter().map(|value| value.filter(|value| !value.is_nan())).collect())
 }
 
 /// The rows of each key in order of their windows; rows without a window are left out.
@@ -237,7 +245,7 @@ fn windows(frame: &DataFrame) -> Result<BTreeMap<i64, Vec<usize>>, WindowError> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use polars::prelude::df;
+    use polars::prelude::{Column, df};
 
     fn dated(frame: DataFrame) -> DataFrame {
         frame.lazy().with_column(col(WINDOW_START).cast(DataType::Date)).collect().expect("dates")
@@ -264,7 +272,7 @@ mod tests {
         let changes = change(&films(), "n", &["movie"]).expect("changes");
         assert_eq!(floats(&changes, "n_change"), [Some(3.0), None, None, None]);
         let totals = cumulative(&films(), "n", &["movie"]).expect("totals");
-        assert_eq!(floats(&totals, "n_total"), [Some(5.0), Some(1.0), Some(3.0), Some(5.0)]);
+        assert_eq!(floats(&totals, "n_total"), [Some(5.0), Some(1.0), Some(3.0), None]);
         let means = moving_mean(&films(), "n", 2, &["movie"]).expect("means");
         assert_eq!(floats(&means, "n_moving_mean"), [Some(2.5), Some(1.0), Some(3.0), Some(4.0)]);
     }
@@ -332,5 +340,36 @@ mod tests {
         let ends = filled.column(WINDOW_END).expect("ends");
         assert_eq!(ends.dtype(), &micros);
         assert_eq!(ends.cast(&DataType::Int64).expect("numbers").i64().expect("numbers").get(1), Some(7_200_000_000));
+    }
+
+    #[test]
+    fn nan_is_no_value() {
+        let frame = df!(WINDOW_START => [0, 0, 0], "x" => [1.0, f64::NAN, 3.0]).expect("a frame");
+        let frame = dated(frame);
+        let top = top_per_window(&frame, "x", 5).expect("the largest");
+        assert_eq!(floats(&top, "x"), [Some(3.0), Some(1.0)]);
+        assert_eq!(floats(&share(&frame, "x").expect("shares"), "x_share"), [Some(0.25), None, Some(0.75)]);
+        assert_eq!(floats(&cumulative(&frame, "x", &[]).expect("totals"), "x_total"), [Some(1.0), None, Some(4.0)]);
+        assert_eq!(floats(&moving_mean(&frame, "x", 9, &[]).expect("means"), "x_moving_mean")[2], Some(2.0));
+        assert_eq!(floats(&change(&frame, "x", &[]).expect("changes"), "x_change"), [None, None, None]);
+    }
+
+    #[test]
+    fn a_column_that_is_there_is_not_written_over() {
+        let taken = |name: &str| {
+            let mut frame = films();
+            frame.with_column(Column::new(name.into(), [1_i64; 4])).expect("a column");
+            frame
+        };
+        let error = top_per_window(&taken("rank"), "n", 1).expect_err("a rank").to_string();
+        assert_eq!(error, "the frame has a column \"rank\" already; drop it or give it another name");
+        for (name, added) in [
+            ("n_change", change(&taken("n_change"), "n", &[])),
+            ("n_share", share(&taken("n_share"), "n")),
+            ("n_total", cumulative(&taken("n_total"), "n", &[])),
+            ("n_moving_mean", moving_mean(&taken("n_moving_mean"), "n", 2, &[])),
+        ] {
+            assert!(matches!(added, Err(WindowError::Taken(taken)) if taken == name), "{name}");
+        }
     }
 }
