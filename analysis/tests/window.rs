@@ -569,3 +569,14 @@ fn integers_that_do_not_fit_are_refused_before_anything_is_counted() {
         assert_eq!(windowed.snapshot().expect("a snapshot"), before, "{column}");
     }
 }
+
+#[test]
+fn keys_of_instants_in_a_zone_come_back() {
+    let zone = TimeZone::opt_try_new(Some("Asia/Seoul")).expect("a zone");
+    let keys = col("t").cast(DataType::Datetime(TimeUnit::Microseconds, zone)).alias("k");
+    let frame = frame(&[(Some(5), Some("a"), Some(1))]).lazy().with_column(keys).collect().expect("keys");
+    let mut windowed = Windowed::new(spec("day"));
+    windowed.update(&frame).expect("an update");
+    let again = Windowed::restore(spec("day"), &windowed.save()).expect("what was saved");
+    assert_eq!(again.snapshot().expect("a snapshot"), windowed.snapshot().expect("a snapshot"));
+}

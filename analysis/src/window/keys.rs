@@ -3,7 +3,7 @@
 use model::rollup::KeyValue;
 use polars::{
     datatypes::PlHashMap,
-    prelude::{Column, DataFrame, DataType, NamedFrom, Series, TimeUnit},
+    prelude::{Column, DataFrame, DataType, NamedFrom, Series, TimeUnit, TimeZone},
 };
 
 use super::{WindowError, measure::integers};
@@ -259,7 +259,15 @@ pub(super) fn kind_of_name(name: &str) -> Option<DataType> {
         DataType::UInt32,
         DataType::UInt64,
     ];
-    kinds.into_iter().find(|kind| kind.to_string() == name)
+    kinds.into_iter().find(|kind| kind.to_string() == name).or_else(|| zoned_kind(name))
+}
+
+/// The type of instants in a zone: `datetime[ms, Asia/Seoul]`.
+fn zoned_kind(name: &str) -> Option<DataType> {
+    let (_, zone) = name.strip_suffix(']')?.split_once(", ")?;
+    let zone = TimeZone::opt_try_new(Some(zone)).ok()??;
+    let units = [TimeUnit::Milliseconds, TimeUnit::Microseconds, TimeUnit::Nanoseconds];
+    units.map(|unit| DataType::Datetime(unit, Some(zone.clone()))).into_iter().find(|kind| kind.to_string() == name)
 }
 
 #[cfg(test)]
