@@ -123,6 +123,16 @@ pub enum FileError {
         /// What is wrong with it, and where.
         reason: String,
     },
+    /// A record has two values of one name, as a member `b` of `a` and a field `a.b` are.
+    #[error("{}, record {row}: there are two values for {column:?}; give one of them another name", path.display())]
+    TwoValues {
+        /// The file.
+        path: PathBuf,
+        /// Record from 1.
+        row: u64,
+        /// The name.
+        column: String,
+    },
     /// The schema takes a record for unusable.
     #[error("{}, record {row}: {reason}; mend the record or the schema, or read the file without one", path.display())]
     Record {

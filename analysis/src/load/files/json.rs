@@ -48,6 +48,8 @@ pub(super) fn read(file: &TableFile) -> Result<DataFrame, FileError> {
 struct Known {
     names: Vec<String>,
     guesses: Vec<Guess>,
+    /// The last record that has the column.
+    last_rows: Vec<u64>,
     places: HashMap<String, usize>,
 }
 
@@ -55,22 +57,33 @@ impl Known {
     fn of(path: &Path) -> Result<Self, FileError> {
         let mut known = Self::default();
         each_record(path, |row, record| {
-            members(path, row, record)?.into_iter().for_each(|(name, value)| known.note(name, &value));
-            Ok(())
+            let mut members = members(path, row, record)?.into_iter();
+            members.try_for_each(|(name, value)| known.note(row, name, &value)).map_err(|column| FileError::TwoValues {
+                path: path.to_owned(),
+                row,
+                column,
+            })
         })?;
         Ok(known)
     }
 
-    fn note(&mut self, name: String, value: &Value) {
+    /// Notes a value; where the record has one of this name already, the name is the error.
+    fn note(&mut self, row: u64, name: String, value: &Value) -> Result<(), String> {
         let guess = guessed(value);
         match self.places.get(&name) {
-            Some(place) => self.guesses[*place] = self.guesses[*place].and(guess),
+            Some(place) if self.last_rows[*place] == row => return Err(name),
+            Some(place) => {
+                self.last_rows[*place] = row;
+                self.guesses[*place] = self.guesses[*place].and(guess);
+            }
             None => {
                 self.places.insert(name.clone(), self.names.len());
                 self.names.push(name);
                 self.guesses.push(guess);
+                self.last_rows.push(row);
             }
         }
+        Ok(())
     }
 }
 

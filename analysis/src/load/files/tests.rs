@@ -257,3 +257,11 @@ fn a_quote_that_is_never_closed_is_named_with_its_line() {
         assert_eq!(frame("a.csv", whole).height(), 1, "{whole}");
     }
 }
+
+#[test]
+fn two_values_of_one_name_in_a_record_are_named() {
+    for record in ["{\"a\": {\"b\": 1}, \"a.b\": 2}", "{\"a.b\": 1, \"a.b\": 2}"] {
+        let error = error("a.jsonl", format!("{{\"a.b\": 0}}\n{record}\n"));
+        assert_eq!(error, "/a.jsonl, record 2: there are two values for \"a.b\"; give one of them another name");
+    }
+}
