@@ -88,7 +88,8 @@ impl Committer {
         let (mut session, committed) = match written {
             Ok(Ok(written)) => written,
             Ok(Err(stop)) => {
-                // Positions are moved by their owner alone, so a conflict there is with one that is dead, or thinks it still is.
+                // Positions are moved by their owner alone, so a conflict there is with one that is dead, or thinks it still is; or with a
+                // replay, which is short.
                 if matches!(stop, Stop::Held(_)) {
                     self.store.release_abandoned().await;
                 }
@@ -152,7 +153,7 @@ impl Committer {
                 FailPoint::DeadLettersInserted.reached();
             }
             Purpose::Settle(settlement) => {
-                settlement.write(&self.store, &self.schema, &plan, &mut session).await?;
+                settlement.write(&self.store, &self.schema, &plan, &mut session).await.map_err(held)?;
             }
         }
         let events = self.store.collection::<RawDocumentBuf>(EVENTS);
