@@ -250,7 +250,14 @@ mod tests {
             let options: KafkaOptions = [(name, "hush")].into_iter().collect();
             assert!(!format!("{options:?}{:?}", options.check()).contains("hush"), "{name}");
         }
-        for name in ["sasl.password", "ssl.key.password", "ssl.key.pem", "sasl.oauthbearer.client.secret"] {
+        for name in [
+            "sasl.password",
+            "ssl.key.password",
+            "ssl.key.pem",
+            "sasl.oauthbearer.client.secret",
+            "sasl.oauthbearer.config",
+            "sasl.oauthbearer.token.endpoint.url",
+        ] {
             assert!(is_secret(name), "{name}");
         }
         assert!(is_secret("sasl.oauthbearer.assertion.private.key.passphrase") && !is_secret("sasl.username"));

@@ -57,6 +57,10 @@ fn a_late_record_joins_two_sessions_and_a_longer_one_is_open_again() {
     assert_eq!(pipeline.count("visits", doc! { "is_final": true }), 0, "its end has moved");
     make_idle(&pipeline, doc! {});
     wait_until("it is final", || pipeline.count("visits", doc! { "is_final": true }) == 1);
+    // One more in its middle moves no end.
+    produce(&pipeline, [(11, at(10), "a")]);
+    wait_until("it is counted", || sessions(&pipeline, "visits") == [a(-1, 50, 11)]);
+    assert_eq!(pipeline.count("visits", doc! { "is_final": true }), 1, "it stays final");
     pipeline.assert_audit();
 }
 
