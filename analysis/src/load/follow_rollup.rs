@@ -1,50 +1,33 @@
 //! Following a rollup by revision.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use bson::{Document, doc};
 use model::layout::{CatalogEntry, column};
-use polars::prelude::{Column, DataFrame, IdxCa, IdxSize, NamedFrom, Series, SortMultipleOptions};
+use polars::prelude::DataFrame;
 
 use super::{
     Refresh, Store, StoreError,
     decode::{Decoded, Shape},
     events::all_of,
     find::Find,
+    pieces::{Merged, Pieces},
     progress::OnProgress,
     query::{Plan, Query},
     store::Shared,
 };
 
-/// The bytes of a row's `_id`.
-type Id = Box<[u8]>;
-
 #[derive(Debug)]
 pub(crate) struct RollupFollower {
     name: String,
     query: Arc<Query>,
-    rows: Rows,
+    /// With the columns that were asked for and those that order them.
+    rows: Pieces,
     /// With the asked columns only.
     frame: DataFrame,
     /// What the catalog said when the rows were read.
     entry: CatalogEntry,
     plan: Arc<Plan>,
-}
-
-/// Rows with the columns that were asked for and those that order them, in order, and what identifies each.
-#[derive(Debug, Default)]
-struct Rows {
-    frame: DataFrame,
-    ids: Vec<Id>,
-    place_of: HashMap<Id, IdxSize>,
-}
-
-/// How many rows a merge touched.
-#[derive(Debug, Default, PartialEq)]
-struct Merged {
-    added: usize,
-    changed: usize,
-    removed: usize,
 }
 
 impl RollupFollower {
@@ -91,10 +74,10 @@ impl RollupFollower {
             }
             News::Changed { entry, changed, gone } => {
                 let rows = self.plan.visible(&changed.frame)?;
-                let (merged, touched) = self.rows.merged(changed, &gone, &self.plan)?;
-                self.frame = self.plan.visible(&merged.frame)?;
-                (self.rows, self.entry) = (merged, entry);
-                let Merged { added, changed, removed } = touched;
+                let by: Vec<&str> = self.plan.sort.keys().map(String::as_str).collect();
+                let Merged { added, changed, removed } = self.rows.merge(changed, &gone, &by)?;
+                self.frame = self.plan.visible(self.rows.frame())?;
+                self.entry = entry;
                 Ok(Refresh { rows, added, changed, removed, reloaded: false })
             }
         }
@@ -102,16 +85,15 @@ impl RollupFollower {
 
     async fn load(shared: &Shared, name: String, query: Arc<Query>, entry: CatalogEntry) -> Result<Self, StoreError> {
         let plan = Arc::new(query.plan(&entry)?);
-        let Decoded { frame, ids } = shared.find(plan.find_with_ids(&name, query.progress.clone())).await?;
-        let rows = Rows::new(frame, ids);
-        let frame = plan.visible(&rows.frame)?;
+        let rows = Pieces::new(shared.find(plan.find_with_ids(&name, query.progress.clone())).await?);
+        let frame = plan.visible(rows.frame())?;
         Ok(Self { name, query, rows, frame, entry, plan })
     }
 }
 
 enum News {
     None,
-    Changed { entry: CatalogEntry, changed: Decoded, gone: Vec<Id> },
+    Changed { entry: CatalogEntry, changed: Decoded, gone: Vec<Box<[u8]>> },
     Everything(RollupFollower),
 }
 
@@ -135,57 +117,4 @@ fn rows_of(name: &str, plan: &Plan, filter: Option<Document>) -> Find {
 fn ids_of(name: &str, filter: Document) -> Find {
     let pipeline = vec![doc! { "$match": filter }, doc! { "$project": { "_id": 1 } }];
     Find { collection: name.to_owned(), pipeline, shape: Shape { ids: true, ..Shape::default() }, ..Find::default() }
-}
-
-impl Rows {
-    fn new(frame: DataFrame, ids: Vec<Id>) -> Self {
-        let place_of = ids.iter().cloned().zip(0..).collect();
-        Self { frame, ids, place_of }
-    }
-
-    /// These rows with `changed` in place of those of the same id or added, and without those that are `gone`.
-    fn merged(&self, changed: Decoded, gone: &[Id], plan: &Plan) -> Result<(Self, Merged), StoreError> {
-        let mut counts = Merged::default();
-        let old = self.ids.len() as IdxSize;
-        let mut order: Vec<Option<IdxSize>> = (0..old).map(Some).collect();
-        for (place, id) in (old..).zip(&changed.ids) {
-            match self.place_of.get(id) {
-                Some(&known) => {
-                    order[known as usize] = Some(place);
-                    counts.changed += 1;
-                }
-                None => {
-                    order.push(Some(place));
-                    counts.added += 1;
-                }
-            }
-        }
-        for known in gone.iter().filter_map(|id| self.place_of.get(id)) {
-            order[*known as usize] = None;
-            counts.removed += 1;
-        }
-        let order: Vec<IdxSize> = order.into_iter().flatten().collect();
-        let both = self.frame.vstack(&changed.frame)?;
-        let taken = both.take(&IdxCa::from_vec("".into(), order.clone()))?;
-        let id = |place: IdxSize| match place.checked_sub(old) {
-            None => self.ids[place as usize].clone(),
-            Some(place) => changed.ids[place as usize].clone(),
-        };
-        let ids: Vec<Id> = order.into_iter().map(id).collect();
-        let merged = if counts.added > 0 { sorted(taken, ids, plan)? } else { (taken, ids) };
-        Ok((Self::new(merged.0, merged.1), counts))
-    }
-}
-
-/// The rows in the order of the table, nulls first, as MongoDB sorts them.
-fn sorted(frame: DataFrame, ids: Vec<Id>, plan: &Plan) -> Result<(DataFrame, Vec<Id>), StoreError> {
-    const PLACE: &str = "place before sorting";
-    let by: Vec<&str> = plan.sort.keys().map(String::as_str).collect();
-    let mut keys = frame.select(by.iter().copied())?;
-    let places: Vec<IdxSize> = (0..ids.len() as IdxSize).collect();
-    keys.with_column(Column::from(Series::new(PLACE.into(), places)))?;
-    let options = SortMultipleOptions::default().with_maintain_order(true).with_nulls_last(false);
-    let order = keys.sort(by, options)?.column(PLACE)?.idx()?.clone();
-    let ids = order.iter().flatten().map(|place| ids[place as usize].clone()).collect();
-    Ok((frame.take(&order)?, ids))
 }

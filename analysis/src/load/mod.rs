@@ -23,6 +23,7 @@ mod follow_events;
 mod follow_rollup;
 mod growing;
 mod moment;
+mod pieces;
 mod positions;
 mod progress;
 mod query;
