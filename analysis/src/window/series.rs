@@ -52,6 +52,17 @@ pub fn change(frame: &DataFrame, value: &str, keys: &[&str]) -> Result<DataFrame
 ///
 /// # Errors
 /// As [`change`].
+///
+/// ```
+/// use analysis::{polars::prelude::{DataType, IntoLazy, col, df}, window::moving_mean};
+///
+/// let frame = df!("window_start" => [1, 2, 3], "reviews" => [2_i64, 4, 9])?;
+/// let frame = frame.lazy().with_column(col("window_start").cast(DataType::Date)).collect()?;
+/// let means = moving_mean(&frame, "reviews", 2, &[])?;
+/// let column = means.column("reviews_moving_mean")?.f64()?.clone();
+/// assert_eq!(column.iter().collect::<Vec<_>>(), [Some(2.0), Some(3.0), Some(6.5)]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn moving_mean(frame: &DataFrame, value: &str, windows: usize, keys: &[&str]) -> Result<DataFrame, WindowError> {
     let values = numbers(frame, value)?;
     let mut means = vec![None; values.len()];
@@ -70,6 +81,17 @@ pub fn moving_mean(frame: &DataFrame, value: &str, windows: usize, keys: &[&str]
 ///
 /// # Errors
 /// As [`change`].
+///
+/// ```
+/// use analysis::{polars::prelude::{DataType, IntoLazy, col, df}, window::share};
+///
+/// let frame = df!("window_start" => [1, 1, 2], "movie" => ["A", "B", "A"], "reviews" => [1_i64, 3, 5])?;
+/// let frame = frame.lazy().with_column(col("window_start").cast(DataType::Date)).collect()?;
+/// let shares = share(&frame, "reviews")?;
+/// let column = shares.column("reviews_share")?.f64()?.clone();
+/// assert_eq!(column.iter().collect::<Vec<_>>(), [Some(0.25), Some(0.75), Some(1.0)]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn share(frame: &DataFrame, value: &str) -> Result<DataFrame, WindowError> {
     let values = numbers(frame, value)?;
     let mut shares = vec![None; values.len()];
@@ -84,6 +106,17 @@ pub fn share(frame: &DataFrame, value: &str) -> Result<DataFrame, WindowError> {
 ///
 /// # Errors
 /// As [`change`].
+///
+/// ```
+/// use analysis::{polars::prelude::{DataType, IntoLazy, col, df}, window::cumulative};
+///
+/// let frame = df!("window_start" => [1, 1, 2], "movie" => ["A", "B", "A"], "reviews" => [1_i64, 3, 5])?;
+/// let frame = frame.lazy().with_column(col("window_start").cast(DataType::Date)).collect()?;
+/// let totals = cumulative(&frame, "reviews", &["movie"])?;
+/// let column = totals.column("reviews_total")?.f64()?.clone();
+/// assert_eq!(column.iter().collect::<Vec<_>>(), [Some(1.0), Some(3.0), Some(6.0)]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn cumulative(frame: &DataFrame, value: &str, keys: &[&str]) -> Result<DataFrame, WindowError> {
     let values = numbers(frame, value)?;
     let mut totals = vec![None; values.len()];
@@ -102,6 +135,16 @@ pub fn cumulative(frame: &DataFrame, value: &str, keys: &[&str]) -> Result<DataF
 ///
 /// # Errors
 /// As [`change`].
+///
+/// ```
+/// use analysis::{polars::prelude::{DataType, IntoLazy, col, df}, window::top_per_window};
+///
+/// let frame = df!("window_start" => [1, 1, 2], "movie" => ["A", "B", "A"], "reviews" => [1_i64, 3, 5])?;
+/// let frame = frame.lazy().with_column(col("window_start").cast(DataType::Date)).collect()?;
+/// let top = top_per_window(&frame, "reviews", 1)?;
+/// assert_eq!(top.select(["movie", "rank"])?, df!("movie" => ["B", "A"], "rank" => [1_i64, 1])?);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn top_per_window(frame: &DataFrame, value: &str, rows: usize) -> Result<DataFrame, WindowError> {
     let values = numbers(frame, value)?;
     let (mut order, mut ranks) = (Vec::new(), Vec::new());
@@ -123,6 +166,17 @@ pub fn top_per_window(frame: &DataFrame, value: &str, rows: usize) -> Result<Dat
 ///
 /// # Errors
 /// When that is no window that fills time without gaps or one in which no row's window begins, a column is missing, or a window lies beyond the years -9998 to 9998.
+///
+/// ```
+/// use analysis::{polars::prelude::{DataType, IntoLazy, col, df}, window::fill_windows};
+///
+/// let frame = df!("window_start" => [1, 3], "movie" => ["A", "A"], "reviews" => [1_i64, 5])?;
+/// let frame = frame.lazy().with_column(col("window_start").cast(DataType::Date)).collect()?;
+/// let filled = fill_windows(&frame, "day", &["movie"])?;
+/// let column = filled.column("reviews")?.i64()?.clone();
+/// assert_eq!(column.iter().collect::<Vec<_>>(), [Some(1), None, Some(5)]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn fill_windows(frame: &DataFrame, every: &str, keys: &[&str]) -> Result<DataFrame, WindowError> {
     let spec = Spec::new(WINDOW_START, every)?;
     if matches!(spec.windows, WindowKind::Hopping(_) | WindowKind::Session { .. }) {
