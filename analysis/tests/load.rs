@@ -2,7 +2,11 @@
 
 mod support;
 
-use std::{net::TcpListener, thread};
+use std::{
+    net::TcpListener,
+    sync::{Arc, Mutex},
+    thread,
+};
 
 use analysis::{
     load::{Comparison, Condition, Store, StoreError},
@@ -203,4 +207,22 @@ async fn works_inside_a_running_runtime() {
     assert_eq!(height, 2);
     drop(store);
     thread::spawn(move || drop(database)).join().expect("dropped");
+}
+
+#[test]
+fn progress_knows_how_many_rows_will_come() {
+    let (_database, store) = published();
+    let whole = 2 * DAYS as u64;
+    for (limit, expected) in [(None, whole), (Some(2), 2), (Some(1_000_000), whole)] {
+        let last = Arc::new(Mutex::new(None));
+        let told = Arc::clone(&last);
+        let rollup =
+            store.rollup("movies_by_day").on_progress(move |progress| *told.lock().expect("told") = Some(progress));
+        match limit {
+            Some(rows) => rollup.limit(rows).collect().expect("a frame"),
+            None => rollup.follow().expect("a frame").frame().clone(),
+        };
+        let last = last.lock().expect("told").expect("progress");
+        assert_eq!((last.rows, last.expected), (expected, Some(expected)), "{limit:?}");
+    }
 }

@@ -174,11 +174,7 @@ impl EventQuery {
     ) -> Result<Find, StoreError> {
         let conditions = self.conditions(fields)?;
         let expected = match (&positions, conditions.is_empty()) {
-            (None, true) if self.progress.is_wanted() => {
-                let events = shared.database.collection::<Document>(EVENTS);
-                let count = events.estimated_document_count().await.map_err(|error| shared.error(error, EVENTS))?;
-                Some(self.limit.map_or(count, |limit| count.min(limit.into())))
-            }
+            (None, true) if self.progress.is_wanted() => Some(shared.expected(EVENTS, self.limit).await?),
             _ => None,
         };
         let mut pipeline = Vec::new();

@@ -11,6 +11,7 @@ use super::{
     DecodeError, StoreError,
     decode::{Decoded, FrameBuilder, Shape},
     progress::{OnProgress, Progress},
+    query::Plan,
     store::Shared,
 };
 
@@ -34,6 +35,21 @@ pub(crate) struct Find {
 }
 
 impl Shared {
+    /// How many rows a read of a whole collection will bring.
+    pub(crate) async fn expected(&self, collection: &str, limit: Option<u32>) -> Result<u64, StoreError> {
+        let documents = self.database.collection::<Document>(collection);
+        let count = documents.estimated_document_count().await.map_err(|error| self.error(error, collection))?;
+        Ok(limit.map_or(count, |limit| count.min(limit.into())))
+    }
+
+    /// The rows of a plan.
+    pub(crate) async fn find_rows(&self, plan: &Plan, mut find: Find) -> Result<Decoded, StoreError> {
+        if plan.filter.is_none() && find.progress.is_wanted() {
+            find.expected = Some(self.expected(&find.collection, plan.limit).await?);
+        }
+        self.find(find).await
+    }
+
     pub(crate) async fn find(&self, find: Find) -> Result<Decoded, StoreError> {
         let Find { collection: name, pipeline, newest_first, shape, progress, expected } = find;
         let collection = self.database.collection::<Document>(&name);

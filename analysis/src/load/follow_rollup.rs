@@ -85,7 +85,7 @@ impl RollupFollower {
 
     async fn load(shared: &Shared, name: String, query: Arc<Query>, entry: CatalogEntry) -> Result<Self, StoreError> {
         let plan = Arc::new(query.plan(&entry)?);
-        let rows = Pieces::new(shared.find(plan.find_with_ids(&name, query.progress.clone())).await?);
+        let rows = Pieces::new(shared.find_rows(&plan, plan.find_with_ids(&name, query.progress.clone())).await?);
         let frame = plan.visible(rows.frame())?;
         Ok(Self { name, query, rows, frame, entry, plan })
     }

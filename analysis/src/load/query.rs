@@ -118,8 +118,7 @@ impl Plan {
         pipeline.push(doc! { "$project": &self.projection });
         let columns = self.columns.iter().map(AnswerColumn::from).collect();
         let shape = Shape { columns, ..Shape::default() };
-        let expected = self.limit.filter(|_| self.filter.is_none()).map(u64::from);
-        Find { collection: table.to_owned(), pipeline, shape, progress, expected, ..Find::default() }
+        Find { collection: table.to_owned(), pipeline, shape, progress, ..Find::default() }
     }
 
     /// The read of the rows with what identifies them, and with the columns that order them at the end.

@@ -125,7 +125,7 @@ impl Store {
         self.wait(async move {
             let table = shared.entry(&name).await?;
             let plan = query.plan(&table)?;
-            Ok(shared.find(plan.find(&name, query.progress)).await?.frame)
+            Ok(shared.find_rows(&plan, plan.find(&name, query.progress)).await?.frame)
         })
     }
 
