@@ -182,6 +182,15 @@ fn a_catalog_of_another_version_is_named() {
 }
 
 #[test]
+fn what_mongodb_says_is_told_in_its_words_alone() {
+    let (database, store) = published();
+    database.catalogue(doc! { "_id": "old", "columns": "none" });
+    let error = store.tables().expect_err("another version");
+    let reason = std::error::Error::source(&error).expect("a reason").to_string();
+    assert!(!reason.is_empty() && !reason.contains("labels") && !reason.contains("source: "), "{reason}");
+}
+
+#[test]
 fn no_server_is_an_error_that_says_what_to_do_and_keeps_the_password() {
     let port = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port();
     let address = format!("mongodb://reader:secret@127.0.0.1:{port}/?serverSelectionTimeoutMS=300");

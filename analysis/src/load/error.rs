@@ -96,7 +96,7 @@ pub enum StoreError {
         /// The database.
         database: String,
         /// What is wrong with it.
-        source: Box<Error>,
+        source: DriverError,
     },
     /// MongoDB refused or broke off a query.
     #[error("reading {what} from MongoDB failed")]
@@ -104,7 +104,7 @@ pub enum StoreError {
         /// Table or catalog.
         what: String,
         /// MongoDB's own words.
-        source: Box<Error>,
+        source: DriverError,
     },
     /// There are no events whose look could tell the columns.
     #[error(
@@ -140,6 +140,17 @@ pub enum StoreError {
     Thread(#[source] std::io::Error),
 }
 
+/// What MongoDB or its driver said, without the labels and codes that the driver adds for programs.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", .0.kind)]
+pub struct DriverError(Box<Error>);
+
+impl From<Error> for DriverError {
+    fn from(error: Error) -> Self {
+        Self(Box::new(error))
+    }
+}
+
 impl StoreError {
     /// Refuses columns of which one is named twice.
     pub(crate) fn unless_once(columns: &[String]) -> Result<(), Self> {
@@ -155,7 +166,7 @@ impl StoreError {
             ErrorKind::Authentication { ref message, .. } => {
                 Self::Refused { hosts: hosts.to_owned(), reason: message.clone() }
             }
-            _ => Self::Query { what: what.to_owned(), source: Box::new(error) },
+            _ => Self::Query { what: what.to_owned(), source: error.into() },
         }
     }
 }

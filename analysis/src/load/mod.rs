@@ -36,7 +36,7 @@ pub use condition::{Comparison, Condition, ConditionError};
 pub use connection::Connection;
 pub use decode::DecodeError;
 pub(crate) use decode::FrameBuilder;
-pub use error::StoreError;
+pub use error::{DriverError, StoreError};
 pub use events::Events;
 pub use files::{FileError, TableFile, read_file};
 pub(crate) use files::{Guess, typed_text};

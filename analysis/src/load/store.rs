@@ -194,7 +194,7 @@ impl Shared {
     fn catalog_error(&self, error: mongodb::error::Error) -> StoreError {
         match *error.kind {
             mongodb::error::ErrorKind::Bson(_) => {
-                StoreError::Catalog { database: self.database.name().to_owned(), source: Box::new(error) }
+                StoreError::Catalog { database: self.database.name().to_owned(), source: error.into() }
             }
             _ => self.error(error, "the catalog"),
         }
