@@ -1,4 +1,4 @@
-//! What a notebook waits for: a refresh of frame, windows and chart; a load of all events; windows over a frame.
+//! What a notebook waits for: a refresh of frame, windows and chart; a refresh of a rollup; a load of all events; windows over a frame.
 //!
 //! `cargo bench --bench analysis` (ROWS=100000 for a small run). Starts a mongod of its own unless MONGODB_URI is set. Times are
 //! medians in milliseconds, each beside what it is held against, measured in the same run. Where Python has pymongo and polars,
@@ -17,7 +17,7 @@ use analysis::{
     window::{Spec, Windowed},
 };
 use bson::{Document, doc};
-use model::layout::{EVENTS, OFFSETS};
+use model::layout::{CatalogEntry, ColumnRole, ColumnType, EVENTS, OFFSETS, ROLLUP_CATALOG};
 use mongodb::{Client, Database};
 use stack::{Stack, StackOptions};
 use tokio::runtime::Runtime;
@@ -31,6 +31,7 @@ const DAY_MS: i64 = 86_400_000;
 const FIRST_DAY: i64 = 16_436;
 const NEW: u64 = 1_000;
 const ROUNDS: usize = 15;
+const ROLLUP: &str = "movies_by_day";
 const COLUMNS: [&str; 4] = ["movie", "rating", "review_date", "helpful_yes"];
 
 fn main() -> Done {
@@ -41,7 +42,7 @@ fn main() -> Done {
     let stack = runtime.block_on(Stack::start(options))?;
     let uri = stack.mongodb_uri().ok_or("mongod was asked for")?.to_owned();
     let client = runtime.block_on(Client::with_uri_str(&uri))?;
-    let mut refreshes = Vec::new();
+    let (mut refreshes, mut rollup_refreshes) = (Vec::new(), Vec::new());
     let mut load_vs_pymongo = None;
     for stored in [rows / 10, rows] {
         let database = client.database(&format!("bench_{}_{stored}", std::process::id()));
@@ -50,10 +51,13 @@ fn main() -> Done {
             load_vs_pymongo = load(&uri, database.name(), rows)?;
         }
         refreshes.push(refresh(&runtime, &uri, &database, stored)?);
+        rollup_refreshes.push(rollup_refresh(&runtime, &uri, &database, stored / 2)?);
         runtime.block_on(async { database.drop().await })?;
     }
     let growth = refreshes[1] / refreshes[0];
     println!("refresh over {rows} events / over a tenth of them: {growth:.2} (goal: at most 1.2)");
+    let rollup_growth = rollup_refreshes[1] / rollup_refreshes[0];
+    println!("refresh of a rollup of {} rows / of a tenth of them: {rollup_growth:.2} (goal: at most 1.2)", rows / 2);
     let Ok(output) = std::env::var("OUTPUT") else {
         return Ok(());
     };
@@ -61,6 +65,8 @@ fn main() -> Done {
         "rows": rows,
         "refresh_ms": refreshes[1],
         "refresh_growth": growth,
+        "rollup_refresh_ms": rollup_refreshes[1],
+        "rollup_refresh_growth": rollup_growth,
         "load_vs_pymongo": load_vs_pymongo,
         "window_vs_dynamic": window_vs_dynamic,
     });
@@ -184,6 +190,70 @@ fn refresh(runtime: &Runtime, uri: &str, database: &Database, stored: u64) -> Do
         "refresh over {stored} events, {NEW} new: {all:.1} ms (read {read:.1}, windows {count:.1}, chart {draw:.1}; goal: 50)"
     );
     Ok(all)
+}
+
+/// A rollup of so many rows of which some change and some are added; gives the median of a refresh.
+fn rollup_refresh(runtime: &Runtime, uri: &str, database: &Database, rows: u64) -> Done<f64> {
+    publish(runtime, database, 1, 0..rows)?;
+    let store = Store::connect(uri, database.name())?;
+    let mut follow = store.rollup(ROLLUP).follow()?;
+    let mut times = Vec::new();
+    for round in 0..ROUNDS as u64 {
+        let end = rows + (round + 1) * NEW / 10;
+        publish(runtime, database, 2 + round as i64, end - NEW..end)?;
+        let start = Instant::now();
+        let news = follow.refresh()?;
+        times.push(start.elapsed());
+        if news.reloaded || (news.added + news.changed) as u64 != NEW {
+            return Err(format!("{news} and not {NEW} rows").into());
+        }
+    }
+    let all = milliseconds(times);
+    println!("refresh of a rollup of {rows} rows, {NEW} changed or new: {all:.1} ms (goal: 50)");
+    Ok(all)
+}
+
+/// Writes the rows with these numbers under a revision, as a round of the publisher does: a hundred films a day.
+fn publish(runtime: &Runtime, database: &Database, revision: i64, numbers: std::ops::Range<u64>) -> Done {
+    let column = |name: &str, kind, role| model::layout::Column { name: name.to_owned(), kind, role, measure: None };
+    let entry = CatalogEntry {
+        name: ROLLUP.to_owned(),
+        stream: "reviews".to_owned(),
+        window: "day".to_owned(),
+        time_zone: "UTC".to_owned(),
+        definition_hash: "bench".to_owned(),
+        columns: vec![
+            column("window_start", ColumnType::Date, ColumnRole::WindowStart),
+            column("movie", ColumnType::String, ColumnRole::Key),
+            column("reviews", ColumnType::Int, ColumnRole::Count),
+            column("rating_mean", ColumnType::Float, ColumnRole::Mean),
+            column("is_final", ColumnType::Bool, ColumnRole::IsFinal),
+        ],
+        published_revision: revision,
+        removed_revision: 0,
+    };
+    let row = |number: u64| {
+        let day = bson::DateTime::from_millis((FIRST_DAY + number as i64 / 100) * DAY_MS);
+        let movie = format!("A film with a name of usual length {:02} (2004)", number % 100);
+        doc! {
+            "_id": { "window_start": day, "movie": &movie }, "window_start": day, "movie": movie,
+            "reviews": revision, "rating_mean": 7.5, "is_final": false, "revision": revision,
+        }
+    };
+    runtime.block_on(async {
+        let table = database.collection::<Document>(ROLLUP);
+        let by_revision = mongodb::IndexModel::builder().keys(doc! { "revision": 1 }).build();
+        table.create_index(by_revision).await?;
+        for first in numbers.clone().step_by(5_000) {
+            let some: Vec<Document> = (first..numbers.end.min(first + 5_000)).map(row).collect();
+            let known: Vec<_> = some.iter().filter_map(|row| row.get("_id").cloned()).collect();
+            table.delete_many(doc! { "_id": { "$in": known } }).await?;
+            table.insert_many(some).ordered(false).await?;
+        }
+        let catalog = database.collection::<CatalogEntry>(ROLLUP_CATALOG);
+        catalog.replace_one(doc! { "_id": ROLLUP }, entry).upsert(true).await
+    })?;
+    Ok(())
 }
 
 fn spec() -> Done<Spec> {
