@@ -49,7 +49,8 @@ impl Database {
 
     /// Fills what the query reads, and runs it.
     pub fn query(mut self, query: &str) -> Result<DataFrame, SqlError> {
-        let reads = self.reads(query)?;
+        let mut reads = self.reads(query)?;
+        self.add_joined(query, &mut reads);
         for table in &self.tables {
             let of_table = reads.iter().filter(|(name, _)| name.eq_ignore_ascii_case(&table.name));
             let columns: Vec<&str> = of_table.map(|(_, column)| column.as_str()).collect();
@@ -75,11 +76,40 @@ impl Database {
         Ok(std::mem::take(&mut *seen))
     }
 
+    /// Adds the columns by which `USING` and `NATURAL` join, of which SQLite does not say that it reads them: those that the query names,
+    /// or that two of its tables have. A table or column too many costs time and changes no answer.
+    fn add_joined(&self, query: &str, reads: &mut Reads) {
+        let query = query.to_ascii_lowercase();
+        let (using, natural) = (query.contains("using"), query.contains("natural"));
+        let named: Vec<&Table> = match using || natural {
+            true => self.tables.iter().filter(|table| names(&query, &table.name)).collect(),
+            false => Vec::new(),
+        };
+        for table in &named {
+            let joins = |column: &str| {
+                let has_too = |other: &&&Table| other.columns.iter().any(|(name, _)| name.eq_ignore_ascii_case(column));
+                using && names(&query, column) || natural && named.iter().filter(has_too).count() > 1
+            };
+            let joined = table.columns.iter().map(|(column, _)| column).filter(|column| joins(column));
+            reads.extend(joined.chain([&String::new()]).map(|column| (table.name.clone(), column.clone())));
+        }
+    }
+
     fn prepare(&self, query: &str) -> Result<Statement<'_>, SqlError> {
         self.connection.prepare(query).map_err(|error| {
             let known = || self.tables.iter().map(|table| table.name.clone()).collect();
             SqlError::of_statement(error, query, known)
         })
+    }
+}
+
+/// Whether a query in small letters has a name in it, as a word where the name is one.
+fn names(query: &str, name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    let in_word = |letter: char| letter.is_alphanumeric() || letter == '_';
+    match name.chars().all(in_word) {
+        true => query.split(|letter| !in_word(letter)).any(|word| word == name),
+        false => query.contains(&name.replace('"', "\"\"")),
     }
 }
 

@@ -211,3 +211,26 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn columns_that_only_join_are_read() {
+    let seen = df!("day" => [1, 2, 3], "Movie" => ["Up", "Her", "Up"], "a \"b\"" => [1, 2, 2]).unwrap();
+    let notes = df!("note" => ["good", "long"], "movie" => ["Up", "Ran"], "a \"b\"" => [1, 2]).unwrap();
+    let count = |join: &str| {
+        let query = format!("SELECT count(*) AS rows FROM Seen {join}");
+        let answer =
+            sql(&query, [("seen", &seen), ("notes", &notes)]).unwrap_or_else(|error| panic!("{join}: {error}"));
+        answer.column("rows").unwrap().i64().unwrap().get(0)
+    };
+    for (join, rows) in [
+        ("JOIN notes USING (movie)", 2),
+        ("LEFT JOIN notes USING (\"MOVIE\")", 3),
+        ("join notes using (\"a \"\"b\"\"\")", 3),
+        ("NATURAL JOIN notes", 1),
+        ("natural left join notes WHERE note IS NULL", 2),
+        ("JOIN (SELECT movie FROM notes) USING (movie)", 2),
+        ("JOIN notes ON seen.movie = notes.movie", 2),
+    ] {
+        assert_eq!(count(join), Some(rows), "{join}");
+    }
+}
