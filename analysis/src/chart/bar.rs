@@ -145,7 +145,7 @@ impl Stacks {
             for stack in &mut stacks {
                 let value = points.next_if(|(place, _)| *place == stack.place).and_then(|(_, value)| *value);
                 let from = stack.top();
-                stack.pieces.push((from, from + value.unwrap_or(0.0)));
+                stack.pieces.push((from, (from + value.unwrap_or(0.0)).clamp(f64::MIN, f64::MAX)));
             }
         }
         Self { stacks }
@@ -191,7 +191,7 @@ impl Slots {
                     Domain::Time { days: false } if places.len() < 2 => 3_600_000.0,
                     _ => finest(places),
                 };
-                places.iter().map(|&place| (place, place + length)).collect()
+                places.iter().map(|&place| (place, (place + length).min(f64::MAX))).collect()
             }
         };
         let typical = ends.iter().map(|(start, end)| end - start).fold(f64::INFINITY, f64::min);
@@ -229,7 +229,7 @@ impl Slots {
 
     fn slot(&self, place: f64) -> (f64, f64) {
         let found = self.ends.binary_search_by(|slot| slot.0.total_cmp(&place));
-        found.map_or((place, place + self.typical), |at| self.ends[at])
+        found.map_or((place, (place + self.typical).min(f64::MAX)), |at| self.ends[at])
     }
 }
 

@@ -133,7 +133,8 @@ impl Summary {
 fn quantile(values: &[f64], share: f64) -> Option<f64> {
     let place = values.len().checked_sub(1)? as f64 * share;
     let (below, above) = (values[place.floor() as usize], values[place.ceil() as usize]);
-    Some(below + (above - below) * place.fract())
+    let (distance, share) = (above - below, place.fract());
+    Some(if distance.is_finite() { below + distance * share } else { below * (1.0 - share) + above * share })
 }
 
 #[cfg(test)]

@@ -10,6 +10,9 @@ use super::{
 };
 
 const MOST_BINS: f64 = 60.0;
+/// Widths between which the edges of all bins are numbers.
+const LEAST_STEP: f64 = 1e-300;
+const GREATEST_STEP: f64 = 1e307;
 
 /// The counts of the column's values as bars, a bar per bin.
 pub(crate) fn bins(frame: &DataFrame, column: &str) -> Result<SeriesSet, ChartError> {
@@ -23,7 +26,8 @@ pub(crate) fn bins(frame: &DataFrame, column: &str) -> Result<SeriesSet, ChartEr
     let (first, last) = (bin(values[0]), bin(values[values.len() - 1]));
     let mut counts = vec![0.0; (last - first) as usize + 1];
     values.iter().for_each(|value| counts[(bin(*value) - first) as usize] += 1.0);
-    let points = counts.into_iter().enumerate().map(|(place, count)| ((first + place as f64) * step, Some(count)));
+    let edge = |place: usize| ((first + place as f64) * step).clamp(f64::MIN, f64::MAX);
+    let points = counts.into_iter().enumerate().map(|(place, count)| (edge(place), Some(count)));
     let series = Series { name: String::new(), color: CATEGORIES[0], points: points.collect() };
     Ok(SeriesSet { domain: Domain::Number, series: vec![series], others: Vec::new() })
 }
@@ -32,16 +36,18 @@ pub(crate) fn bins(frame: &DataFrame, column: &str) -> Result<SeriesSet, ChartEr
 /// as a density estimator" (1981), twice the distance of the quartiles over the cube root of the count. Few whole numbers get a
 /// bin each.
 fn step(values: &[f64]) -> f64 {
-    let span = values[values.len() - 1] - values[0];
+    let (least, greatest) = (values[0], values[values.len() - 1]);
+    let span = greatest - least;
     if span == 0.0 {
-        return if values[0] == 0.0 { 1.0 } else { 10_f64.powf(values[0].abs().log10().floor()) };
+        let power = 10_f64.powf(least.abs().log10().floor());
+        return if least == 0.0 { 1.0 } else { power.clamp(LEAST_STEP, GREATEST_STEP) };
     }
     if span < MOST_BINS && values.iter().all(|value| value.fract() == 0.0) {
         return 1.0;
     }
     let quartile = |share: f64| values[((values.len() - 1) as f64 * share) as usize];
     let wanted = 2.0 * (quartile(0.75) - quartile(0.25)) / (values.len() as f64).cbrt();
-    let rough = wanted.max(span / MOST_BINS);
+    let rough = wanted.max(greatest / MOST_BINS - least / MOST_BINS).clamp(LEAST_STEP, GREATEST_STEP);
     let power = 10_f64.powf(rough.log10().floor());
     [1.0, 2.0, 5.0].into_iter().map(|factor| factor * power).find(|step| *step >= rough).unwrap_or(10.0 * power)
 }
@@ -72,6 +78,9 @@ mod tests {
         assert_eq!(counts(vec![7.5; 3]), [(7.0, Some(3.0))]);
         assert_eq!(counts(vec![0.0]), [(0.0, Some(1.0))]);
         assert!(counts(vec![0.001, 1e12]).len() <= 62);
+        assert_eq!(counts(vec![-5e-324, 5e-324, 0.0]), [(-1e-300, Some(1.0)), (0.0, Some(2.0))]);
+        let far = counts(vec![f64::MIN, f64::MIN, f64::MAX, f64::MAX]);
+        assert!(far.len() < 62 && far.iter().filter_map(|point| point.1).sum::<f64>() == 4.0, "{far:?}");
         assert!(counts(vec![f64::NAN, 1.0, f64::INFINITY]).len() == 1);
     }
 }

@@ -28,6 +28,11 @@ impl Slices {
     pub fn of(mut parts: Vec<(String, f64)>) -> Option<Self> {
         parts.retain(|(_, value)| *value > 0.0);
         parts.sort_by(|a, b| b.1.total_cmp(&a.1));
+        if parts.iter().map(|part| part.1).sum::<f64>().is_infinite() {
+            // Only shares are shown.
+            let largest = parts[0].1;
+            parts.iter_mut().for_each(|(_, value)| *value /= largest);
+        }
         let rest = parts.split_off(parts.len().min(CATEGORIES.len()));
         let slice = |((name, value), color)| Slice { name, value, color };
         let mut slices: Vec<Slice> = parts.into_iter().zip(CATEGORIES).map(slice).collect();

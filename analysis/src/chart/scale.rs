@@ -12,8 +12,12 @@ pub(crate) struct Scale {
 impl Scale {
     /// Where `value` lies; the middle where all values are the same.
     pub fn at(&self, value: f64) -> f32 {
-        let span = self.values.1 - self.values.0;
-        let share = if span == 0.0 { 0.5 } else { (value - self.values.0) / span };
+        let (first, last) = self.values;
+        let share = match last - first {
+            0.0 => 0.5,
+            span if span.is_finite() => (value - first) / span,
+            _ => (value / 4.0 - first / 4.0) / (last / 4.0 - first / 4.0),
+        };
         self.pixels.0 + share as f32 * (self.pixels.1 - self.pixels.0)
     }
 }
@@ -32,10 +36,20 @@ pub(crate) struct Ticks {
 const MOST_EMPTY: f64 = 0.6;
 /// Room beyond the last value where the axis ends between two ticks, as a part of all values' span.
 const HEADROOM: f64 = 0.05;
+/// The shortest axis: powers of ten below its steps are no longer numbers.
+const LEAST_SPAN: f64 = 1e-300;
+/// The shortest axis as a part of its values, of which numbers have not many more digits.
+const LEAST_PART: f64 = 1e-14;
+/// Beyond this, steps around the values could be infinite.
+const GREATEST: f64 = 1e300;
 
 impl Ticks {
     /// At most `most` steps of 1, 2 or 5 times a power of ten around the values from `min` to `max`.
     pub fn around(min: f64, max: f64, most: usize) -> Self {
+        let (min, max) = (min.clamp(f64::MIN, f64::MAX), max.clamp(f64::MIN, f64::MAX));
+        if min.abs().max(max.abs()) > GREATEST {
+            return Self::around(min / GREATEST, max / GREATEST, most).times(GREATEST);
+        }
         let (min, max) = widened(min, max);
         let step = round_step(max - min, most.max(1));
         let (mut first, mut last) = ((min / step).floor(), (max / step).ceil());
@@ -51,6 +65,13 @@ impl Ticks {
         }
         let values = (0..=(last - first) as usize).map(|position| (first + position as f64) * step).collect();
         Self { values, range, step }
+    }
+
+    /// These ticks so many times farther from zero, as far as there are numbers.
+    fn times(self, factor: f64) -> Self {
+        let number = |value: f64| (value * factor).clamp(f64::MIN, f64::MAX);
+        let values = self.values.into_iter().map(|value| value * factor).filter(|value| value.is_finite()).collect();
+        Self { values, range: (number(self.range.0), number(self.range.1)), step: number(self.step) }
     }
 
     /// One label per tick, all with as many decimals as the step needs.
@@ -71,12 +92,17 @@ fn decimals(step: f64) -> usize {
     (-step.log10().floor()).clamp(0.0, 12.0) as usize
 }
 
-/// A range with some width: a single value lies in the middle of it.
+/// A range with some width: a single value lies in the middle of it, and so do values that are too close to be told apart.
 fn widened(min: f64, max: f64) -> (f64, f64) {
-    if min < max {
+    let least = LEAST_SPAN.max(min.abs().max(max.abs()) * LEAST_PART);
+    if max - min >= least {
         return (min, max);
     }
-    let margin = if min == 0.0 { 1.0 } else { min.abs() * 0.1 };
+    let margin = match min {
+        _ if min < max => least,
+        0.0 => 1.0,
+        _ => (min.abs() * 0.1).max(least),
+    };
     (min - margin, max + margin)
 }
 
@@ -123,6 +149,20 @@ mod tests {
         for value in [0.0, 7.0, -3.5, 1e12] {
             let (low, high) = Ticks::around(value, value, 5).range;
             assert!(low < value && value < high, "{low} {value} {high}");
+        }
+    }
+
+    #[test]
+    fn the_smallest_and_the_largest_numbers_have_few_ticks_around_them() {
+        let close = (1.0, 1.0 + f64::EPSILON);
+        for (low, high) in [(-5e-324, 5e-324), (5e-324, 5e-324), close, (-1.7e308, 1.7e308), (f64::MIN, f64::MAX)] {
+            let ticks = Ticks::around(low, high, 5);
+            assert!(ticks.range.0 <= low && high <= ticks.range.1, "{:?}", ticks.range);
+            assert!((2..=7).contains(&ticks.values.len()), "{low} to {high}: {:?}", ticks.values);
+            let scale = Scale { values: ticks.range, pixels: (0.0, 100.0) };
+            for value in ticks.values.into_iter().chain([low, high]) {
+                assert!((0.0..=100.0).contains(&scale.at(value)), "{value} of {low} to {high}: {}", scale.at(value));
+            }
         }
     }
 
