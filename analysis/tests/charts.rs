@@ -98,6 +98,7 @@ fn hard_frames_are_pictures_or_errors_that_help() {
         df!("x" => [1_i64, 2], "y" => [f64::NAN, f64::INFINITY], "k" => ["a", "b"]),
         df!("x" => [i64::MIN, i64::MAX], "y" => [-1e300, 1e300], "k" => ["", "\u{0}\u{202e}"]),
         df!("x" => [1_i64, 2, 3], "y" => [1e-300, 0.0, -0.0], "k" => ["a", "b", "c"]),
+        df!("x" => [Some(1_i64), None], "y" => [None, Some(5.0)], "k" => [Some("a"), None]),
         df!("x" => [-5e-324, 5e-324, 0.0], "y" => [-5e-324, 5e-324, 0.0], "k" => ["a", "b", "c"]),
         df!("x" => [f64::MIN, f64::MAX, 0.0, 1.0], "y" => [f64::MIN, f64::MAX, f64::MAX, 1.0], "k" => ["a", "b", "b", "b"]),
         df!("x" => [1.0, 1.0 + f64::EPSILON], "y" => [1.0, 1.0 + f64::EPSILON], "k" => ["a", "b"]),
@@ -194,11 +195,16 @@ fn what_cannot_be_drawn_says_why() {
     let movies = reviews::movies_by_month(2);
     let negative = df!("x" => [1, 2], "y" => [-1, 1], "b" => ["a", "b"]).expect("a frame");
     let nulls = df!("x" => [1, 2], "y" => [None::<i64>, None]).expect("a frame");
+    let apart = df!("x" => [Some(1), None], "y" => [None, Some(2)], "z" => [1, 2]).expect("a frame");
     let cases = [
         (Figure::line(&none).y("reviews"), "the frame has no rows"),
         (Figure::line(&months).y("review"), "no column \"review\"; it has window_start, reviews"),
         (Figure::line(&months), "a line needs a column for y"),
         (Figure::line(&nulls).x("x").y("y"), "column \"y\" has no values"),
+        (Figure::line(&apart).x("x").y("y"), "no row has a value in each of x, y; fill"),
+        (Figure::box_plot(&apart).x("x").y("y"), "no row has a value in each of x, y"),
+        (Figure::scatter(&apart).x("x").y("y"), "no row has a value in each of x, y"),
+        (Figure::heat_map(&apart).x("x").y("z").color("y"), "no row has a value in each of x, z, y"),
         (Figure::line(&movies).y("reviews"), "several rows have window_start = 2018-01-01"),
         (Figure::bar(&movies).y("reviews").by("movie"), "a bar chart shows one series"),
         (Figure::stacked_bar(&negative).x("x").y("y").by("b"), "cannot be stacked"),

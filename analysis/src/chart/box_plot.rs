@@ -50,6 +50,8 @@ impl Groups {
                 groups.values[at].push(value);
             }
         }
+        let columns: Vec<&str> = x.into_iter().chain([y]).collect();
+        data::refuse_unpaired(groups.values.iter().any(|values| !values.is_empty()), &columns)?;
         groups.values.iter_mut().for_each(|values| values.sort_by(f64::total_cmp));
         Ok(groups)
     }

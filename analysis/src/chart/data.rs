@@ -81,6 +81,12 @@ pub(crate) fn places(frame: &DataFrame, name: &str, role: &'static str) -> Resul
     Ok(places)
 }
 
+/// Refuses columns that never have values in the same row, of which `found` says whether there is one.
+pub(crate) fn refuse_unpaired(found: bool, columns: &[&str]) -> Result<(), ChartError> {
+    let unpaired = || ChartError::NoWholeRow { columns: columns.iter().map(ToString::to_string).collect() };
+    if found { Ok(()) } else { Err(unpaired()) }
+}
+
 fn wrong_type(column: &Column, role: &'static str, expected: &'static str) -> ChartError {
     ChartError::Type { column: column.name().to_string(), found: column.dtype().to_string(), role, expected }
 }

@@ -30,6 +30,12 @@ pub enum ChartError {
         /// The column.
         column: String,
     },
+    /// Each column has values, but never in the same row.
+    #[error("no row has a value in each of {}; fill their nulls first, or choose other columns", columns.join(", "))]
+    NoWholeRow {
+        /// The columns.
+        columns: Vec<String>,
+    },
     /// The column's type does not fit its role.
     #[error("column {column:?} is {found}; {role} needs {expected}")]
     Type {

@@ -73,6 +73,7 @@ impl Cells {
             let row = if downwards { levels.len() - 1 - row } else { row };
             cells.push(Cell { place, row, value });
         }
+        data::refuse_unpaired(!cells.is_empty(), &[roles.x, roles.y, roles.color])?;
         Ok(Self {
             columns: distinct(x.of_row.into_iter().flatten()),
             names: names_upwards(&levels, &y.domain, downwards),

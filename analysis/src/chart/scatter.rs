@@ -55,6 +55,7 @@ impl Cloud {
             let at = of_row(row).and_then(|group| kept.binary_search_by(|known| known.total_cmp(&group)).ok());
             points[at.unwrap_or(kept.len())].extend(place.zip(*value));
         }
+        data::refuse_unpaired(points.iter().any(|points| !points.is_empty()), &[roles.x, roles.y])?;
         let unnamed = if by.is_some() { "none" } else { "" };
         let name = |place: &f64| by.as_ref().map_or_else(String::new, |by| by.domain.describe(*place));
         let names = kept.iter().map(name).chain([unnamed.to_owned()]);

@@ -68,6 +68,8 @@ impl SeriesSet {
                 points.entry(group).or_default().push((*place, *value));
             }
         }
+        let values = points.values().flatten().filter_map(|(_, value)| *value);
+        data::refuse_unpaired(values.count() > 0, &[roles.x, roles.y])?;
         let mut series = Vec::with_capacity(points.len());
         for (group, mut points) in points {
             points.sort_by(|a, b| a.0.total_cmp(&b.0));
