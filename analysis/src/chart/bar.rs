@@ -41,16 +41,13 @@ pub(crate) fn draw(page: &mut Page, set: &SeriesSet, x_name: &str) {
     let narrowest =
         slots.ends.iter().map(|(start, end)| plot.x.at(*end) - plot.x.at(*start)).fold(f32::INFINITY, f32::min);
     for (layer, series) in layers.iter().enumerate() {
-        let mut drawn: Option<Rect> = None;
-        for (stack, piece) in stacks.pieces(layer) {
+        let area = |(stack, piece): (&Stack, (f64, f64))| {
             let (left, right) = slots.pixels(stack.place, &plot, narrowest);
-            let area = Rect { left, right, top: plot.y.at(piece.1), bottom: plot.y.at(piece.0) };
-            // Of several bars on one pixel only a higher one shows.
-            let hidden = |before: &Rect| before.left == left && before.top <= area.top && before.bottom >= area.bottom;
-            if !drawn.as_ref().is_some_and(hidden) {
-                draw_piece(page, area, series);
-                drawn = Some(area);
-            }
+            let (from, to) = (plot.y.at(piece.0), plot.y.at(piece.1));
+            Rect { left, right, top: from.min(to), bottom: from.max(to) }
+        };
+        for area in merged(stacks.pieces(layer).map(area)) {
+            draw_piece(page, area, series);
         }
     }
     axes::baseline(page, &plot);
@@ -66,8 +63,24 @@ pub(crate) fn legend_of(page: &mut Page, layers: &[Series]) {
     legend::entries(page, &entries, Swatch::Square);
 }
 
+/// Bars from left to right; of several on one pixel the highest and the deepest are what shows.
+fn merged(areas: impl Iterator<Item = Rect>) -> Vec<Rect> {
+    let mut merged: Vec<Rect> = Vec::new();
+    for area in areas {
+        match merged.last_mut() {
+            Some(before) if before.left == area.left => {
+                before.top = before.top.min(area.top);
+                before.bottom = before.bottom.max(area.bottom);
+                before.right = before.right.max(area.right);
+            }
+            _ => merged.push(area),
+        }
+    }
+    merged
+}
+
 fn draw_piece(page: &mut Page, area: Rect, series: &Series) {
-    let area = Rect { top: area.top.min(area.bottom), bottom: area.top.max(area.bottom), ..area }.snapped();
+    let area = area.snapped();
     if area.height() >= 1.0 {
         page.scene.rect(area, series.color);
     }
@@ -282,6 +295,25 @@ mod tests {
         assert_eq!(stacks.stacks[1].pieces, [(0.0, 3.0), (3.0, 7.0)]);
         assert_eq!(stacks.range(), (0.0, 7.0));
         assert_eq!(stacks.pieces(1).count(), 1);
+    }
+
+    #[test]
+    fn of_bars_on_one_pixel_the_highest_and_the_deepest_show() {
+        let points: Vec<_> = [1.0, 5.0, 2.0, -1.0, -4.0, -2.0].repeat(1_000);
+        let points: Vec<_> = points.into_iter().enumerate().map(|(at, value)| (at as f64, Some(value))).collect();
+        let set = SeriesSet { domain: Domain::Number, series: vec![series(&points)], others: Vec::new() };
+        let mut page = Page::new(300, 200, "", "");
+        draw(&mut page, &set, "");
+        let bars = page.scene.shapes.iter().filter_map(|shape| match shape {
+            crate::chart::scene::Shape::Rect { area, fill } if *fill == palette::INK => Some(*area),
+            _ => None,
+        });
+        let bars: Vec<Rect> = bars.collect();
+        let (top, bottom) = (bars[0].top, bars[0].bottom);
+        assert!(bars.len() > 200 && bars.len() < 300, "{}", bars.len());
+        let around = |wanted: f32, found: f32| (wanted - found).abs() < 0.5;
+        assert!(bars.iter().all(|bar| around(bar.top, top) && around(bar.bottom, bottom)), "{bars:?}");
+        assert!(bottom - top > 100.0, "{top} to {bottom}");
     }
 
     #[test]
