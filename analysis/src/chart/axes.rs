@@ -216,7 +216,9 @@ fn number_ticks(page: &Page, frame: &Frame<'_>, scale: &Scale) -> Vec<XTick> {
         let labels = ticks.labels();
         let all = ticks.values.into_iter().zip(labels);
         let shifted = all.map(|(value, label)| ((frame.tick_at)(value), label));
-        shifted.filter(|(value, _)| (low..=high).contains(value)).collect::<Vec<_>>()
+        // The end of a bar, a sum, may miss its tick, a product, by a rounding.
+        let rounding = (high - low) * 1e-9;
+        shifted.filter(|(value, _)| (low - rounding..=high + rounding).contains(value)).collect::<Vec<_>>()
     };
     let fits = |ticks: &[(f64, String)]| {
         let widest = font::widest(ticks.iter().map(|(_, label)| label.as_str()), page.label);

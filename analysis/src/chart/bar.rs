@@ -19,18 +19,31 @@ const LEAST_SLOT: f32 = 5.0;
 /// Part of a slot that its bar takes.
 const FILLED: f32 = 0.8;
 
+/// Where the tick of a bar stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TickAt {
+    /// Below the bar, which stands for one place.
+    Middle,
+    /// Where the bar starts, which stands for all from there to the next tick.
+    Edge,
+}
+
 /// Draws all series, each on top of the one before.
 pub(crate) fn draw(page: &mut Page, set: &SeriesSet, x_name: &str) {
+    draw_in(page, set, x_name, &Slots::new(&set.places(), &set.domain), TickAt::Middle);
+}
+
+/// As [`draw`], in slots that do not follow from the places.
+pub(crate) fn draw_in(page: &mut Page, set: &SeriesSet, x_name: &str, slots: &Slots, tick_at: TickAt) {
     let mut layers = set.series.clone();
     layers.extend(set.others_summed());
     legend_of(page, &layers);
 
-    let slots = Slots::new(&set.places(), &set.domain);
     let frame = Frame {
         domain: &set.domain,
         places: slots.range(),
         finest: slots.typical,
-        tick_at: &|place| slots.middle(place),
+        tick_at: &|place| if tick_at == TickAt::Middle { slots.middle(place) } else { place },
         inset: 0.0,
         x_name,
         log: false,
@@ -52,7 +65,7 @@ pub(crate) fn draw(page: &mut Page, set: &SeriesSet, x_name: &str) {
     }
     axes::baseline(page, &plot);
     if layers.len() == 1 {
-        values_above(page, &plot, &stacks, &slots, narrowest);
+        values_above(page, &plot, &stacks, slots, narrowest);
     }
 }
 
@@ -204,9 +217,18 @@ impl Slots {
                     Domain::Time { days: false } if places.len() < 2 => 3_600_000.0,
                     _ => finest(places),
                 };
-                places.iter().map(|&place| (place, (place + length).min(f64::MAX))).collect()
+                return Self::of_length(places, length);
             }
         };
+        Self::of_ends(ends)
+    }
+
+    /// Slots of one length.
+    pub fn of_length(places: &[f64], length: f64) -> Self {
+        Self::of_ends(places.iter().map(|&place| (place, (place + length).min(f64::MAX))).collect())
+    }
+
+    fn of_ends(ends: Vec<(f64, f64)>) -> Self {
         let typical = ends.iter().map(|(start, end)| end - start).fold(f64::INFINITY, f64::min);
         Self { ends, typical }
     }

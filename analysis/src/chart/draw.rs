@@ -131,9 +131,9 @@ impl Figure {
 
     fn histogram_scene(&self) -> Result<Scene, ChartError> {
         let x = self.need(self.x.as_deref(), "x")?;
-        let set = histogram::bins(&self.frame, x)?;
+        let bins = histogram::bins(&self.frame, x)?;
         let mut page = self.page(&format!("rows by {}", words(x)));
-        bar::draw(&mut page, &set, &words(x));
+        histogram::draw(&mut page, &bins, &words(x));
         Ok(page.scene)
     }
 

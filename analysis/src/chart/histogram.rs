@@ -3,8 +3,10 @@
 use polars::prelude::DataFrame;
 
 use super::{
-    ChartError, data,
-    data::Domain,
+    ChartError,
+    bar::{self, Slots, TickAt},
+    data::{self, Domain},
+    page::Page,
     palette::CATEGORIES,
     series::{Series, SeriesSet},
 };
@@ -14,8 +16,24 @@ const MOST_BINS: f64 = 60.0;
 const LEAST_STEP: f64 = 1e-300;
 const GREATEST_STEP: f64 = 1e307;
 
-/// The counts of the column's values as bars, a bar per bin.
-pub(crate) fn bins(frame: &DataFrame, column: &str) -> Result<SeriesSet, ChartError> {
+/// The counts of a column's values as bars, a bar per bin.
+pub(crate) struct Bins {
+    set: SeriesSet,
+    /// The width of a bin.
+    step: f64,
+    /// Whether all values of a bin are the same whole number.
+    whole: bool,
+}
+
+/// Draws a bar per bin, with ticks between them; a tick below each where a bin is one number.
+pub(crate) fn draw(page: &mut Page, bins: &Bins, x_name: &str) {
+    let slots = Slots::of_length(&bins.set.places(), bins.step);
+    let tick_at = if bins.whole { TickAt::Middle } else { TickAt::Edge };
+    bar::draw_in(page, &bins.set, x_name, &slots, tick_at);
+}
+
+/// Counts the values of a column.
+pub(crate) fn bins(frame: &DataFrame, column: &str) -> Result<Bins, ChartError> {
     if frame.height() == 0 {
         return Err(ChartError::NoRows);
     }
@@ -29,7 +47,9 @@ pub(crate) fn bins(frame: &DataFrame, column: &str) -> Result<SeriesSet, ChartEr
     let edge = |place: usize| ((first + place as f64) * step).clamp(f64::MIN, f64::MAX);
     let points = counts.into_iter().enumerate().map(|(place, count)| (edge(place), Some(count)));
     let series = Series { name: String::new(), color: CATEGORIES[0], points: points.collect() };
-    Ok(SeriesSet { domain: Domain::Number, series: vec![series], others: Vec::new() })
+    let set = SeriesSet { domain: Domain::Number, series: vec![series], others: Vec::new() };
+    let whole = step == 1.0 && values.iter().all(|value| value.fract() == 0.0);
+    Ok(Bins { set, step, whole })
 }
 
 /// The width of a bin of these ascending values, 1, 2 or 5 times a power of ten: after Freedman and Diaconis, "On the histogram
@@ -55,10 +75,45 @@ fn step(values: &[f64]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chart::scene::{Anchor, Rect, Shape};
     use polars::prelude::df;
 
     fn counts(values: Vec<f64>) -> Vec<(f64, Option<f64>)> {
-        bins(&df!("x" => values).expect("a frame"), "x").expect("bins").series.remove(0).points
+        bins(&df!("x" => values).expect("a frame"), "x").expect("bins").set.series.remove(0).points
+    }
+
+    /// What stands below the axis, and how far from its start, in parts of its length.
+    fn ticks(values: Vec<f64>) -> Vec<(String, f32)> {
+        let mut page = Page::new(400, 260, "", "");
+        draw(&mut page, &bins(&df!("x" => values).expect("a frame"), "x").expect("bins"), "");
+        let bars = page.scene.shapes.iter().filter_map(|shape| match shape {
+            Shape::Rect { area, fill } if *fill == CATEGORIES[0] => Some(*area),
+            _ => None,
+        });
+        let bars: Vec<Rect> = bars.collect();
+        let slot = (bars[bars.len() - 1].left - bars[0].left) / (bars.len() - 1) as f32;
+        let middle = |bar: &Rect| (bar.left + bar.right) / 2.0;
+        let (left, right) = (middle(&bars[0]) - slot / 2.0, middle(&bars[bars.len() - 1]) + slot / 2.0);
+        let labels = page.scene.shapes.iter().filter_map(|shape| match shape {
+            Shape::Label(label) if label.anchor == Anchor::Middle && label.at.y > bars[0].bottom => {
+                Some((label.text.clone(), (label.at.x - left) / (right - left)))
+            }
+            _ => None,
+        });
+        labels.collect()
+    }
+
+    #[test]
+    fn a_tick_stands_where_a_bin_starts_and_below_a_whole_number() {
+        let near = |found: Option<&(String, f32)>, text: &str, share: f32| {
+            assert!(found.is_some_and(|tick| tick.0 == text && (tick.1 - share).abs() < 0.02), "{found:?}");
+        };
+        let wide = ticks((0..1_000).map(|value| 50.0 + f64::from(value) / 20.0).collect());
+        near(wide.first(), "50", 0.0);
+        near(wide.last(), "100", 1.0);
+        let dice = ticks((0..600).map(|value| f64::from(value % 6 + 1)).collect());
+        near(dice.first(), "1", 1.0 / 12.0);
+        near(dice.last(), "6", 11.0 / 12.0);
     }
 
     #[test]
