@@ -175,6 +175,23 @@ fn names_are_shortened_and_those_without_a_row_are_counted() {
 }
 
 #[test]
+fn a_null_is_no_zero_in_a_bar_chart() {
+    let values = [Some(5.0), None, Some(0.0), Some(7.0)];
+    let frame = df!("x" => [1, 2, 3, 4], "name" => ["a", "b", "c", "d"], "y" => values).expect("a frame");
+    for (x, others) in [("x", vec!["1", "2", "3", "4", "x", "2", "4", "6"]), ("name", vec!["a", "b", "c", "d"])] {
+        let svg = Figure::bar(&frame).x(x).y("y").size(400, 260).svg().expect("SVG");
+        let texts = text_of(&svg);
+        let zeros = texts.iter().filter(|text| **text == "0").count();
+        // One of them is a tick of the upright bars' axis.
+        assert_eq!(zeros, if x == "x" { 2 } else { 1 }, "{texts:?}");
+        assert!(
+            texts.contains(&"5") && texts.contains(&"7") && others.iter().all(|other| texts.contains(other)),
+            "{texts:?}"
+        );
+    }
+}
+
+#[test]
 fn one_point_and_points_between_gaps_are_marked() {
     let frame = df!("x" => [1, 2, 3, 4], "y" => [None, Some(5.0), None, None]).expect("a frame");
     let svg = small(Figure::line(&frame).x("x").y("y")).svg().expect("SVG");

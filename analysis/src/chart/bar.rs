@@ -107,7 +107,7 @@ fn values_above(page: &mut Page, plot: &Plot, stacks: &Stacks, slots: &Slots, sl
     if !fits {
         return;
     }
-    for (stack, label) in stacks.stacks.iter().zip(labels) {
+    for (stack, label) in stacks.stacks.iter().zip(labels).filter(|(stack, _)| stack.has_value) {
         let (left, right) = slots.pixels(stack.place, plot, slot);
         let above = if stack.top() < 0.0 { -1.0 } else { 1.0 };
         let middle = Point { x: (left + right) / 2.0, y: plot.y.at(stack.top()) - above * page.label.size * 0.75 };
@@ -146,6 +146,8 @@ pub(crate) struct Stack {
     pub place: f64,
     /// From and to, one per layer.
     pub pieces: Vec<(f64, f64)>,
+    /// Whether any of them is a value: a sum of nulls is no zero.
+    pub has_value: bool,
 }
 
 impl Stack {
@@ -165,12 +167,14 @@ impl Stacks {
     /// Adds each layer to those before it.
     pub fn new(layers: &[Series]) -> Self {
         let places = distinct(layers.iter().flat_map(|layer| &layer.points).map(|(place, _)| *place));
-        let mut stacks: Vec<Stack> = places.iter().map(|&place| Stack { place, pieces: Vec::new() }).collect();
+        let mut stacks: Vec<Stack> =
+            places.iter().map(|&place| Stack { place, pieces: Vec::new(), has_value: false }).collect();
         for layer in layers {
             let mut points = layer.points.iter().peekable();
             for stack in &mut stacks {
                 let value = points.next_if(|(place, _)| *place == stack.place).and_then(|(_, value)| *value);
                 let from = stack.top();
+                stack.has_value |= value.is_some();
                 stack.pieces.push((from, (from + value.unwrap_or(0.0)).clamp(f64::MIN, f64::MAX)));
             }
         }

@@ -47,7 +47,8 @@ pub(crate) fn draw(page: &mut Page, set: &SeriesSet, names: &[String]) {
     }
     for (row, stack) in stacks.stacks.iter().enumerate() {
         let name = names.get(stack.place as usize).map_or("", String::as_str);
-        label_row(page, &layout, row, name, &labels[row], stack.top());
+        let value = if stack.has_value { labels[row].as_str() } else { "" };
+        label_row(page, &layout, row, name, value, stack.top());
     }
     baseline(page, &layout, stacks.stacks.len());
 }
@@ -103,7 +104,9 @@ fn label_row(page: &mut Page, layout: &Layout, row: usize, name: &str, value: &s
     page.label(name, Point { x: layout.area.left - gap, y }, Anchor::End, palette::INK);
     let end = layout.values.at(total);
     let (x, anchor) = if total < 0.0 { (end - gap * 0.7, Anchor::End) } else { (end + gap * 0.7, Anchor::Start) };
-    page.label(value.to_owned(), Point { x, y }, anchor, palette::MUTED);
+    if !value.is_empty() {
+        page.label(value.to_owned(), Point { x, y }, anchor, palette::MUTED);
+    }
 }
 
 fn baseline(page: &mut Page, layout: &Layout, rows: usize) {
