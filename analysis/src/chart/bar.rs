@@ -35,8 +35,7 @@ pub(crate) fn draw(page: &mut Page, set: &SeriesSet, x_name: &str) {
 
 /// As [`draw`], in slots that do not follow from the places.
 pub(crate) fn draw_in(page: &mut Page, set: &SeriesSet, x_name: &str, slots: &Slots, tick_at: TickAt) {
-    let mut layers = set.series.clone();
-    layers.extend(set.others_summed());
+    let layers = set.layers();
     legend_of(page, &layers);
 
     let frame = Frame {
@@ -50,7 +49,7 @@ pub(crate) fn draw_in(page: &mut Page, set: &SeriesSet, x_name: &str, slots: &Sl
         right: None,
     };
     let stacks = Stacks::new(&layers);
-    let plot = axes::upright(page, &frame, stacks.range());
+    let plot = axes::upright(page, &frame, set.extent.values_with(stacks.range()));
     let narrowest =
         slots.ends.iter().map(|(start, end)| plot.x.at(*end) - plot.x.at(*start)).fold(f32::INFINITY, f32::min);
     for (layer, series) in layers.iter().enumerate() {
@@ -285,6 +284,7 @@ fn greatest_common_divisor(a: i64, b: i64) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chart::shared::Extent;
 
     fn millis(date: &str) -> f64 {
         date.parse::<crate::load::Moment>().expect("a date").millis() as f64
@@ -327,7 +327,12 @@ mod tests {
     fn of_bars_on_one_pixel_the_highest_and_the_deepest_show() {
         let points: Vec<_> = [1.0, 5.0, 2.0, -1.0, -4.0, -2.0].repeat(1_000);
         let points: Vec<_> = points.into_iter().enumerate().map(|(at, value)| (at as f64, Some(value))).collect();
-        let set = SeriesSet { domain: Domain::Number, series: vec![series(&points)], others: Vec::new() };
+        let set = SeriesSet {
+            domain: Domain::Number,
+            series: vec![series(&points)],
+            others: Vec::new(),
+            extent: Extent::default(),
+        };
         let mut page = Page::new(300, 200, "", "");
         draw(&mut page, &set, "");
         let bars = page.scene.shapes.iter().filter_map(|shape| match shape {

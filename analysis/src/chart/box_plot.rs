@@ -3,6 +3,8 @@
 //! A box reaches from the first to the third quartile, the line in it is the median. Whiskers reach to the farthest values within
 //! 1.5 times the box's length, as Tukey drew them ("Exploratory Data Analysis", 1977); values beyond are points.
 
+use std::collections::HashMap;
+
 use polars::prelude::DataFrame;
 
 use super::{
@@ -12,6 +14,7 @@ use super::{
     page::Page,
     palette::{self, CATEGORIES},
     scene::{Point, Rect},
+    shared::Extent,
 };
 
 const WHISKERS: f64 = 1.5;
@@ -61,14 +64,21 @@ impl Groups {
         self.names.len()
     }
 
-    fn range(&self) -> (f64, f64) {
+    /// The groups among others, in their order.
+    pub fn among(self, names: Vec<String>) -> Self {
+        let mut own: HashMap<String, Vec<f64>> = self.names.into_iter().zip(self.values).collect();
+        Self { values: names.iter().map(|name| own.remove(name).unwrap_or_default()).collect(), names }
+    }
+
+    /// Least and greatest value.
+    pub fn range(&self) -> (f64, f64) {
         let ends = self.values.iter().flat_map(|values| values.first().into_iter().chain(values.last()));
         ends.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(*value), high.max(*value)))
     }
 }
 
 /// Draws a box per name.
-pub(crate) fn draw(page: &mut Page, groups: &Groups, x_name: &str) {
+pub(crate) fn draw(page: &mut Page, groups: &Groups, x_name: &str, extent: &Extent) {
     let domain = Domain::Category(groups.names.clone());
     let count = groups.names.len() as f64;
     let frame = Frame {
@@ -81,7 +91,7 @@ pub(crate) fn draw(page: &mut Page, groups: &Groups, x_name: &str) {
         log: false,
         right: None,
     };
-    let plot = axes::upright(page, &frame, groups.range());
+    let plot = axes::upright(page, &frame, extent.values_with(groups.range()));
     let slot = plot.x.at(1.0) - plot.x.at(0.0);
     let half = (slot * FILLED / 2.0).clamp(1.0, page.label.size * 3.0);
     for (place, values) in groups.values.iter().enumerate() {

@@ -24,8 +24,7 @@ struct Layout {
 
 /// Draws all series, each to the right of the one before; rows for which there is no height are counted below.
 pub(crate) fn draw(page: &mut Page, set: &SeriesSet, names: &[String]) {
-    let mut layers = set.series.clone();
-    layers.extend(set.others_summed());
+    let layers = set.layers();
     bar::legend_of(page, &layers);
 
     let mut stacks = Stacks::new(&layers);
@@ -35,7 +34,8 @@ pub(crate) fn draw(page: &mut Page, set: &SeriesSet, names: &[String]) {
     }
     let totals: Vec<f64> = stacks.stacks.iter().map(bar::Stack::top).collect();
     let labels = value_labels(&totals);
-    let layout = Layout::new(page, names, &stacks, &labels);
+    let range = set.extent.values_with(stacks.range());
+    let layout = Layout::new(page, names, &stacks, range, &labels);
     for (layer, series) in layers.iter().enumerate() {
         for (row, stack) in stacks.stacks.iter().enumerate() {
             let (from, to) = stack.pieces[layer];
@@ -72,11 +72,10 @@ fn cut(page: &Page, stacks: &mut Stacks) -> usize {
 }
 
 impl Layout {
-    fn new(page: &Page, names: &[String], stacks: &Stacks, labels: &[String]) -> Self {
+    fn new(page: &Page, names: &[String], stacks: &Stacks, range: (f64, f64), labels: &[String]) -> Self {
         let shown = stacks.stacks.iter().filter_map(|stack| names.get(stack.place as usize));
         let names_width = font::widest(shown.map(String::as_str), page.label).min(page.free.width() * NAMES);
         let values_width = font::widest(labels.iter().map(String::as_str), page.label) + page.gap();
-        let range = stacks.range();
         // Rounded up, so that the longest name is not shortened for the sake of half a pixel.
         let area = Rect { left: (page.free.left + names_width + page.gap()).ceil(), ..page.free }.snapped();
         let negative = if range.0 < 0.0 { values_width } else { 0.0 };

@@ -1,15 +1,18 @@
 //! From a figure's settings to a scene: checks what the kind needs, and hands over to it.
 
 use super::{
-    ChartError, Figure, Kind, bar, box_plot, category_bar,
-    data::{self, Domain},
+    ChartError, Figure, Kind,
+    bar::{self, Stacks},
+    box_plot, category_bar,
+    data::Domain,
     heat_map, histogram,
     line::{self, Options},
     page::Page,
-    palette::CATEGORIES,
+    palette::{self, CATEGORIES},
     pie, scatter,
-    scene::Scene,
+    scene::{Anchor, Point, Scene},
     series::{Roles, Series, SeriesSet},
+    shared::Extent,
 };
 use crate::format::words;
 
@@ -29,6 +32,14 @@ impl Figure {
             Kind::Line | Kind::Area | Kind::StackedArea => self.line_scene(),
             Kind::Bar | Kind::StackedBar => self.bar_scene(),
         }
+    }
+
+    /// The scene of a panel without values: its heading.
+    pub(super) fn empty(&self) -> Scene {
+        let mut page = self.page("");
+        let at = Point { x: page.free.left, y: page.free.top + page.line_height() };
+        page.label("no values".to_owned(), at, Anchor::Start, palette::MUTED);
+        page.scene
     }
 
     /// Refuses settings that the kind does not have, rather than draw something else than was asked for.
@@ -53,11 +64,12 @@ impl Figure {
         }
     }
 
-    fn line_scene(&self) -> Result<Scene, ChartError> {
+    /// The series of lines or bars.
+    fn series_set(&self) -> Result<SeriesSet, ChartError> {
         let y = self.need(self.y.as_deref(), "y")?;
-        let stacked = self.kind == Kind::StackedArea;
+        let stacked = matches!(self.kind, Kind::StackedArea | Kind::StackedBar);
         let by = if stacked { self.need(self.by.as_deref(), "by").map(Some)? } else { self.by.as_deref() };
-        let mut set = SeriesSet::from_frame(&self.frame, Roles { x: self.x_name(), y, by })?.colored_as(&self.names);
+        let mut set = SeriesSet::from_frame(&self.frame, Roles { x: self.x_name(), y, by })?;
         if stacked && set.value_range().0 < 0.0 {
             return Err(ChartError::Negative { column: y.to_owned() });
         }
@@ -67,9 +79,15 @@ impl Figure {
                 return Err(ChartError::NoLogarithm { column: y.to_owned() });
             }
         }
+        Ok(set.sharing(&self.shared))
+    }
+
+    fn line_scene(&self) -> Result<Scene, ChartError> {
+        let y = self.need(self.y.as_deref(), "y")?;
+        let mut set = self.series_set()?;
         let right = self.right.as_deref().map(|right| self.right_series(right, &mut set, y)).transpose()?;
         let name = right.as_ref().map_or_else(|| words(y), |right| format!("{} (left), {}", words(y), right.name));
-        let mut page = self.page(&described(&name, by));
+        let mut page = self.page(&described(&name, self.by.as_deref()));
         let options = Options {
             x_name: &words(self.x_name()),
             filled: self.kind == Kind::Area,
@@ -80,7 +98,7 @@ impl Figure {
                 .range
                 .map(|(low, high)| if self.log { (low.max(1e-300).log10(), high.log10()) } else { (low, high) }),
         };
-        match stacked {
+        match self.kind == Kind::StackedArea {
             true => line::draw_stacked(&mut page, &set, &options),
             false => line::draw(&mut page, &set, &options),
         }
@@ -99,16 +117,11 @@ impl Figure {
 
     fn bar_scene(&self) -> Result<Scene, ChartError> {
         let y = self.need(self.y.as_deref(), "y")?;
-        let by = match (self.kind, self.by.as_deref()) {
-            (Kind::Bar, Some(by)) => return Err(ChartError::OneSeries { by: by.to_owned() }),
-            (Kind::StackedBar, by) => Some(self.need(by, "by")?),
-            (_, by) => by,
-        };
-        let set = SeriesSet::from_frame(&self.frame, Roles { x: self.x_name(), y, by })?.colored_as(&self.names);
-        if self.kind == Kind::StackedBar && set.value_range().0 < 0.0 {
-            return Err(ChartError::Negative { column: y.to_owned() });
+        if let (Kind::Bar, Some(by)) = (self.kind, &self.by) {
+            return Err(ChartError::OneSeries { by: by.to_owned() });
         }
-        let mut page = self.page(&described(&words(y), by));
+        let set = self.series_set()?;
+        let mut page = self.page(&described(&words(y), self.by.as_deref()));
         match &set.domain {
             Domain::Category(names) => category_bar::draw(&mut page, &set, names),
             _ => bar::draw(&mut page, &set, &words(self.x_name())),
@@ -120,7 +133,7 @@ impl Figure {
         let color = self.need(self.color.as_deref(), "color")?;
         let y = self.need(self.y.as_deref(), "y")?;
         let roles = heat_map::Roles { x: self.x_name(), y, color };
-        let cells = heat_map::Cells::from_frame(&self.frame, roles)?;
+        let cells = heat_map::Cells::from_frame(&self.frame, roles)?.sharing(&self.shared.extent);
         let (columns, rows) = cells.size();
         refuse_more(self.x_name(), columns, self.size.0)?;
         refuse_more(y, rows, self.size.1)?;
@@ -131,7 +144,8 @@ impl Figure {
 
     fn histogram_scene(&self) -> Result<Scene, ChartError> {
         let x = self.need(self.x.as_deref(), "x")?;
-        let bins = histogram::bins(&self.frame, x)?;
+        let mut bins = histogram::bins(&self.frame, x, self.shared.step)?;
+        bins.set.extent = self.shared.extent.clone();
         let mut page = self.page(&format!("rows by {}", words(x)));
         histogram::draw(&mut page, &bins, &words(x));
         Ok(page.scene)
@@ -139,17 +153,20 @@ impl Figure {
 
     fn box_scene(&self) -> Result<Scene, ChartError> {
         let y = self.need(self.y.as_deref(), "y")?;
-        let groups = box_plot::Groups::from_frame(&self.frame, self.x.as_deref(), y)?;
+        let mut groups = box_plot::Groups::from_frame(&self.frame, self.x.as_deref(), y)?;
+        if !self.shared.levels.is_empty() {
+            groups = groups.among(self.shared.levels.clone());
+        }
         refuse_more(self.x_name(), groups.count(), self.size.0 / LEAST_BOX)?;
         let mut page = self.page(&described(&words(y), self.x.as_deref()));
-        box_plot::draw(&mut page, &groups, &self.x.as_deref().map(words).unwrap_or_default());
+        box_plot::draw(&mut page, &groups, &self.x.as_deref().map(words).unwrap_or_default(), &self.shared.extent);
         Ok(page.scene)
     }
 
     fn scatter_scene(&self) -> Result<Scene, ChartError> {
         let y = self.need(self.y.as_deref(), "y")?;
         let roles = scatter::Roles { x: self.x_name(), y, by: self.by.as_deref() };
-        let cloud = scatter::Cloud::from_frame(&self.frame, roles)?;
+        let cloud = scatter::Cloud::from_frame(&self.frame, roles)?.sharing(&self.shared);
         let mut page = self.page(&described(&words(y), self.by.as_deref()));
         scatter::draw(&mut page, &cloud, &words(self.x_name()));
         Ok(page.scene)
@@ -163,24 +180,40 @@ impl Figure {
         }
         let points = set.series.iter().flat_map(|series| &series.points);
         let parts = points.filter_map(|(place, value)| Some((set.domain.describe(*place), (*value)?))).collect();
-        let slices = pie::Slices::of(parts).ok_or_else(|| ChartError::NoValues { column: y.to_owned() })?;
+        let slices = pie::Slices::of(parts, &self.shared.color_of())
+            .ok_or_else(|| ChartError::NoValues { column: y.to_owned() })?;
         let mut page = self.page(&described(&words(y), Some(x)));
         pie::draw(&mut page, &slices);
         Ok(page.scene)
     }
 
-    /// The range of values that all facets need, where the kind can be told one.
-    pub(super) fn common_range(&self) -> Option<(f64, f64)> {
-        if !matches!(self.kind, Kind::Line | Kind::Area) || self.log {
-            return None;
-        }
-        let values = data::numbers(&self.frame, self.y.as_deref()?, "y").ok()?;
-        let (low, high) = values
-            .into_iter()
-            .flatten()
-            .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
-        let low = if self.kind == Kind::Area || (low > 0.0 && low < high / 2.0) { low.min(0.0) } else { low };
-        Some((low, high))
+    /// How far the data of the chart reaches.
+    pub(super) fn extent(&self) -> Result<Extent, ChartError> {
+        let y = self.y.as_deref().unwrap_or_default();
+        Ok(match self.kind {
+            Kind::Line | Kind::Area | Kind::StackedArea | Kind::Bar | Kind::StackedBar => {
+                let mut set = self.series_set()?;
+                let right = self.right.as_deref().map(|right| self.right_series(right, &mut set, y)).transpose()?;
+                set_extent(&set, self.kind, right.map(|right| right.range()))
+            }
+            Kind::Histogram => {
+                let bins = histogram::bins(&self.frame, self.need(self.x.as_deref(), "x")?, self.shared.step)?;
+                set_extent(&bins.set, self.kind, None)
+            }
+            Kind::Box => {
+                let range = box_plot::Groups::from_frame(&self.frame, self.x.as_deref(), y)?.range();
+                Extent { values: Some(range), ..Extent::default() }
+            }
+            Kind::Scatter => {
+                let roles = scatter::Roles { x: self.x_name(), y, by: self.by.as_deref() };
+                scatter::Cloud::from_frame(&self.frame, roles)?.extent()
+            }
+            Kind::HeatMap => {
+                let color = self.need(self.color.as_deref(), "color")?;
+                heat_map::Cells::from_frame(&self.frame, heat_map::Roles { x: self.x_name(), y, color })?.extent()
+            }
+            Kind::Pie => Extent::default(),
+        })
     }
 
     fn need<'a>(&self, column: Option<&'a str>, role: &'static str) -> Result<&'a str, ChartError> {
@@ -192,6 +225,14 @@ impl Figure {
         let subtitle = self.subtitle.as_deref().unwrap_or(default_subtitle);
         Page::new(self.size.0, self.size.1, &line(&self.title), &line(subtitle))
     }
+}
+
+/// How far series reach, those of areas and bars one upon another.
+fn set_extent(set: &SeriesSet, kind: Kind, right: Option<(f64, f64)>) -> Extent {
+    let values =
+        if matches!(kind, Kind::Line | Kind::Area) { set.value_range() } else { Stacks::new(&set.layers()).range() };
+    let places = if matches!(set.domain, Domain::Category(_)) { Vec::new() } else { set.places() };
+    Extent { values: Some(values), right, places }
 }
 
 /// Refuses what would lie on one another.

@@ -147,3 +147,10 @@ pub enum ChartError {
     #[error("drawing failed: {0}")]
     Draw(String),
 }
+
+impl ChartError {
+    /// Whether the chart could be drawn if there were values.
+    pub(super) fn is_no_values(&self) -> bool {
+        matches!(self, Self::NoRows | Self::NoValues { .. } | Self::NoWholeRow { .. } | Self::NoLogarithm { .. })
+    }
+}

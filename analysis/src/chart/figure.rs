@@ -11,6 +11,7 @@ use super::{
     marks::{Marks, place_of},
     raster,
     scene::Scene,
+    shared::Shared,
     svg,
 };
 use crate::{format::words, whole_file};
@@ -45,8 +46,8 @@ pub struct Figure {
     pub(super) dark: bool,
     pub(super) marks: Marks,
     pub(super) range: Option<(f64, f64)>,
-    /// Names in the order of their colours, so that several figures agree.
-    pub(super) names: Vec<String>,
+    /// What small multiples agree on.
+    pub(super) shared: Shared,
 }
 
 pub(super) const DEFAULT_SIZE: (u32, u32) = (800, 450);
@@ -72,7 +73,7 @@ impl Figure {
             dark: false,
             marks: Marks::default(),
             range: None,
-            names: Vec::new(),
+            shared: Shared::default(),
         }
     }
 
@@ -156,7 +157,8 @@ impl Figure {
         self
     }
 
-    /// A small chart for each value of this column, 24 at most, all with the same scale of values.
+    /// A small chart for each value of this column, 24 at most, all with the same scales and colours; rows where it is null are
+    /// one, too.
     pub fn facet(mut self, column: impl Into<String>) -> Self {
         self.facet = Some(column.into());
         self

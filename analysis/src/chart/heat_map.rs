@@ -15,6 +15,7 @@ use super::{
     scale::Scale,
     scene::{Anchor, Point, Rect},
     series::distinct,
+    shared::{Extent, around},
 };
 
 /// Cells at least this large, in pixels, are set apart by a line of paper.
@@ -36,6 +37,8 @@ pub(crate) struct Cells {
     /// Names of the rows, from the bottom.
     names: Vec<String>,
     cells: Vec<Cell>,
+    /// Least and greatest value of charts that are to be compared with this one.
+    values: Option<(f64, f64)>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -79,6 +82,7 @@ impl Cells {
             names: names_upwards(&levels, &y.domain, downwards),
             x: x.domain,
             cells,
+            values: None,
         })
     }
 
@@ -87,10 +91,25 @@ impl Cells {
         (self.columns.len(), self.names.len())
     }
 
+    /// The cells on the scales that several charts agree on.
+    pub fn sharing(mut self, extent: &Extent) -> Self {
+        self.columns = distinct(self.columns.into_iter().chain(extent.places.iter().copied()));
+        self.values = extent.values;
+        self
+    }
+
+    /// How far the cells reach.
+    pub fn extent(&self) -> Extent {
+        let places = if matches!(self.x, Domain::Category(_)) { Vec::new() } else { self.columns.clone() };
+        Extent { values: Some(self.range()), right: None, places }
+    }
+
     /// From zero unless a value lies below it.
     fn range(&self) -> (f64, f64) {
         let values = self.cells.iter().map(|cell| cell.value);
-        values.fold((0.0, f64::NEG_INFINITY), |(low, high), value| (f64::min(low, value), f64::max(high, value)))
+        let own =
+            values.fold((0.0, f64::NEG_INFINITY), |(low, high), value| (f64::min(low, value), f64::max(high, value)));
+        self.values.map_or(own, |values| around(values, own))
     }
 }
 

@@ -9,6 +9,7 @@ use super::{
     page::Page,
     palette::CATEGORIES,
     series::{Series, SeriesSet},
+    shared::Extent,
 };
 
 const MOST_BINS: f64 = 60.0;
@@ -18,44 +19,63 @@ const GREATEST_STEP: f64 = 1e307;
 
 /// The counts of a column's values as bars, a bar per bin.
 pub(crate) struct Bins {
-    set: SeriesSet,
-    /// The width of a bin.
-    step: f64,
+    pub set: SeriesSet,
+    step: Step,
+}
+
+/// What a bin holds.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Step {
+    width: f64,
     /// Whether all values of a bin are the same whole number.
     whole: bool,
 }
 
 /// Draws a bar per bin, with ticks between them; a tick below each where a bin is one number.
 pub(crate) fn draw(page: &mut Page, bins: &Bins, x_name: &str) {
-    let slots = Slots::of_length(&bins.set.places(), bins.step);
-    let tick_at = if bins.whole { TickAt::Middle } else { TickAt::Edge };
+    let slots = Slots::of_length(&bins.set.places(), bins.step.width);
+    let tick_at = if bins.step.whole { TickAt::Middle } else { TickAt::Edge };
     bar::draw_in(page, &bins.set, x_name, &slots, tick_at);
 }
 
-/// Counts the values of a column.
-pub(crate) fn bins(frame: &DataFrame, column: &str) -> Result<Bins, ChartError> {
+/// The bins that suit a column.
+pub(crate) fn step_of(frame: &DataFrame, column: &str) -> Result<Step, ChartError> {
+    Ok(step(&ascending(frame, column)?))
+}
+
+/// Counts the values of a column, in the bins that suit it unless they are given.
+pub(crate) fn bins(frame: &DataFrame, column: &str, given: Option<Step>) -> Result<Bins, ChartError> {
+    let values = ascending(frame, column)?;
+    let step = given.unwrap_or_else(|| step(&values));
+    let bin = |value: f64| (value / step.width).floor();
+    let (first, last) = (bin(values[0]), bin(values[values.len() - 1]));
+    let mut counts = vec![0.0; (last - first) as usize + 1];
+    values.iter().for_each(|value| counts[(bin(*value) - first) as usize] += 1.0);
+    let edge = |place: usize| ((first + place as f64) * step.width).clamp(f64::MIN, f64::MAX);
+    let points = counts.into_iter().enumerate().map(|(place, count)| (edge(place), Some(count)));
+    let series = Series { name: String::new(), color: CATEGORIES[0], points: points.collect() };
+    let set = SeriesSet { domain: Domain::Number, series: vec![series], others: Vec::new(), extent: Extent::default() };
+    Ok(Bins { set, step })
+}
+
+fn ascending(frame: &DataFrame, column: &str) -> Result<Vec<f64>, ChartError> {
     if frame.height() == 0 {
         return Err(ChartError::NoRows);
     }
     let mut values: Vec<f64> = data::numbers(frame, column, "x")?.into_iter().flatten().collect();
     values.sort_by(f64::total_cmp);
-    let step = step(&values);
-    let bin = |value: f64| (value / step).floor();
-    let (first, last) = (bin(values[0]), bin(values[values.len() - 1]));
-    let mut counts = vec![0.0; (last - first) as usize + 1];
-    values.iter().for_each(|value| counts[(bin(*value) - first) as usize] += 1.0);
-    let edge = |place: usize| ((first + place as f64) * step).clamp(f64::MIN, f64::MAX);
-    let points = counts.into_iter().enumerate().map(|(place, count)| (edge(place), Some(count)));
-    let series = Series { name: String::new(), color: CATEGORIES[0], points: points.collect() };
-    let set = SeriesSet { domain: Domain::Number, series: vec![series], others: Vec::new() };
-    let whole = step == 1.0 && values.iter().all(|value| value.fract() == 0.0);
-    Ok(Bins { set, step, whole })
+    Ok(values)
+}
+
+fn step(values: &[f64]) -> Step {
+    let width = width(values);
+    Step { width, whole: width == 1.0 && values.iter().all(|value| value.fract() == 0.0) }
 }
 
 /// The width of a bin of these ascending values, 1, 2 or 5 times a power of ten: after Freedman and Diaconis, "On the histogram
 /// as a density estimator" (1981), twice the distance of the quartiles over the cube root of the count. Few whole numbers get a
 /// bin each.
-fn step(values: &[f64]) -> f64 {
+fn width(values: &[f64]) -> f64 {
     let (least, greatest) = (values[0], values[values.len() - 1]);
     let span = greatest - least;
     if span == 0.0 {
@@ -79,13 +99,13 @@ mod tests {
     use polars::prelude::df;
 
     fn counts(values: Vec<f64>) -> Vec<(f64, Option<f64>)> {
-        bins(&df!("x" => values).expect("a frame"), "x").expect("bins").set.series.remove(0).points
+        bins(&df!("x" => values).expect("a frame"), "x", None).expect("bins").set.series.remove(0).points
     }
 
     /// What stands below the axis, and how far from its start, in parts of its length.
     fn ticks(values: Vec<f64>) -> Vec<(String, f32)> {
         let mut page = Page::new(400, 260, "", "");
-        draw(&mut page, &bins(&df!("x" => values).expect("a frame"), "x").expect("bins"), "");
+        draw(&mut page, &bins(&df!("x" => values).expect("a frame"), "x", None).expect("bins"), "");
         let bars = page.scene.shapes.iter().filter_map(|shape| match shape {
             Shape::Rect { area, fill } if *fill == CATEGORIES[0] => Some(*area),
             _ => None,

@@ -50,7 +50,7 @@ pub(crate) fn draw(page: &mut Page, set: &SeriesSet, options: &Options<'_>) {
     legend::entries(page, &entries, Swatch::Line);
 
     let values = options.range.unwrap_or_else(|| {
-        let range = options.marks.widened(set.value_range());
+        let range = options.marks.widened(set.extent.values_with(set.value_range()));
         if options.filled { (range.0.min(0.0), range.1.max(0.0)) } else { with_zero(range, options.log) }
     });
     let plot = frame(page, set, options, values);
@@ -72,11 +72,15 @@ pub(crate) fn draw(page: &mut Page, set: &SeriesSet, options: &Options<'_>) {
 
 /// Draws areas that stand on one another; a series without a value counts as zero there.
 pub(crate) fn draw_stacked(page: &mut Page, set: &SeriesSet, options: &Options<'_>) {
-    let mut layers = set.series.clone();
-    layers.extend(set.others_summed());
+    let layers = set.layers();
     super::bar::legend_of(page, &layers);
     let stacks = Stacks::new(&layers);
-    let plot = frame(page, set, options, options.range.unwrap_or_else(|| stacks.range()));
+    let plot = frame(
+        page,
+        set,
+        options,
+        options.range.unwrap_or_else(|| options.marks.widened(set.extent.values_with(stacks.range()))),
+    );
     for (layer, series) in layers.iter().enumerate() {
         let edge = |end: fn(&(f64, f64)) -> f64| {
             let points = stacks.stacks.iter().map(move |stack| (stack.place, end(&stack.pieces[layer])));
@@ -112,7 +116,7 @@ fn frame(page: &mut Page, set: &SeriesSet, options: &Options<'_>, values: (f64, 
         inset: inset(page, &set.domain, places.len()),
         x_name: options.x_name,
         log: options.log,
-        right: options.right.map(|right| with_zero(right.range(), false)),
+        right: options.right.map(|right| with_zero(set.extent.right_with(right.range()), false)),
     };
     let plot = axes::upright(page, &frame, values);
     marks::bands(page, &plot, options.marks, &set.domain);

@@ -38,6 +38,7 @@ mod scale;
 mod scatter;
 mod scene;
 mod series;
+mod shared;
 mod svg;
 mod time_ticks;
 

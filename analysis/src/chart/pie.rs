@@ -1,6 +1,6 @@
 //! Pies: shares of a whole, the largest clockwise from the top.
 
-use std::f64::consts::TAU;
+use std::{collections::HashMap, f64::consts::TAU};
 
 use super::{
     legend::{self, Entry, Swatch},
@@ -24,8 +24,8 @@ struct Slice {
 }
 
 impl Slices {
-    /// The largest values with a colour each; `None` where there is nothing to share.
-    pub fn of(mut parts: Vec<(String, f64)>) -> Option<Self> {
+    /// The largest values with a colour each, or those with a given colour; `None` where there is nothing to share.
+    pub fn of(mut parts: Vec<(String, f64)>, given: &HashMap<&str, (usize, Color)>) -> Option<Self> {
         parts.retain(|(_, value)| *value > 0.0);
         parts.sort_by(|a, b| b.1.total_cmp(&a.1));
         if parts.iter().map(|part| part.1).sum::<f64>().is_infinite() {
@@ -33,12 +33,16 @@ impl Slices {
             let largest = parts[0].1;
             parts.iter_mut().for_each(|(_, value)| *value /= largest);
         }
-        let rest = parts.split_off(parts.len().min(CATEGORIES.len()));
-        let slice = |((name, value), color)| Slice { name, value, color };
-        let mut slices: Vec<Slice> = parts.into_iter().zip(CATEGORIES).map(slice).collect();
+        let color = |position: usize, name: &str| match given.is_empty() {
+            true => CATEGORIES.get(position).copied().unwrap_or(palette::OTHERS),
+            false => given.get(name).map_or(palette::OTHERS, |(_, color)| *color),
+        };
+        let slices = parts.into_iter().enumerate();
+        let slices = slices.map(|(position, (name, value))| Slice { color: color(position, &name), name, value });
+        let (rest, mut slices): (Vec<Slice>, Vec<Slice>) = slices.partition(|slice| slice.color == palette::OTHERS);
         if !rest.is_empty() {
             let name = format!("{} others", crate::format::count(rest.len() as u64));
-            slices.push(Slice { name, value: rest.iter().map(|part| part.1).sum(), color: palette::OTHERS });
+            slices.push(Slice { name, value: rest.iter().map(|part| part.value).sum(), color: palette::OTHERS });
         }
         (!slices.is_empty()).then_some(Self(slices))
     }
@@ -121,10 +125,10 @@ mod tests {
     #[test]
     fn the_largest_get_a_colour_and_the_rest_is_one_slice() {
         let parts = (0..9).map(|part| (format!("p{part}"), f64::from(part))).collect();
-        let slices = Slices::of(parts).expect("slices");
+        let slices = Slices::of(parts, &HashMap::new()).expect("slices");
         let names: Vec<&str> = slices.0.iter().map(|slice| slice.name.as_str()).collect();
         assert_eq!(names, ["p8", "p7", "p6", "p5", "p4", "p3", "2 others"]);
         assert_eq!(slices.total(), 36.0);
-        assert_eq!(Slices::of(vec![("none".into(), 0.0)]), None);
+        assert_eq!(Slices::of(vec![("none".into(), 0.0)], &HashMap::new()), None);
     }
 }

@@ -12,6 +12,7 @@ use super::{
     page::Page,
     palette::{self, CATEGORIES},
     scene::{Color, Point},
+    shared::{Extent, Shared},
 };
 
 /// Points closer than this part of a pixel look like one.
@@ -22,6 +23,8 @@ const GRID: f32 = 1.0;
 pub(crate) struct Cloud {
     domain: Domain,
     groups: Vec<Group>,
+    /// How far other charts reach that are to be compared with this one.
+    extent: Extent,
 }
 
 #[derive(Debug, PartialEq)]
@@ -61,7 +64,24 @@ impl Cloud {
         let names = kept.iter().map(name).chain([unnamed.to_owned()]);
         let ordered = by.as_ref().is_some_and(|by| !matches!(by.domain, Domain::Category(_)));
         let groups = names.zip(points).filter(|(_, points): &(_, Vec<_>)| !points.is_empty());
-        Ok(Self { domain: x.domain, groups: colored(groups.collect(), ordered) })
+        Ok(Self { domain: x.domain, groups: colored(groups.collect(), ordered), extent: Extent::default() })
+    }
+
+    /// The cloud with the scales and colours that several charts agree on.
+    pub fn sharing(mut self, shared: &Shared) -> Self {
+        self.extent = shared.extent.clone();
+        let known = shared.color_of();
+        for group in &mut self.groups {
+            group.color = known.get(group.name.as_str()).map_or(group.color, |(_, color)| *color);
+        }
+        self
+    }
+
+    /// How far the points reach.
+    pub fn extent(&self) -> Extent {
+        let (low, high) = self.range(|point| point.0);
+        let places = if matches!(self.domain, Domain::Category(_)) { Vec::new() } else { vec![low, high] };
+        Extent { values: Some(self.range(|point| point.1)), right: None, places }
     }
 
     fn range(&self, of: fn(&(f64, f64)) -> f64) -> (f64, f64) {
@@ -94,9 +114,11 @@ pub(crate) fn draw(page: &mut Page, cloud: &Cloud, x_name: &str) {
     }
     legend::entries(page, &entries, Swatch::Square);
 
+    let own = cloud.range(|point| point.0);
+    let places = cloud.extent.places.iter().fold(own, |(low, high), place| (low.min(*place), high.max(*place)));
     let frame = Frame {
         domain: &cloud.domain,
-        places: wide(cloud.range(|point| point.0)),
+        places: wide(places),
         finest: 0.0,
         tick_at: &|place| place,
         inset: page.gap() * 1.5,
@@ -104,7 +126,7 @@ pub(crate) fn draw(page: &mut Page, cloud: &Cloud, x_name: &str) {
         log: false,
         right: None,
     };
-    let plot = axes::upright(page, &frame, cloud.range(|point| point.1));
+    let plot = axes::upright(page, &frame, cloud.extent.values_with(cloud.range(|point| point.1)));
     let all: usize = cloud.groups.iter().map(|group| group.points.len()).sum();
     let radius = if all > 2_000 { page.label.size / 9.0 } else { page.label.size / 5.0 };
     let mut taken = HashSet::new();

@@ -9,6 +9,7 @@ use super::{
     data::{self, Domain},
     palette::{self, CATEGORIES},
     scene::Color,
+    shared::{Extent, Shared},
 };
 
 /// Points of one colour.
@@ -48,6 +49,8 @@ pub(crate) struct SeriesSet {
     pub series: Vec<Series>,
     /// Series for which there was no colour left.
     pub others: Vec<Series>,
+    /// How far other charts reach that are to be compared with this one.
+    pub extent: Extent,
 }
 
 impl SeriesSet {
@@ -80,7 +83,7 @@ impl SeriesSet {
         let ordered = by.as_ref().is_some_and(|by| !matches!(by.domain, Domain::Category(_)));
         let others = if ordered { Vec::new() } else { keep_largest(&mut series) };
         color(&mut series, ordered);
-        Ok(Self { domain: x.domain, series, others })
+        Ok(Self { domain: x.domain, series, others, extent: Extent::default() })
     }
 
     /// The set with the logarithms of its values; values of zero and below become gaps.
@@ -90,13 +93,23 @@ impl SeriesSet {
         self
     }
 
-    /// The set with these names in these colours, so that several charts agree.
-    pub fn colored_as(mut self, names: &[String]) -> Self {
-        for series in &mut self.series {
-            if let Some(place) = names.iter().position(|name| *name == series.name) {
-                series.color = CATEGORIES.get(place).copied().unwrap_or(palette::OTHERS);
-            }
+    /// The set with the scales and colours that several charts agree on.
+    pub fn sharing(mut self, shared: &Shared) -> Self {
+        self.extent = shared.extent.clone();
+        if shared.colors.is_empty() {
+            return self;
         }
+        let known = shared.color_of();
+        let all = self.series.into_iter().chain(self.others);
+        let mut all: Vec<(usize, Series)> = all
+            .map(|series| {
+                let (place, color) = known.get(series.name.as_str()).copied().unwrap_or((usize::MAX, palette::OTHERS));
+                (place, Series { color, ..series })
+            })
+            .collect();
+        all.sort_by_key(|(place, _)| *place);
+        let all = all.into_iter().map(|(_, series)| series);
+        (self.others, self.series) = all.partition(|series| series.color == palette::OTHERS);
         self
     }
 
@@ -110,9 +123,10 @@ impl SeriesSet {
         range(self.places().into_iter())
     }
 
-    /// Every place once, ascending.
+    /// Every place once, ascending, those of the other charts, too.
     pub fn places(&self) -> Vec<f64> {
-        distinct(self.all().flat_map(|series| &series.points).map(|(place, _)| *place))
+        let own = self.all().flat_map(|series| &series.points).map(|(place, _)| *place);
+        distinct(own.chain(self.extent.places.iter().copied()))
     }
 
     /// The series without a colour, added up.
@@ -128,6 +142,11 @@ impl SeriesSet {
         let mut points: Vec<_> = sums.into_values().collect();
         points.sort_by(|a, b| a.0.total_cmp(&b.0));
         (!points.is_empty()).then(|| Series { name: self.others_name(), color: palette::OTHERS, points })
+    }
+
+    /// The series that stand on one another, those without a colour as one.
+    pub fn layers(&self) -> Vec<Series> {
+        self.series.iter().cloned().chain(self.others_summed()).collect()
     }
 
     /// Legend entry of the series without a colour.
