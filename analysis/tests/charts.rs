@@ -142,6 +142,15 @@ fn settings_that_a_kind_does_not_have_are_refused() {
         (Figure::bar(&months).y("reviews").log(), "log: a bar chart has no such thing; it is for a line"),
         (Figure::pie(&months).level(1.0, "goal"), "band, mark and level: a pie chart"),
         (Figure::line(&months).y("reviews").mark("soon", "?"), "a band or mark: \"soon\" is not a date"),
+        (
+            Figure::line(&months).y("reviews").range(f64::NAN, 1.0),
+            "range: NaN is not on the scale; give numbers that are finite",
+        ),
+        (
+            Figure::line(&months).y("reviews").log().range(0.0, 9.0),
+            "range: 0 is not on the scale; give numbers that are above zero",
+        ),
+        (Figure::area(&months).y("reviews").level(f64::INFINITY, "?"), "level: inf is not on the scale"),
         (Figure::line(&months).y("reviews").by("rating_1").right("rated"), "a line or an area without `by`"),
         (Figure::line(&reviews::reviews_by_month()).y("rated").facet("reviews"), "a page holds 24 small charts"),
     ];

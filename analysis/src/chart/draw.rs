@@ -57,6 +57,16 @@ impl Figure {
         if let Some((_, setting, kinds)) = wrong.into_iter().find(|(wrong, ..)| *wrong) {
             return Err(ChartError::Setting { setting, kind: self.kind.name(), kinds });
         }
+        let ends = self.range.into_iter().flat_map(|(low, high)| [("range", low), ("range", high)]);
+        let levels = self.marks.values.iter().map(|(value, _)| ("level", *value));
+        let off_scale = |(_, value): &(_, f64)| !value.is_finite() || (self.log && *value <= 0.0);
+        if let Some((setting, value)) = ends.chain(levels).find(off_scale) {
+            return Err(ChartError::OffScale {
+                setting,
+                value,
+                needed: if self.log { "above zero" } else { "finite" },
+            });
+        }
         let places = self.marks.bands.iter().flat_map(|(from, to, _)| [from, to]);
         match places.chain(self.marks.places.iter().map(|(place, _)| place)).find_map(|place| place.as_ref().err()) {
             Some(reason) => Err(ChartError::Place { reason: reason.clone() }),
@@ -88,15 +98,14 @@ impl Figure {
         let right = self.right.as_deref().map(|right| self.right_series(right, &mut set, y)).transpose()?;
         let name = right.as_ref().map_or_else(|| words(y), |right| format!("{} (left), {}", words(y), right.name));
         let mut page = self.page(&described(&name, self.by.as_deref()));
+        let marks = if self.log { self.marks.logarithms() } else { self.marks.clone() };
         let options = Options {
             x_name: &words(self.x_name()),
             filled: self.kind == Kind::Area,
             log: self.log,
             right: right.as_ref(),
-            marks: &self.marks,
-            range: self
-                .range
-                .map(|(low, high)| if self.log { (low.max(1e-300).log10(), high.log10()) } else { (low, high) }),
+            marks: &marks,
+            range: self.range.map(|(low, high)| if self.log { (low.log10(), high.log10()) } else { (low, high) }),
         };
         match self.kind == Kind::StackedArea {
             true => line::draw_stacked(&mut page, &set, &options),

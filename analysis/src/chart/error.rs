@@ -76,6 +76,16 @@ pub enum ChartError {
         /// The kinds that have it.
         kinds: &'static str,
     },
+    /// A value of `range` or `level` that the scale of values does not have.
+    #[error("{setting}: {value} is not on the scale; give numbers that are {needed}")]
+    OffScale {
+        /// The setting.
+        setting: &'static str,
+        /// What was given.
+        value: f64,
+        /// What a value must be.
+        needed: &'static str,
+    },
     /// A place of a band or mark is neither a date nor a number.
     #[error("a band or mark: {reason}")]
     Place {

@@ -176,9 +176,9 @@ impl Figure {
         self
     }
 
-    /// The scale of values runs from `low` to `high` at least, rather than as the values have it; for lines and areas.
+    /// The scale of values runs from `low` to `high` at least, and farther where values or marks lie beyond; for lines and areas.
     pub fn range(mut self, low: f64, high: f64) -> Self {
-        self.range = Some((low.min(high), low.max(high)));
+        self.range = Some(if low > high { (high, low) } else { (low, high) });
         self
     }
 
@@ -356,6 +356,31 @@ mod tests {
 
     fn overlap(a: &Rect, b: &Rect) -> bool {
         a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom
+    }
+
+    #[test]
+    fn no_line_leaves_a_range_that_was_asked_for() {
+        let frame = df!("x" => [1, 2, 3], "y" => [2.0, 50.0, 7.0]).expect("a frame");
+        let line = Figure::line(&frame).x("x").y("y").level(60.0, "goal").range(5.0, 10.0).size(400, 260);
+        for figure in [line.clone(), line.log()] {
+            let shapes = figure.scene().expect("a scene").shapes;
+            let grid = shapes.iter().filter_map(|shape| match shape {
+                Shape::Rect { area, fill } if *fill == super::super::palette::GRID => Some(area.left),
+                _ => None,
+            });
+            let left = grid.fold(0.0, f32::max);
+            let points = shapes.iter().filter_map(|shape| match shape {
+                Shape::Line { points, .. } => Some(points),
+                _ => None,
+            });
+            let lines: Vec<_> = points.flatten().collect();
+            assert!(lines.len() > 10, "the dashes of the goal and the line");
+            for point in lines {
+                assert!(point.x >= left && (30.0..=235.0).contains(&point.y), "{point:?}");
+            }
+            let labels = shapes.iter().filter(|shape| matches!(shape, Shape::Label(label) if label.text == "goal"));
+            assert_eq!(labels.count(), 1);
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@ use super::{
     scale::Scale,
     scene::{Color, Point},
     series::{Series, SeriesSet},
+    shared::around,
 };
 
 /// Points further apart than this, in pixels, are marked.
@@ -32,8 +33,16 @@ pub(crate) struct Options<'a> {
     /// A series with an axis of its own.
     pub right: Option<&'a Series>,
     pub marks: &'a Marks,
-    /// The range of values, where it does not follow from them.
+    /// The least range of values.
     pub range: Option<(f64, f64)>,
+}
+
+impl Options<'_> {
+    /// The range with all marked values and the least range in it.
+    fn widened(&self, values: (f64, f64)) -> (f64, f64) {
+        let values = self.marks.widened(values);
+        self.range.map_or(values, |range| around(range, values))
+    }
 }
 
 /// Draws all series; those without a colour lie grey behind the others.
@@ -49,10 +58,12 @@ pub(crate) fn draw(page: &mut Page, set: &SeriesSet, options: &Options<'_>) {
     entries.extend(options.right.map(|right| Entry { name: right.name.clone(), color: right.color }));
     legend::entries(page, &entries, Swatch::Line);
 
-    let values = options.range.unwrap_or_else(|| {
-        let range = options.marks.widened(set.extent.values_with(set.value_range()));
-        if options.filled { (range.0.min(0.0), range.1.max(0.0)) } else { with_zero(range, options.log) }
-    });
+    let values = options.widened(set.extent.values_with(set.value_range()));
+    let values = match options.range {
+        Some(_) => values,
+        None if options.filled => (values.0.min(0.0), values.1.max(0.0)),
+        None => with_zero(values, options.log),
+    };
     let plot = frame(page, set, options, values);
     let width = (page.label.size / 6.5).clamp(1.6, 2.2);
     if options.filled {
@@ -75,12 +86,7 @@ pub(crate) fn draw_stacked(page: &mut Page, set: &SeriesSet, options: &Options<'
     let layers = set.layers();
     super::bar::legend_of(page, &layers);
     let stacks = Stacks::new(&layers);
-    let plot = frame(
-        page,
-        set,
-        options,
-        options.range.unwrap_or_else(|| options.marks.widened(set.extent.values_with(stacks.range()))),
-    );
+    let plot = frame(page, set, options, options.widened(set.extent.values_with(stacks.range())));
     for (layer, series) in layers.iter().enumerate() {
         let edge = |end: fn(&(f64, f64)) -> f64| {
             let points = stacks.stacks.iter().map(move |stack| (stack.place, end(&stack.pieces[layer])));

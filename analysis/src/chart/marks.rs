@@ -37,6 +37,12 @@ pub(crate) fn place_of(text: &str) -> Place {
 }
 
 impl Marks {
+    /// The marks on a logarithmic scale.
+    pub fn logarithms(&self) -> Self {
+        let values = self.values.iter().map(|(value, words)| (value.log10(), words.clone())).collect();
+        Self { values, ..self.clone() }
+    }
+
     /// The range of values with all marked ones in it.
     pub fn widened(&self, (low, high): (f64, f64)) -> (f64, f64) {
         self.values.iter().fold((low, high), |(low, high), (value, _)| (low.min(*value), high.max(*value)))
