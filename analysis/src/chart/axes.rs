@@ -93,19 +93,35 @@ impl Labelled {
 
     /// Powers of ten, all or every so many; between them 2 and 5 times, where that gives few ticks otherwise.
     fn of_powers(low: f64, high: f64, most: usize) -> Self {
-        let (low, high) = if high - low < 0.2 { (low - 0.1, high + 0.1) } else { (low, high) };
         let (first, last) = (low.floor() as i32, high.ceil() as i32);
         let every = ((last - first) as usize).div_ceil(most.max(1)).max(1);
-        let factors: &[f64] = if (high - low) * 3.0 <= most as f64 { &[1.0, 2.0, 5.0] } else { &[1.0] };
-        let powers = (first..=last).step_by(every);
-        let values = powers.flat_map(|power| factors.iter().map(move |factor| (power, *factor)));
+        let dense: &'static [f64] = if (high - low) * 3.0 <= most as f64 { &[1.0, 2.0, 5.0] } else { &[1.0] };
         let tick = |(power, factor): (i32, f64)| {
             let at = f64::from(power) + factor.log10();
             let decimals = usize::try_from(-power).unwrap_or(0).min(12);
             ((low - 1e-9..=high + 1e-9).contains(&at))
                 .then(|| (at, format::decimal(factor * 10_f64.powi(power), decimals)))
         };
-        Self { ticks: values.filter_map(tick).collect(), range: (low, high) }
+        let ticks = |(every, factors): (usize, &'static [f64])| -> Vec<(f64, String)> {
+            let powers = (first..=last).step_by(every);
+            powers.flat_map(|power| factors.iter().map(move |factor| (power, *factor))).filter_map(tick).collect()
+        };
+        // Where the powers that were chosen lie beside the values, others do not.
+        let candidates = std::iter::once((every, dense)).chain((1..every).rev().map(|every| (every, dense)));
+        let found = candidates.chain([(1, &[1.0, 3.0][..])]).map(ticks).find(|ticks| ticks.len() >= 2);
+        found.map_or_else(|| Self::between_powers(low, high, most), |ticks| Self { ticks, range: (low, high) })
+    }
+
+    /// Ticks at equal distances of the values themselves, for an axis on which no two powers of ten lie.
+    fn between_powers(low: f64, high: f64, most: usize) -> Self {
+        let ticks = Ticks::around(10_f64.powf(low), 10_f64.powf(high), most);
+        let labels = ticks.labels();
+        let (first, last) = ticks.range;
+        // An axis of logarithms reaches no zero.
+        let range = (if first > 0.0 { first.log10().min(low) } else { low }, last.log10().max(high));
+        let ticks = ticks.values.into_iter().zip(labels).filter(|(value, _)| *value > 0.0);
+        let ticks = ticks.map(|(value, label)| (value.log10(), label)).filter(|(at, _)| *at >= range.0 - 1e-9);
+        Self { ticks: ticks.collect(), range }
     }
 
     fn width(&self, page: &Page) -> f32 {
@@ -243,4 +259,31 @@ fn category_ticks(page: &Page, frame: &Frame<'_>, scale: &Scale, names: &[String
         lines: vec![font::shortened(name, page.label, room)],
     };
     names.iter().enumerate().step_by(every).map(tick).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_logarithmic_axis_has_ticks_among_its_values() {
+        for (low, high) in [(300.0, 340.0), (30.0, 45.0), (6.0, 9.0), (8.0, 12.0), (1.5, 90.0), (7.0, 7.0), (1.0, 1e6)]
+        {
+            let (low, high): (f64, f64) = (low, high);
+            for most in 2..=8 {
+                let axis = Labelled::around((low.log10(), high.log10()), most, true);
+                assert!(
+                    axis.range.0 <= low.log10() && high.log10() <= axis.range.1,
+                    "{low} to {high}: {:?}",
+                    axis.range
+                );
+                assert!((2..=most + 2).contains(&axis.ticks.len()), "{low} to {high}, {most}: {:?}", axis.ticks);
+                for (at, label) in axis.ticks {
+                    let value: f64 = label.replace(',', "").parse().expect("a number");
+                    assert!((value.log10() - at).abs() < 1e-6, "{label} at {at}");
+                    assert!((axis.range.0 - 1e-6..=axis.range.1 + 1e-6).contains(&at), "{label} of {low} to {high}");
+                }
+            }
+        }
+    }
 }
