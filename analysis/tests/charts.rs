@@ -201,6 +201,17 @@ fn a_null_is_no_zero_in_a_bar_chart() {
 }
 
 #[test]
+fn a_single_date_is_labelled_as_a_date() {
+    let day = reviews::reviews_by_month().head(Some(1));
+    for kind in [Kind::Line, Kind::Bar, Kind::Scatter, Kind::Area] {
+        let svg = Figure::new(kind, &day).y("reviews").size(400, 260).svg().expect("SVG");
+        let texts = text_of(&svg);
+        let years = texts.iter().filter(|text| text.ends_with("1998") || text.ends_with("1999")).count();
+        assert!(years == 1 && texts.iter().all(|text| !text.contains(':')), "{kind}: {texts:?}");
+    }
+}
+
+#[test]
 fn one_point_and_points_between_gaps_are_marked() {
     let frame = df!("x" => [1, 2, 3, 4], "y" => [None, Some(5.0), None, None]).expect("a frame");
     let svg = small(Figure::line(&frame).x("x").y("y")).svg().expect("SVG");

@@ -2,7 +2,7 @@
 
 use super::{
     bar::value_labels,
-    data::Domain,
+    data::{Domain, MILLIS_PER_DAY},
     font,
     page::Page,
     palette,
@@ -202,10 +202,12 @@ fn tick_mark(page: &mut Page, x: f32, top: f32) {
 }
 
 fn time_ticks(page: &Page, frame: &Frame<'_>, scale: &Scale) -> Vec<XTick> {
+    // Dates have no hours between them, however few there are.
+    let least = if matches!(frame.domain, Domain::Time { days: true }) { MILLIS_PER_DAY } else { 0 };
     let axis = TimeAxis {
         range: (frame.places.0 as i64, frame.places.1 as i64),
         length: scale.pixels.1 - scale.pixels.0,
-        finest: frame.finest as i64,
+        finest: (frame.finest as i64).max(least),
         width: &|text| page.width(text),
         gap: page.label.size,
     };

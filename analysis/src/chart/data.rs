@@ -10,7 +10,7 @@ use polars::prelude::{Column, DataFrame, DataType, TimeUnit};
 use super::ChartError;
 use crate::format;
 
-const MILLIS_PER_DAY: i64 = 86_400_000;
+pub(crate) const MILLIS_PER_DAY: i64 = 86_400_000;
 
 /// What the numbers of an axis are.
 #[derive(Debug, Clone, PartialEq)]

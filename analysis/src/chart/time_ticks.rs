@@ -1,4 +1,4 @@
-//! Readable ticks on an axis of time, from seconds to centuries.
+//! Readable ticks on an axis of time, from milliseconds to centuries.
 //!
 //! Of a ladder of steps the smallest is taken whose labels do not touch. A label has a short line ("Apr", "06:00") and, where it
 //! changes, the period it belongs to below ("2004", "3 Mar 2020").
@@ -24,7 +24,16 @@ enum Step {
     Months(i64),
 }
 
-const LADDER: [Step; 26] = [
+const LADDER: [Step; 35] = [
+    Step::Millis(1),
+    Step::Millis(2),
+    Step::Millis(5),
+    Step::Millis(10),
+    Step::Millis(20),
+    Step::Millis(50),
+    Step::Millis(100),
+    Step::Millis(200),
+    Step::Millis(500),
     Step::Millis(SECOND),
     Step::Millis(5 * SECOND),
     Step::Millis(15 * SECOND),
@@ -155,6 +164,7 @@ impl Step {
     fn label(self, at: i64) -> Option<(String, Option<String>)> {
         let civil = Timestamp::from_millisecond(at).ok()?.to_zoned(TimeZone::UTC).datetime();
         let (format, period) = match self {
+            Self::Millis(step) if step < SECOND => ("%H:%M:%S%.3f", Some("%-d %b %Y")),
             Self::Millis(step) if step < MINUTE => ("%H:%M:%S", Some("%-d %b %Y")),
             Self::Millis(step) if step < DAY => ("%H:%M", Some("%-d %b %Y")),
             Self::Millis(_) => ("%-d %b", Some("%Y")),
@@ -231,6 +241,12 @@ mod tests {
             ["1 Jun/2020", "8 Jun", "15 Jun", "22 Jun", "29 Jun"]
         );
         assert_eq!(shown("1950", "1970", 200.0, DAY), ["1950", "1955", "1960", "1965", "1970"]);
+    }
+
+    #[test]
+    fn a_tenth_of_a_second_has_ticks() {
+        let ticks = shown("2020-06-01T00:00:00.000Z", "2020-06-01T00:00:00.090Z", 400.0, 10);
+        assert_eq!(ticks, ["00:00:00.000/1 Jun 2020", "00:00:00.020", "00:00:00.040", "00:00:00.060", "00:00:00.080"]);
     }
 
     #[test]
