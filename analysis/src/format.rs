@@ -54,6 +54,15 @@ pub(crate) fn exact_timestamp(millis: i64) -> String {
     text.strip_suffix('Z').map_or_else(|| text.clone(), |text| text.replace('T', " "))
 }
 
+/// `2004-05-31 18:00:00`, with as many decimals, up to microseconds, as there are.
+pub(crate) fn precise_timestamp(millis: f64) -> String {
+    let Ok(instant) = Timestamp::from_microsecond((millis * 1_000.0).round() as i64) else {
+        return millis.to_string();
+    };
+    let text = instant.to_string();
+    text.strip_suffix('Z').map_or_else(|| text.clone(), |text| text.replace('T', " "))
+}
+
 /// `2004-05-31 18:00:00`, without what is always the same in a column of instants.
 pub(crate) fn short_timestamp(millis: i64) -> String {
     let Ok(instant) = Timestamp::from_millisecond(millis) else {

@@ -1,6 +1,6 @@
 //! Columns of a frame as numbers on an axis, or the reason why they cannot be.
 //!
-//! Dates and instants become milliseconds since 1970-01-01T00:00:00Z, texts the place of their first appearance. NaN and infinite
+//! Dates and instants become milliseconds since 1970-01-01T00:00:00Z, with fractions where there are some, texts the place of their first appearance. NaN and infinite
 //! values are treated as missing: there is no place for them.
 
 use std::collections::HashMap;
@@ -29,7 +29,7 @@ impl Domain {
     pub fn describe(&self, value: f64) -> String {
         match self {
             Self::Time { days: true } => format::date((value as i64).div_euclid(MILLIS_PER_DAY) as i32),
-            Self::Time { days: false } => format::short_timestamp(value as i64),
+            Self::Time { days: false } => format::precise_timestamp(value),
             Self::Number => value.to_string(),
             Self::Category(names) => names.get(value as usize).cloned().unwrap_or_default(),
         }
@@ -109,11 +109,11 @@ fn instants(column: &Column, unit: TimeUnit) -> Option<Places> {
         TimeUnit::Microseconds => 1_000,
         TimeUnit::Nanoseconds => 1_000_000,
     };
-    let instants = column.cast(&DataType::Int64).ok()?;
-    let millis: Vec<Option<i64>> =
-        instants.i64().ok()?.iter().map(|instant| instant.map(|instant| instant.div_euclid(per_milli))).collect();
-    let days = millis.iter().flatten().all(|millis| millis.rem_euclid(MILLIS_PER_DAY) == 0);
-    let of_row = millis.into_iter().map(|millis| millis.map(|millis| millis as f64)).collect();
+    let column = column.cast(&DataType::Int64).ok()?;
+    let instants = column.i64().ok()?;
+    let days = instants.iter().flatten().all(|instant| instant.rem_euclid(MILLIS_PER_DAY * per_milli) == 0);
+    let millis = |instant: i64| instant as f64 / per_milli as f64;
+    let of_row = instants.iter().map(|instant| instant.map(millis)).collect();
     Some(Places { domain: Domain::Time { days }, of_row })
 }
 
@@ -151,6 +151,22 @@ mod tests {
         let places = places(&frame, "day", "x").expect("places");
         assert_eq!(places.of_row, [Some(-86_400_000.0), Some(0.0)]);
         assert_eq!(places.domain.describe(-86_400_000.0), "1969-12-31");
+    }
+
+    #[test]
+    fn instants_that_a_millisecond_does_not_tell_apart_have_places_of_their_own() {
+        let at = 1_600_000_000_000_100_i64;
+        for (unit, factor) in [(TimeUnit::Microseconds, 1), (TimeUnit::Nanoseconds, 1_000)] {
+            let frame = df!("t" => [at * factor, (at + 100) * factor, -100 * factor]).expect("a frame");
+            let instants =
+                frame.column("t").expect("a column").cast(&DataType::Datetime(unit, None)).expect("instants");
+            let frame = DataFrame::new(3, vec![instants]).expect("a frame");
+            let places = places(&frame, "t", "x").expect("places");
+            let texts: Vec<String> =
+                places.of_row.iter().flatten().map(|place| places.domain.describe(*place)).collect();
+            let expected = ["2020-09-13 12:26:40.0001", "2020-09-13 12:26:40.0002", "1969-12-31 23:59:59.9999"];
+            assert_eq!(texts, expected, "{unit:?}");
+        }
     }
 
     #[test]
