@@ -2,7 +2,8 @@
 //!
 //! Dates are days since 1970-01-01, instants milliseconds since 1970-01-01T00:00:00Z, both UTC.
 
-use jiff::{Timestamp, Unit, civil, tz::TimeZone};
+use jiff::{Timestamp, civil, tz::TimeZone};
+use polars::prelude::DataType;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// An integer with thousands separators.
@@ -25,6 +26,30 @@ pub(crate) fn decimal(value: f64, decimals: usize) -> String {
     let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, ""));
     let point = if fraction.is_empty() { "" } else { "." };
     format!("{}{}{point}{fraction}", if negative { "-" } else { "" }, separated(whole))
+}
+
+/// Magnitudes that are written without an exponent.
+const PLAIN: std::ops::Range<f64> = 1e-5..1e15;
+
+/// Whether a number is so small or so large that only an exponent makes it readable.
+pub(crate) fn needs_exponent(value: f64) -> bool {
+    value != 0.0 && value.is_finite() && !PLAIN.contains(&value.abs())
+}
+
+/// `1.5e-7`: at most so many decimals before the exponent, without zeros at their end.
+pub(crate) fn scientific(value: f64, decimals: usize) -> String {
+    if value == 0.0 {
+        return "0".to_owned();
+    }
+    let text = format!("{value:.decimals$e}");
+    let Some((digits, power)) = text.split_once('e') else { return text };
+    let digits = if digits.contains('.') { digits.trim_end_matches('0').trim_end_matches('.') } else { digits };
+    format!("{digits}e{power}")
+}
+
+/// The power of ten of a number's first digit, 0 of zero.
+pub(crate) fn magnitude(value: f64) -> i32 {
+    if value == 0.0 { 0 } else { value.abs().log10().floor() as i32 }
 }
 
 fn separated(digits: &str) -> String {
@@ -63,13 +88,24 @@ pub(crate) fn precise_timestamp(millis: f64) -> String {
     text.strip_suffix('Z').map_or_else(|| text.clone(), |text| text.replace('T', " "))
 }
 
-/// `2004-05-31 18:00:00`, without what is always the same in a column of instants.
-pub(crate) fn short_timestamp(millis: i64) -> String {
+/// `2004-05-31 18:00:00`, without what is always the same in a column of instants; in another zone than UTC
+/// `2004-06-01 03:00:00+09:00`.
+pub(crate) fn short_timestamp(millis: i64, with_millis: bool, zone: &TimeZone) -> String {
     let Ok(instant) = Timestamp::from_millisecond(millis) else {
         return millis.to_string();
     };
-    let seconds = instant.round(Unit::Second).unwrap_or(instant);
-    seconds.to_zoned(TimeZone::UTC).strftime("%Y-%m-%d %H:%M:%S").to_string()
+    let mut format = String::from("%Y-%m-%d %H:%M:%S");
+    format.push_str(if with_millis { "%.3f" } else { "" });
+    format.push_str(if *zone == TimeZone::UTC { "" } else { "%:z" });
+    instant.to_zoned(zone.clone()).strftime(&format).to_string()
+}
+
+/// The zone of a column of instants; UTC where it has none, or one that is not known here.
+pub(crate) fn zone_of(dtype: &DataType) -> TimeZone {
+    match dtype {
+        DataType::Datetime(_, Some(zone)) => TimeZone::get(zone.as_str()).unwrap_or(TimeZone::UTC),
+        _ => TimeZone::UTC,
+    }
 }
 
 /// The day, where the calendar (years -9999 to 9999) reaches it.
@@ -124,6 +160,15 @@ mod tests {
     }
 
     #[test]
+    fn exponents_have_only_the_digits_that_count() {
+        let cases = [(1e-7, "1e-7"), (1.5e300, "1.5e300"), (-2.345e-9, "-2.35e-9"), (0.0, "0"), (100.0, "1e2")];
+        for (value, text) in cases {
+            assert_eq!(scientific(value, 2), text);
+        }
+        assert!(needs_exponent(9e-6) && needs_exponent(-1e15) && !needs_exponent(0.0) && !needs_exponent(2e-5));
+    }
+
+    #[test]
     fn rounds_to_decimals_without_a_negative_zero() {
         for (value, decimals, text) in [
             (1234.567, 1, "1,234.6"),
@@ -141,7 +186,14 @@ mod tests {
         assert_eq!(date(-1), "1969-12-31");
         assert_eq!(date(i32::MAX), i32::MAX.to_string());
         assert_eq!(timestamp(-1), "1969-12-31T23:59:59.999Z");
-        assert_eq!(short_timestamp(1_000), "1970-01-01 00:00:01");
+        let shown = |millis, with_millis| short_timestamp(millis, with_millis, &TimeZone::UTC);
+        assert_eq!(
+            (shown(1_600, false).as_str(), shown(-1, false).as_str()),
+            ("1970-01-01 00:00:01", "1969-12-31 23:59:59")
+        );
+        assert_eq!(shown(1_600, true), "1970-01-01 00:00:01.600");
+        let seoul = TimeZone::get("Asia/Seoul").expect("a zone");
+        assert_eq!(short_timestamp(1_600, true, &seoul), "1970-01-01 09:00:01.600+09:00");
     }
 
     #[test]
