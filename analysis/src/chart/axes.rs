@@ -98,9 +98,11 @@ impl Labelled {
         let dense: &'static [f64] = if (high - low) * 3.0 <= most as f64 { &[1.0, 2.0, 5.0] } else { &[1.0] };
         let tick = |(power, factor): (i32, f64)| {
             let at = f64::from(power) + factor.log10();
-            let decimals = usize::try_from(-power).unwrap_or(0).min(12);
-            ((low - 1e-9..=high + 1e-9).contains(&at))
-                .then(|| (at, format::decimal(factor * 10_f64.powi(power), decimals)))
+            let label = |value: f64| match usize::try_from(-power) {
+                _ if format::needs_exponent(value) => format::scientific(value, 0),
+                decimals => format::decimal(value, decimals.unwrap_or(0)),
+            };
+            ((low - 1e-9..=high + 1e-9).contains(&at)).then(|| (at, label(factor * 10_f64.powi(power))))
         };
         let ticks = |(every, factors): (usize, &'static [f64])| -> Vec<(f64, String)> {
             let powers = (first..=last).step_by(every);
@@ -269,8 +271,17 @@ mod tests {
 
     #[test]
     fn a_logarithmic_axis_has_ticks_among_its_values() {
-        for (low, high) in [(300.0, 340.0), (30.0, 45.0), (6.0, 9.0), (8.0, 12.0), (1.5, 90.0), (7.0, 7.0), (1.0, 1e6)]
-        {
+        for (low, high) in [
+            (300.0, 340.0),
+            (30.0, 45.0),
+            (6.0, 9.0),
+            (8.0, 12.0),
+            (1.5, 90.0),
+            (7.0, 7.0),
+            (1.0, 1e6),
+            (1e-14, 3e-9),
+            (1e300, 3e303),
+        ] {
             let (low, high): (f64, f64) = (low, high);
             for most in 2..=8 {
                 let axis = Labelled::around((low.log10(), high.log10()), most, true);

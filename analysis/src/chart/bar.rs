@@ -130,9 +130,14 @@ fn clear_behind(page: &mut Page, label: &str, middle: Point) {
 /// Values with as few decimals as tell them apart.
 pub(crate) fn value_labels(values: &[f64]) -> Vec<String> {
     let whole = values.iter().all(|value| value.fract() == 0.0);
-    let decimals = match values.iter().map(|value| value.abs()).fold(0.0, f64::max) {
+    let largest = values.iter().map(|value| value.abs()).fold(0.0, f64::max);
+    if crate::format::needs_exponent(largest) {
+        return values.iter().map(|value| crate::format::scientific(*value, 2)).collect();
+    }
+    let decimals = match largest {
         _ if whole => 0,
-        largest if largest < 1.0 => 3,
+        // Three digits of the largest.
+        largest if largest < 1.0 => usize::try_from(2 - crate::format::magnitude(largest)).unwrap_or(3),
         largest if largest < 100.0 => 2,
         _ => 1,
     };
@@ -352,5 +357,8 @@ mod tests {
         assert_eq!(value_labels(&[1.0, 2_000.0]), ["1", "2,000"]);
         assert_eq!(value_labels(&[7.251, 8.0]), ["7.25", "8.00"]);
         assert_eq!(value_labels(&[0.5]), ["0.500"]);
+        assert_eq!(value_labels(&[0.001_5, 0.0]), ["0.00150", "0.00000"]);
+        assert_eq!(value_labels(&[1e-7, 2.5e-7, 0.0]), ["1e-7", "2.5e-7", "0"]);
+        assert_eq!(value_labels(&[1e300]), ["1e300"]);
     }
 }

@@ -74,9 +74,21 @@ impl Ticks {
         Self { values, range: (number(self.range.0), number(self.range.1)), step: number(self.step) }
     }
 
+    /// With as many digits as tell it from its neighbours.
+    fn with_exponent(&self, value: f64) -> String {
+        if value.abs() < self.step / 2.0 {
+            return "0".to_owned();
+        }
+        let digits = format::magnitude(value) - format::magnitude(self.step * (1.0 + 1e-9));
+        format::scientific(value, digits.clamp(0, MOST_DECIMALS as i32) as usize)
+    }
+
     /// One label per tick, all with as many decimals as the step needs.
     pub fn labels(&self) -> Vec<String> {
         let (low, high) = self.range;
+        if format::needs_exponent(low.abs().max(high.abs())) {
+            return self.values.iter().map(|value| self.with_exponent(*value)).collect();
+        }
         let (unit, suffix) = match low.abs().max(high.abs()) {
             largest if largest >= 1e10 => (1e9, " bn"),
             largest if largest >= 1e7 => (1e6, " M"),
@@ -87,9 +99,12 @@ impl Ticks {
     }
 }
 
+/// More than a number has.
+const MOST_DECIMALS: f64 = 20.0;
+
 /// Decimals that tell multiples of `step` apart.
 fn decimals(step: f64) -> usize {
-    (-step.log10().floor()).clamp(0.0, 12.0) as usize
+    (-step.log10().floor()).clamp(0.0, MOST_DECIMALS) as usize
 }
 
 /// A range with some width: a single value lies in the middle of it, and so do values that are too close to be told apart.
@@ -120,11 +135,15 @@ mod tests {
 
     #[test]
     fn ticks_are_few_and_round() {
-        let cases: [((f64, f64), usize, &[&str]); 6] = [
+        let cases: [((f64, f64), usize, &[&str]); 10] = [
             ((0.0, 9_500.0), 5, &["0", "2,000", "4,000", "6,000", "8,000", "10,000"]),
             ((5.2, 7.9), 4, &["5", "6", "7", "8"]),
             ((0.1, 0.3), 4, &["0.10", "0.15", "0.20", "0.25", "0.30"]),
             ((-30.0, 10.0), 4, &["-30", "-20", "-10", "0", "10"]),
+            ((0.0, 3e-14), 3, &["0", "1e-14", "2e-14", "3e-14"]),
+            ((5e-15, 1.5e-14), 2, &["5e-15", "1e-14", "1.5e-14"]),
+            ((-1e300, 2e300), 3, &["-1e300", "0", "1e300", "2e300"]),
+            ((0.0, 2e-4), 2, &["0.0000", "0.0001", "0.0002"]),
             ((0.0, 4e7), 4, &["0 M", "10 M", "20 M", "30 M", "40 M"]),
             ((0.0, 3e10), 3, &["0 bn", "10 bn", "20 bn", "30 bn"]),
         ];
