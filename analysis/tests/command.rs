@@ -9,7 +9,9 @@ use std::{
     time::Duration,
 };
 
-use support::{TestDatabase, movies_by_day, ratings_by_month};
+use bson::{Document, doc};
+use model::layout::{ColumnRole, ColumnType};
+use support::{TestDatabase, day, entry, movies_by_day, ratings_by_month};
 
 fn published() -> TestDatabase {
     let database = TestDatabase::new();
@@ -180,6 +182,39 @@ fn charts_need_no_preparation_of_rows() {
         let svg = fs::read_to_string(&out).expect("a file");
         assert!(svg.contains(text), "{arguments:?}: {svg}");
     }
+}
+
+#[test]
+fn the_largest_of_a_key_of_numbers_are_kept() {
+    let database = TestDatabase::new();
+    let columns = [
+        ("window_start", ColumnType::Date, ColumnRole::WindowStart, None),
+        ("sensor", ColumnType::Int, ColumnRole::Key, None),
+        ("readings", ColumnType::Int, ColumnRole::Count, None),
+    ];
+    let row = |sensor: i64, start: i64| {
+        doc! {
+            "_id": { "window_start": day(start), "sensor": sensor },
+            "window_start": day(start), "sensor": sensor, "readings": sensor,
+        }
+    };
+    let rows: Vec<Document> = (101..=140).flat_map(|sensor| [row(sensor, 17_897), row(sensor, 17_928)]).collect();
+    database.publish(&entry("readings_by_month", "month", 3, &columns), &rows);
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = folder.path().join("chart.svg").to_string_lossy().into_owned();
+    for arguments in [
+        &["--by", "sensor"] as &[&str],
+        &["--facet", "sensor"],
+        &["--kind", "stacked-bar", "--by", "sensor"],
+        &["--kind", "heat-map", "--y", "sensor"],
+    ] {
+        stdout(&database, &[&["chart", "readings_by_month"], arguments, &["--top", "3", "-o", &out]].concat());
+        let svg = fs::read_to_string(&out).expect("a file");
+        let shown = |sensor: i64| svg.contains(&format!(">\n{sensor}\n<"));
+        assert!([138, 139, 140].into_iter().all(shown) && !(101..138).any(shown), "{arguments:?}: {svg}");
+    }
+    let measure = ["chart", "readings_by_month", "--kind", "scatter", "--x", "readings", "--top", "3", "-o", &out];
+    assert!(failure(&database, &measure, 1).contains("--top needs a key"));
 }
 
 #[test]

@@ -13,7 +13,7 @@ use analysis::{
 };
 use anyhow::{Context, bail, ensure};
 use clap::Args;
-use model::layout::column::WINDOW_START;
+use model::layout::{ColumnRole, column::WINDOW_START};
 
 use super::rows::Rows;
 
@@ -44,7 +44,7 @@ pub struct Chart {
     /// Add the rows up to longer windows: day, week, month, quarter or year
     #[arg(long, value_name = "WINDOW")]
     every: Option<Every>,
-    /// Only the N largest of the texts that tell lines, parts or rows apart
+    /// Only the N largest of the texts, or of the numbers of a key, that tell lines, parts or rows apart
     #[arg(long, value_name = "N")]
     top: Option<usize>,
     /// Heading; the table's name unless given
@@ -145,10 +145,12 @@ impl Chart {
             Some(range) => self.histogram_rows(frame, table, &range)?,
             None => self.plain_rows(frame, table)?,
         };
-        let frame = match (self.top, self.top_column(&frame, &roles)) {
+        let frame = match (self.top, self.top_column(&frame, table, &roles)) {
             (None, _) => frame,
             (Some(top), Some(column)) => keep_largest(&frame, column, roles.value(), top)?,
-            (Some(_), None) => bail!("--top needs a column of texts: name it with --by, --x, or --y of a heat map"),
+            (Some(_), None) => bail!(
+                "--top needs a key, such as a column of texts: name it with --by, --facet, --x, or --y of a heat map"
+            ),
         };
         let frame = match self.ranked_column(&frame, &roles) {
             Some(column) => keep_largest(&frame, column, roles.value(), usize::MAX)?,
@@ -233,11 +235,12 @@ impl Chart {
         Ok(grouped)
     }
 
-    /// The column whose largest values --top keeps.
-    fn top_column<'a>(&'a self, frame: &DataFrame, roles: &'a Roles) -> Option<&'a str> {
+    /// The column whose largest values --top keeps: texts, or a key of the table of any other type but time.
+    fn top_column<'a>(&'a self, frame: &DataFrame, table: &TableInfo, roles: &'a Roles) -> Option<&'a str> {
         let heat_map_rows = (self.kind == Kind::HeatMap).then_some(roles.y.as_str());
         let columns = [roles.by.as_deref(), self.facet.as_deref(), heat_map_rows, Some(roles.x.as_str())];
-        columns.into_iter().flatten().find(|column| is_text(frame, column))
+        let mut columns = columns.into_iter().flatten();
+        columns.find(|column| is_text(frame, column) || is_key(frame, table, column))
     }
 
     /// The column of names that become rows, which read best with the largest first.
@@ -297,6 +300,13 @@ pub fn count_column(table: &TableInfo) -> anyhow::Result<String> {
     let count =
         table.count_column().with_context(|| format!("{} counts nothing; name a column of values", table.name))?;
     Ok(count.to_owned())
+}
+
+/// Whether the column tells things apart that are no times.
+fn is_key(frame: &DataFrame, table: &TableInfo, name: &str) -> bool {
+    let is_time = |kind: &DataType| matches!(kind, DataType::Date | DataType::Datetime(..));
+    let key = table.columns.iter().any(|column| column.name == name && column.role == ColumnRole::Key);
+    key && frame.column(name).is_ok_and(|column| !is_time(column.dtype()))
 }
 
 fn is_text(frame: &DataFrame, column: &str) -> bool {
