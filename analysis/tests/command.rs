@@ -4,6 +4,7 @@ mod support;
 
 use std::{
     fs,
+    io::{BufRead, BufReader},
     process::{Command, Output, Stdio},
     thread,
     time::Duration,
@@ -285,6 +286,43 @@ fn a_watched_chart_is_drawn_again_when_rows_change() {
     let again = shows("4,321");
     child.kill().and_then(|()| child.wait()).expect("it ends");
     assert!(drawn && again, "first {drawn}, again {again}");
+}
+
+#[test]
+fn a_watched_chart_waits_for_its_first_rows() {
+    let database = TestDatabase::new();
+    let (table, rows) = ratings_by_month();
+    database.publish(&table, &[]);
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("live.svg");
+    let out = path.to_string_lossy().into_owned();
+    let watch = ["chart", "ratings_by_month", "--kind", "bar", "--y", "reviews", "--watch", "1", "-o", &out];
+    let mut child = command(database.name(), &watch)
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the command runs");
+    let mut said = String::new();
+    let mut stderr = BufReader::new(child.stderr.take().expect("its messages"));
+    stderr.read_line(&mut said).expect("a line");
+    let rows: Vec<Document> = rows
+        .into_iter()
+        .map(|mut row| {
+            row.insert("reviews", 4_321_i64);
+            row
+        })
+        .collect();
+    database.republish("ratings_by_month", 4, &rows);
+    let drawn = || fs::read_to_string(&path).is_ok_and(|svg| svg.contains("4,321"));
+    let found = (0..300).any(|_| {
+        drawn() || {
+            thread::sleep(Duration::from_millis(100));
+            false
+        }
+    });
+    child.kill().and_then(|()| child.wait()).expect("it ends");
+    assert!(said.contains("the frame has no rows") && said.ends_with("; waiting for rows\n"), "{said}");
+    assert!(found);
 }
 
 #[test]

@@ -159,8 +159,8 @@ pub enum ChartError {
 }
 
 impl ChartError {
-    /// Whether the chart could be drawn if there were values.
-    pub(super) fn is_no_values(&self) -> bool {
+    /// Whether the chart could be drawn if there were values: other rows may help, other settings need not.
+    pub fn is_no_values(&self) -> bool {
         matches!(self, Self::NoRows | Self::NoValues { .. } | Self::NoWholeRow { .. } | Self::NoLogarithm { .. })
     }
 }

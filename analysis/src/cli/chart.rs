@@ -6,7 +6,7 @@
 use std::{path::PathBuf, thread, time::Duration};
 
 use analysis::{
-    chart::{Figure, Kind},
+    chart::{ChartError, Figure, Kind},
     load::{Store, TableInfo},
     polars::prelude::{DataFrame, DataType},
     reshape::{ColumnRange, Every, keep_largest, regroup, unpivot},
@@ -121,21 +121,38 @@ impl Chart {
         Ok(super::print(&files)?)
     }
 
-    /// Draws, and again after every change. A database that is away for a while is waited for.
+    /// Draws, and again after every change. A database that is away for a while is waited for, and so are the first rows.
     fn watch(&self, store: &Store, table: &TableInfo, pause: Duration) -> anyhow::Result<()> {
         let mut rows = self.rows.of(store.rollup(&self.table)).follow()?;
-        self.draw(rows.frame(), table)?;
-        self.print_files()?;
+        let mut drawn = self.draw_or_wait(rows.frame(), table)?;
+        if drawn {
+            self.print_files()?;
+        }
         loop {
             thread::sleep(pause);
             match rows.refresh() {
                 Ok(news) if news.is_empty() => {}
                 Ok(news) => {
-                    self.draw(rows.frame(), table)?;
                     eprintln!("{news}");
+                    if self.draw_or_wait(rows.frame(), table)? && !drawn {
+                        self.print_files()?;
+                        drawn = true;
+                    }
                 }
                 Err(error) => eprintln!("{error}; trying again in {} s", pause.as_secs()),
             }
+        }
+    }
+
+    /// Whether there is something to draw, which then is drawn.
+    fn draw_or_wait(&self, frame: &DataFrame, table: &TableInfo) -> anyhow::Result<bool> {
+        let drawn = if frame.height() == 0 { Err(ChartError::NoRows.into()) } else { self.draw(frame, table) };
+        match drawn {
+            Err(error) if error.downcast_ref().is_some_and(ChartError::is_no_values) => {
+                eprintln!("{error}; waiting for rows");
+                Ok(false)
+            }
+            drawn => drawn.map(|()| true),
         }
     }
 
