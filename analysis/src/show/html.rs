@@ -1,5 +1,5 @@
-//! A table as HTML that stands on its own: no style sheet, nothing from a network. A click on a column's head sorts by it, where the
-//! page may run scripts; without, the rows keep their order.
+//! A table as HTML that stands on its own: no style sheet, nothing from a network. A click on a column's head sorts by it, where all
+//! rows are shown and the page may run scripts; otherwise the rows keep their order.
 
 use super::columns::TextColumn;
 use crate::format;
@@ -7,10 +7,10 @@ use crate::format;
 const TABLE: &str = "border-collapse:collapse;font-variant-numeric:tabular-nums";
 /// A table of more rows than are shown unless asked for scrolls under its head.
 const FRAME: &str = "max-height:48em;overflow:auto";
-const HEAD: &str = "position:sticky;top:0;background:Canvas;cursor:pointer;vertical-align:bottom";
+const HEAD: &str = "position:sticky;top:0;background:Canvas;vertical-align:bottom";
 /// Sorts the rows by the clicked column, numbers by value, the other way round when clicked again; what has no value comes last.
 const SORT: &str = "const h=this,b=h.closest('table').tBodies[0],i=h.cellIndex,u=h.dataset.up=h.dataset.up==='1'?'0':'1',\
-    t=r=>r.cells[i].textContent,n=s=>s.replace(/,/g,''),e=s=>s==='–'||s==='⋮';\
+    t=r=>r.cells[i].textContent,n=s=>s.replace(/,/g,''),e=s=>s==='–';\
     [...b.rows].sort((x,y)=>{const a=t(x),c=t(y);if(e(a)||e(c))return e(a)-e(c);\
     const d=n(a)!==''&&n(c)!==''&&!isNaN(n(a))&&!isNaN(n(c))?n(a)-n(c):a.localeCompare(c);return u==='1'?d:-d})\
     .forEach(r=>b.append(r))";
@@ -24,11 +24,16 @@ const SEVERAL_LINES: &str = "max-width:40em;overflow-wrap:anywhere";
 /// The rows of `columns`, all of equal length, with a row of dots before the row `gap`.
 pub(crate) fn table(columns: &[TextColumn], gap: Option<usize>, height: usize) -> String {
     let rows = columns.first().map_or(0, |column| column.values.len());
+    // Sorting some of the rows would look as if all had been sorted.
+    let (sort, hint) = match gap {
+        None => (format!(";cursor:pointer\" onclick=\"{SORT}"), "; click to sort"),
+        Some(_) => (String::new(), ""),
+    };
     let mut html = format!("<div style=\"{FRAME}\"><table style=\"{TABLE}\"><thead><tr>");
     for column in columns {
         let (name, kind, align) = (escaped(&column.name), escaped(&column.kind), align(column));
         html.push_str(&format!(
-            "<th style=\"{CELL};{HEAD};text-align:{align}\" title=\"{kind}; click to sort\" onclick=\"{SORT}\">{name}\
+            "<th title=\"{kind}{hint}\" style=\"{CELL};{HEAD};text-align:{align}{sort}\">{name}\
              <br><span style=\"{MUTED}\">{kind}</span></th>"
         ));
     }
@@ -40,8 +45,9 @@ pub(crate) fn table(columns: &[TextColumn], gap: Option<usize>, height: usize) -
         html.push_str(&row_of(columns, |column| column.values[row].as_deref().map_or_else(|| "–".to_owned(), escaped)));
     }
     let unit = if height == 1 { "row" } else { "rows" };
+    let shown = gap.map_or_else(String::new, |_| format!(", {} of them shown", format::count(rows as u64)));
     html.push_str(&format!(
-        "</tbody></table></div>\n<p style=\"{MUTED}\">{} {unit}</p>\n",
+        "</tbody></table></div>\n<p style=\"{MUTED}\">{} {unit}{shown}</p>\n",
         format::count(height as u64)
     ));
     html
@@ -68,6 +74,16 @@ pub(crate) fn escaped(text: &str) -> String {
 mod tests {
     use crate::show::Table;
     use polars::prelude::df;
+
+    #[test]
+    fn only_a_table_of_all_rows_is_sorted_by_a_click() {
+        let frame = df!("n" => (0..30_i64).collect::<Vec<_>>(), "m" => vec![1_i64; 30]).expect("a frame");
+        let (some, all) = (Table::new(&frame).html(), Table::new(&frame).rows(30).html());
+        assert!(!some.contains("onclick") && !some.contains("click to sort") && !some.contains("cursor"), "{some}");
+        assert!(some.ends_with(">30 rows, 20 of them shown</p>\n"), "{some}");
+        assert_eq!((all.matches("onclick").count(), all.matches("click to sort").count()), (2, 2));
+        assert!(all.ends_with(">30 rows</p>\n"), "{all}");
+    }
 
     #[test]
     fn data_is_never_markup() {
