@@ -1,11 +1,13 @@
 //! Columns of a frame as numbers on an axis, or the reason why they cannot be.
 //!
-//! Dates and instants become milliseconds since 1970-01-01T00:00:00Z, with fractions where there are some, texts the place of their first appearance. NaN and infinite
+//! Dates and instants become milliseconds since 1970-01-01T00:00, with fractions where there are some, as the clocks of the
+//! column's zone show them, texts the place of their first appearance. NaN and infinite
 //! values are treated as missing: there is no place for them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use polars::prelude::{Column, DataFrame, DataType, TimeUnit};
+use jiff::{Timestamp, tz::TimeZone};
+use polars::prelude::{Column, DataFrame, DataType, Int64Chunked, TimeUnit};
 
 use super::ChartError;
 use crate::format;
@@ -15,7 +17,7 @@ pub(crate) const MILLIS_PER_DAY: i64 = 86_400_000;
 /// What the numbers of an axis are.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Domain {
-    /// Milliseconds since 1970-01-01T00:00:00Z; whether all are at midnight.
+    /// Milliseconds since 1970-01-01T00:00 on the clocks of the column's zone; whether all are at midnight.
     Time {
         days: bool,
     },
@@ -67,7 +69,7 @@ pub(crate) fn places(frame: &DataFrame, name: &str, role: &'static str) -> Resul
     let column = column(frame, name)?;
     let places = match column.dtype() {
         DataType::Date => days(column),
-        DataType::Datetime(unit, _) => instants(column, *unit),
+        DataType::Datetime(unit, _) => instants(column, *unit, &format::zone_of(column.dtype())),
         DataType::String => categories(column),
         kind if kind.is_primitive_numeric() => {
             as_numbers(column).map(|of_row| Places { domain: Domain::Number, of_row })
@@ -103,7 +105,7 @@ fn days(column: &Column) -> Option<Places> {
     Some(Places { domain: Domain::Time { days: true }, of_row })
 }
 
-fn instants(column: &Column, unit: TimeUnit) -> Option<Places> {
+fn instants(column: &Column, unit: TimeUnit, zone: &TimeZone) -> Option<Places> {
     let per_milli = match unit {
         TimeUnit::Milliseconds => 1,
         TimeUnit::Microseconds => 1_000,
@@ -111,10 +113,32 @@ fn instants(column: &Column, unit: TimeUnit) -> Option<Places> {
     };
     let column = column.cast(&DataType::Int64).ok()?;
     let instants = column.i64().ok()?;
-    let days = instants.iter().flatten().all(|instant| instant.rem_euclid(MILLIS_PER_DAY * per_milli) == 0);
+    let wall = wall_clock(instants, per_milli, zone);
+    let days = wall.iter().flatten().all(|instant| instant.rem_euclid(MILLIS_PER_DAY * per_milli) == 0);
     let millis = |instant: i64| instant as f64 / per_milli as f64;
-    let of_row = instants.iter().map(|instant| instant.map(millis)).collect();
+    let of_row = wall.into_iter().map(|instant| instant.map(millis)).collect();
     Some(Places { domain: Domain::Time { days }, of_row })
+}
+
+/// What clocks of the zone show. Where they are put back an hour comes twice; there all instants keep one distance to UTC, that of
+/// the first, so that each has a place of its own.
+fn wall_clock(instants: &Int64Chunked, per_milli: i64, zone: &TimeZone) -> Vec<Option<i64>> {
+    if *zone == TimeZone::UTC {
+        return instants.iter().collect();
+    }
+    let offset = |instant: i64| {
+        let at = Timestamp::from_millisecond(instant.div_euclid(per_milli)).unwrap_or_default();
+        i64::from(zone.to_offset(at).seconds()) * 1_000 * per_milli
+    };
+    let shifted = |instant: i64, offset: i64| instant.saturating_add(offset);
+    let wall: Vec<Option<i64>> =
+        instants.iter().map(|instant| instant.map(|instant| shifted(instant, offset(instant)))).collect();
+    let distinct = |values: &mut dyn Iterator<Item = i64>| values.collect::<HashSet<i64>>().len();
+    if distinct(&mut wall.iter().flatten().copied()) == distinct(&mut instants.iter().flatten()) {
+        return wall;
+    }
+    let first = instants.iter().flatten().min().map_or(0, offset);
+    instants.iter().map(|instant| instant.map(|instant| shifted(instant, first))).collect()
 }
 
 fn categories(column: &Column) -> Option<Places> {
@@ -167,6 +191,29 @@ mod tests {
             let expected = ["2020-09-13 12:26:40.0001", "2020-09-13 12:26:40.0002", "1969-12-31 23:59:59.9999"];
             assert_eq!(texts, expected, "{unit:?}");
         }
+    }
+
+    /// What the places of instants, given in seconds, read as.
+    fn clocks(zone: &'static str, seconds: &[i64]) -> Vec<String> {
+        let zone = polars::prelude::TimeZone::opt_try_new(Some(zone)).expect("a zone");
+        let kind = DataType::Datetime(TimeUnit::Milliseconds, zone);
+        let frame = df!("t" => seconds.iter().map(|second| second * 1_000).collect::<Vec<_>>()).expect("a frame");
+        let instants = frame.column("t").expect("a column").cast(&kind).expect("instants");
+        let places =
+            places(&DataFrame::new(seconds.len(), vec![instants]).expect("a frame"), "t", "x").expect("places");
+        places.of_row.iter().flatten().map(|place| places.domain.describe(*place)).collect()
+    }
+
+    #[test]
+    fn instants_stand_where_clocks_of_their_zone_are() {
+        assert_eq!(clocks("Asia/Seoul", &[-9 * 3_600, 15 * 3_600]), ["1970-01-01", "1970-01-02"], "midnights in Seoul");
+        assert_eq!(clocks("UTC", &[15 * 3_600]), ["1970-01-01 15:00:00"]);
+        let (winter, summer) = (1_577_836_800, 1_593_561_600);
+        assert_eq!(clocks("Europe/Berlin", &[winter, summer]), ["2020-01-01 01:00:00", "2020-07-01 02:00:00"]);
+        // Clocks were put back at 01:00 UTC.
+        let twice = 1_603_584_000 + 3 * 1_800;
+        let all = clocks("Europe/Berlin", &[twice - 3_600, twice, twice + 3_600]);
+        assert_eq!(all, ["2020-10-25 02:30:00", "2020-10-25 03:30:00", "2020-10-25 04:30:00"]);
     }
 
     #[test]
