@@ -212,6 +212,40 @@ fn a_single_date_is_labelled_as_a_date() {
 }
 
 #[test]
+fn bars_of_several_series_stand_side_by_side_from_one_zero() {
+    let frame = df!(
+        "x" => [2018, 2018, 2019, 2019], "name" => ["a", "a", "b", "b"], "k" => ["up", "big", "up", "big"],
+        "y" => [40, 80, -40, 80],
+    );
+    let frame = frame.expect("a frame");
+    for x in ["x", "name"] {
+        let svg = Figure::bar(&frame).x(x).y("y").by("k").size(400, 260).svg().expect("SVG");
+        // Left, top, width and height in units of the drawing.
+        let bars = |color: &str| -> Vec<[i32; 4]> {
+            let rects = svg.lines().filter(|line| line.starts_with("<rect") && line.contains(color));
+            let number = |line: &str, name: &str| {
+                let value = line.split(&format!(" {name}=\"")).nth(1).and_then(|rest| rest.split('"').next());
+                value.and_then(|value| value.parse().ok()).expect(name)
+            };
+            let rects = rects.map(|line| ["x", "y", "width", "height"].map(|name| number(line, name)));
+            // The first is the legend's.
+            rects.skip(1).collect()
+        };
+        let (big, up) = (bars("#0072B2"), bars("#E69F00"));
+        let (along, length) = if x == "x" { (0, 3) } else { (1, 2) };
+        assert_eq!((big.len(), up.len()), (2, 2), "{x}: {svg}");
+        assert!((big[0][length] - 2 * up[0][length]).abs() <= 20, "{big:?} {up:?}");
+        for (big, up) in big.iter().zip(&up) {
+            assert_eq!(big[along] + big[2 + along], up[along], "{x}: neighbours");
+        }
+        let zero = |bar: &[i32; 4], below: bool| {
+            if (x == "x") == below { bar[1 - along] } else { bar[1 - along] + bar[length] }
+        };
+        assert!((zero(&big[0], false) - zero(&up[1], true)).abs() <= 20, "{big:?} {up:?}");
+    }
+}
+
+#[test]
 fn one_point_and_points_between_gaps_are_marked() {
     let frame = df!("x" => [1, 2, 3, 4], "y" => [None, Some(5.0), None, None]).expect("a frame");
     let svg = small(Figure::line(&frame).x("x").y("y")).svg().expect("SVG");
@@ -243,7 +277,10 @@ fn what_cannot_be_drawn_says_why() {
         (Figure::scatter(&apart).x("x").y("y"), "no row has a value in each of x, y"),
         (Figure::heat_map(&apart).x("x").y("z").color("y"), "no row has a value in each of x, z, y"),
         (Figure::line(&movies).y("reviews"), "several rows have window_start = 2018-01-01"),
-        (Figure::bar(&movies).y("reviews").by("movie"), "a bar chart shows one series"),
+        (
+            Figure::bar(&reviews::movies_by_month(9)).y("reviews").by("movie"),
+            "has 9 values, and there is room for 6; keep",
+        ),
         (Figure::stacked_bar(&negative).x("x").y("y").by("b"), "cannot be stacked"),
         (Figure::heat_map(&months).y("reviews"), "a heat-map needs a column for color"),
         (Figure::line(&movies).x("reviews").y("movie"), "column \"movie\" is str; y needs numbers"),

@@ -1,4 +1,4 @@
-//! Upright bars over time or numbers, plain or stacked.
+//! Upright bars over time or numbers: plain, side by side or stacked.
 //!
 //! A bar takes the slot from its place to the next one: a month's bar is a month wide, and a missing month is a gap. Names have no
 //! order of their own and need room: they become rows, see [`super::category_bar`].
@@ -28,13 +28,30 @@ pub(crate) enum TickAt {
     Edge,
 }
 
-/// Draws all series, each on top of the one before.
-pub(crate) fn draw(page: &mut Page, set: &SeriesSet, x_name: &str) {
-    draw_in(page, set, x_name, &Slots::new(&set.places(), &set.domain), TickAt::Middle);
+/// How the bars of one place stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Arrangement {
+    /// Each on top of the one before.
+    Stacked,
+    /// Side by side.
+    Grouped,
+}
+
+/// Draws all series.
+pub(crate) fn draw(page: &mut Page, set: &SeriesSet, arrangement: Arrangement, x_name: &str) {
+    let slots = Slots::new(&set.places(), &set.domain);
+    draw_in(page, set, arrangement, x_name, &slots, TickAt::Middle);
 }
 
 /// As [`draw`], in slots that do not follow from the places.
-pub(crate) fn draw_in(page: &mut Page, set: &SeriesSet, x_name: &str, slots: &Slots, tick_at: TickAt) {
+pub(crate) fn draw_in(
+    page: &mut Page,
+    set: &SeriesSet,
+    arrangement: Arrangement,
+    x_name: &str,
+    slots: &Slots,
+    tick_at: TickAt,
+) {
     let layers = set.layers();
     legend_of(page, &layers);
 
@@ -48,13 +65,15 @@ pub(crate) fn draw_in(page: &mut Page, set: &SeriesSet, x_name: &str, slots: &Sl
         log: false,
         right: None,
     };
-    let stacks = Stacks::new(&layers);
+    let stacks = Stacks::new(&layers, arrangement);
     let plot = axes::upright(page, &frame, set.extent.values_with(stacks.range()));
     let narrowest =
         slots.ends.iter().map(|(start, end)| plot.x.at(*end) - plot.x.at(*start)).fold(f32::INFINITY, f32::min);
+    let grouped = arrangement == Arrangement::Grouped;
     for (layer, series) in layers.iter().enumerate() {
         let area = |(stack, piece): (&Stack, (f64, f64))| {
-            let (left, right) = slots.pixels(stack.place, &plot, narrowest);
+            let slot = slots.pixels(stack.place, &plot, narrowest);
+            let (left, right) = if grouped { part(slot, layer, layers.len()) } else { slot };
             let (from, to) = (plot.y.at(piece.0), plot.y.at(piece.1));
             Rect { left, right, top: from.min(to), bottom: from.max(to) }
         };
@@ -73,6 +92,12 @@ pub(crate) fn legend_of(page: &mut Page, layers: &[Series]) {
     let named = layers.iter().filter(|series| !series.name.is_empty());
     let entries: Vec<Entry> = named.map(|series| Entry { name: series.name.clone(), color: series.color }).collect();
     legend::entries(page, &entries, Swatch::Square);
+}
+
+/// One of some equally wide parts of a slot, on whole pixels.
+fn part((left, right): (f32, f32), number: usize, of: usize) -> (f32, f32) {
+    let edge = |number: usize| (left + (right - left) * number as f32 / of as f32).round();
+    (edge(number), edge(number + 1).max(edge(number) + 1.0))
 }
 
 /// Bars from left to right; of several on one pixel the highest and the deepest are what shows.
@@ -106,7 +131,7 @@ fn values_above(page: &mut Page, plot: &Plot, stacks: &Stacks, slots: &Slots, sl
     if !fits {
         return;
     }
-    for (stack, label) in stacks.stacks.iter().zip(labels).filter(|(stack, _)| stack.has_value) {
+    for (stack, label) in stacks.stacks.iter().zip(labels).filter(|(stack, _)| stack.has_value()) {
         let (left, right) = slots.pixels(stack.place, plot, slot);
         let above = if stack.top() < 0.0 { -1.0 } else { 1.0 };
         let middle = Point { x: (left + right) / 2.0, y: plot.y.at(stack.top()) - above * page.label.size * 0.75 };
@@ -144,17 +169,22 @@ pub(crate) fn value_labels(values: &[f64]) -> Vec<String> {
     values.iter().map(|value| crate::format::decimal(*value, decimals)).collect()
 }
 
-/// All values of one place.
+/// All values of one place, upon one another or each from zero.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Stack {
     pub place: f64,
     /// From and to, one per layer.
     pub pieces: Vec<(f64, f64)>,
-    /// Whether any of them is a value: a sum of nulls is no zero.
-    pub has_value: bool,
+    /// Which of them are values: a null is no zero, and neither is a sum of nulls.
+    pub is_value: Vec<bool>,
 }
 
 impl Stack {
+    /// Whether any piece is a value.
+    pub fn has_value(&self) -> bool {
+        self.is_value.contains(&true)
+    }
+
     /// Where the last piece ends.
     pub fn top(&self) -> f64 {
         self.pieces.last().map_or(0.0, |piece| piece.1)
@@ -168,17 +198,17 @@ pub(crate) struct Stacks {
 }
 
 impl Stacks {
-    /// Adds each layer to those before it.
-    pub fn new(layers: &[Series]) -> Self {
+    /// Adds each layer to those before it where they are stacked.
+    pub fn new(layers: &[Series], arrangement: Arrangement) -> Self {
         let places = distinct(layers.iter().flat_map(|layer| &layer.points).map(|(place, _)| *place));
         let mut stacks: Vec<Stack> =
-            places.iter().map(|&place| Stack { place, pieces: Vec::new(), has_value: false }).collect();
+            places.iter().map(|&place| Stack { place, pieces: Vec::new(), is_value: Vec::new() }).collect();
         for layer in layers {
             let mut points = layer.points.iter().peekable();
             for stack in &mut stacks {
                 let value = points.next_if(|(place, _)| *place == stack.place).and_then(|(_, value)| *value);
-                let from = stack.top();
-                stack.has_value |= value.is_some();
+                let from = if arrangement == Arrangement::Stacked { stack.top() } else { 0.0 };
+                stack.is_value.push(value.is_some());
                 stack.pieces.push((from, (from + value.unwrap_or(0.0)).clamp(f64::MIN, f64::MAX)));
             }
         }
@@ -187,7 +217,7 @@ impl Stacks {
 
     /// From zero, always, to the farthest end.
     pub fn range(&self) -> (f64, f64) {
-        let ends = self.stacks.iter().map(Stack::top);
+        let ends = self.stacks.iter().flat_map(|stack| &stack.pieces).map(|piece| piece.1);
         ends.fold((0.0, 0.0), |(low, high), end| (f64::min(low, end), f64::max(high, end)))
     }
 
@@ -322,7 +352,7 @@ mod tests {
     #[test]
     fn layers_stand_on_one_another_and_gaps_have_no_height() {
         let layers = [series(&[(1.0, Some(2.0)), (2.0, Some(3.0))]), series(&[(2.0, Some(4.0)), (3.0, None)])];
-        let stacks = Stacks::new(&layers);
+        let stacks = Stacks::new(&layers, Arrangement::Stacked);
         assert_eq!(stacks.stacks[1].pieces, [(0.0, 3.0), (3.0, 7.0)]);
         assert_eq!(stacks.range(), (0.0, 7.0));
         assert_eq!(stacks.pieces(1).count(), 1);
@@ -339,7 +369,7 @@ mod tests {
             extent: Extent::default(),
         };
         let mut page = Page::new(300, 200, "", "");
-        draw(&mut page, &set, "");
+        draw(&mut page, &set, Arrangement::Stacked, "");
         let bars = page.scene.shapes.iter().filter_map(|shape| match shape {
             crate::chart::scene::Shape::Rect { area, fill } if *fill == palette::INK => Some(*area),
             _ => None,
@@ -350,6 +380,16 @@ mod tests {
         let around = |wanted: f32, found: f32| (wanted - found).abs() < 0.5;
         assert!(bars.iter().all(|bar| around(bar.top, top) && around(bar.bottom, bottom)), "{bars:?}");
         assert!(bottom - top > 100.0, "{top} to {bottom}");
+    }
+
+    #[test]
+    fn grouped_bars_start_at_zero_and_share_their_slot() {
+        let layers = [series(&[(1.0, Some(3.0)), (2.0, Some(-2.0))]), series(&[(1.0, None), (2.0, Some(4.0))])];
+        let stacks = Stacks::new(&layers, Arrangement::Grouped);
+        assert_eq!(stacks.stacks[1].pieces, [(0.0, -2.0), (0.0, 4.0)]);
+        assert_eq!((stacks.range(), stacks.stacks[0].is_value.as_slice()), ((-2.0, 4.0), [true, false].as_slice()));
+        assert_eq!([part((10.0, 30.0), 0, 2), part((10.0, 30.0), 1, 2)], [(10.0, 20.0), (20.0, 30.0)]);
+        assert_eq!(part((10.0, 11.0), 1, 2), (11.0, 12.0), "never less than a pixel");
     }
 
     #[test]

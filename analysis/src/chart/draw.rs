@@ -2,7 +2,7 @@
 
 use super::{
     ChartError, Figure, Kind,
-    bar::{self, Stacks},
+    bar::{self, Arrangement, Stacks},
     box_plot, category_bar,
     data::Domain,
     heat_map, histogram,
@@ -126,16 +126,35 @@ impl Figure {
 
     fn bar_scene(&self) -> Result<Scene, ChartError> {
         let y = self.need(self.y.as_deref(), "y")?;
-        if let (Kind::Bar, Some(by)) = (self.kind, &self.by) {
-            return Err(ChartError::OneSeries { by: by.to_owned() });
-        }
         let set = self.series_set()?;
+        let arrangement = self.arrangement();
+        if arrangement == Arrangement::Grouped {
+            self.refuse_unreadable_groups(&set)?;
+        }
         let mut page = self.page(&described(&words(y), self.by.as_deref()));
         match &set.domain {
-            Domain::Category(names) => category_bar::draw(&mut page, &set, names),
-            _ => bar::draw(&mut page, &set, &words(self.x_name())),
+            Domain::Category(names) => category_bar::draw(&mut page, &set, arrangement, names),
+            _ => bar::draw(&mut page, &set, arrangement, &words(self.x_name())),
         }
         Ok(page.scene)
+    }
+
+    /// How bars of several series stand.
+    fn arrangement(&self) -> Arrangement {
+        if self.kind == Kind::Bar { Arrangement::Grouped } else { Arrangement::Stacked }
+    }
+
+    /// Refuses more bars side by side than there are colours or pixels for: their sum would be no bar of the same measure.
+    fn refuse_unreadable_groups(&self, set: &SeriesSet) -> Result<(), ChartError> {
+        let (series, others) = (set.series.len(), set.others.len());
+        if let Some(by) = self.by.as_deref().filter(|_| others > 0) {
+            refuse_more(by, series + others, CATEGORIES.len() as u32)?;
+        }
+        match &set.domain {
+            Domain::Category(_) => Ok(()),
+            _ if series > 1 => refuse_more(self.x_name(), set.places().len(), self.size.0 / series as u32),
+            _ => Ok(()),
+        }
     }
 
     fn heat_map_scene(&self) -> Result<Scene, ChartError> {
@@ -203,11 +222,12 @@ impl Figure {
             Kind::Line | Kind::Area | Kind::StackedArea | Kind::Bar | Kind::StackedBar => {
                 let mut set = self.series_set()?;
                 let right = self.right.as_deref().map(|right| self.right_series(right, &mut set, y)).transpose()?;
-                set_extent(&set, self.kind, right.map(|right| right.range()))
+                let bars = (!matches!(self.kind, Kind::Line | Kind::Area)).then(|| self.arrangement());
+                set_extent(&set, bars, right.map(|right| right.range()))
             }
             Kind::Histogram => {
                 let bins = histogram::bins(&self.frame, self.need(self.x.as_deref(), "x")?, self.shared.step)?;
-                set_extent(&bins.set, self.kind, None)
+                set_extent(&bins.set, Some(Arrangement::Stacked), None)
             }
             Kind::Box => {
                 let range = box_plot::Groups::from_frame(&self.frame, self.x.as_deref(), y)?.range();
@@ -236,10 +256,9 @@ impl Figure {
     }
 }
 
-/// How far series reach, those of areas and bars one upon another.
-fn set_extent(set: &SeriesSet, kind: Kind, right: Option<(f64, f64)>) -> Extent {
-    let values =
-        if matches!(kind, Kind::Line | Kind::Area) { set.value_range() } else { Stacks::new(&set.layers()).range() };
+/// How far series reach, bars and stacked areas from zero.
+fn set_extent(set: &SeriesSet, bars: Option<Arrangement>, right: Option<(f64, f64)>) -> Extent {
+    let values = bars.map_or_else(|| set.value_range(), |bars| Stacks::new(&set.layers(), bars).range());
     let places = if matches!(set.domain, Domain::Category(_)) { Vec::new() } else { set.places() };
     Extent { values: Some(values), right, places }
 }

@@ -60,12 +60,6 @@ pub enum ChartError {
         /// The column.
         column: String,
     },
-    /// A bar chart of one series was given several.
-    #[error("a bar chart shows one series; use a stacked bar or a line to show {by:?}")]
-    OneSeries {
-        /// The column that tells series apart.
-        by: String,
-    },
     /// A setting that the kind of chart does not have.
     #[error("{setting}: a {kind} chart has no such thing; it is for {kinds}")]
     Setting {

@@ -92,7 +92,7 @@ impl Figure {
         Self::new(Kind::StackedArea, frame)
     }
 
-    /// A bar chart.
+    /// A bar chart; bars of several series, told apart with [`by`](Figure::by), stand side by side.
     pub fn bar(frame: &DataFrame) -> Self {
         Self::new(Kind::Bar, frame)
     }

@@ -4,7 +4,7 @@ use polars::prelude::DataFrame;
 
 use super::{
     ChartError,
-    bar::{self, Slots, TickAt},
+    bar::{self, Arrangement, Slots, TickAt},
     data::{self, Domain},
     page::Page,
     palette::CATEGORIES,
@@ -35,7 +35,7 @@ pub(crate) struct Step {
 pub(crate) fn draw(page: &mut Page, bins: &Bins, x_name: &str) {
     let slots = Slots::of_length(&bins.set.places(), bins.step.width);
     let tick_at = if bins.step.whole { TickAt::Middle } else { TickAt::Edge };
-    bar::draw_in(page, &bins.set, x_name, &slots, tick_at);
+    bar::draw_in(page, &bins.set, Arrangement::Stacked, x_name, &slots, tick_at);
 }
 
 /// The bins that suit a column.

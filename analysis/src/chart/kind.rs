@@ -12,7 +12,7 @@ pub enum Kind {
     Area,
     /// Areas that stand on one another, one per series of `by`.
     StackedArea,
-    /// One bar per place, upright for dates and numbers, a row each for texts.
+    /// One bar per place, upright for dates and numbers, a row each for texts; the series of `by` side by side.
     Bar,
     /// Bars whose parts are the series of `by`.
     StackedBar,

@@ -2,7 +2,7 @@
 
 use super::{
     axes::{self, Frame, Plot},
-    bar::{Stacks, finest},
+    bar::{Arrangement, Stacks, finest},
     data::Domain,
     legend::{self, Entry, Swatch},
     marks::{self, Marks},
@@ -85,7 +85,7 @@ pub(crate) fn draw(page: &mut Page, set: &SeriesSet, options: &Options<'_>) {
 pub(crate) fn draw_stacked(page: &mut Page, set: &SeriesSet, options: &Options<'_>) {
     let layers = set.layers();
     super::bar::legend_of(page, &layers);
-    let stacks = Stacks::new(&layers);
+    let stacks = Stacks::new(&layers, Arrangement::Stacked);
     let plot = frame(page, set, options, options.widened(set.extent.values_with(stacks.range())));
     for (layer, series) in layers.iter().enumerate() {
         let edge = |end: fn(&(f64, f64)) -> f64| {

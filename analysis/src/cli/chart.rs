@@ -190,8 +190,8 @@ impl Chart {
     ) -> anyhow::Result<(DataFrame, Roles)> {
         let heat_map = self.kind == Kind::HeatMap;
         ensure!(
-            heat_map || (self.kind != Kind::Bar && self.by.is_none()),
-            "{range} has a value per row and column: use --kind stacked-bar, line or heat-map, without --by"
+            heat_map || self.by.is_none(),
+            "{range} has a value per row and column, so its columns are what --by would tell apart; leave out --by"
         );
         let level = range.name().unwrap_or(&self.x).to_owned();
         let count = count_column(table)?;

@@ -89,12 +89,20 @@ impl View {
     /// The figure of a kind from the columns that were named or chosen.
     pub fn figure(&self, kind: Kind) -> Figure {
         let roles = self.roles();
-        let kind = if kind == Kind::Bar && roles.by.is_some() { Kind::StackedBar } else { kind };
+        let negative = || roles.y.as_deref().is_some_and(|y| self.has_negative(y));
+        let kind = if kind == Kind::Bar && roles.by.is_some() && !negative() { Kind::StackedBar } else { kind };
         let figure = Figure::new(kind, &self.frame).title(self.title.as_str());
         let figure = roles.x.into_iter().fold(figure, Figure::x);
         let figure = roles.y.into_iter().fold(figure, Figure::y);
         let figure = roles.by.into_iter().fold(figure, Figure::by);
         if self.dark { figure.dark() } else { figure }
+    }
+
+    /// Whether a value lies below zero, so that bars cannot be stacked.
+    fn has_negative(&self, column: &str) -> bool {
+        let numbers = self.frame.column(column).ok().and_then(|column| column.cast(&DataType::Float64).ok());
+        let values = numbers.as_ref().and_then(|numbers| numbers.f64().ok());
+        values.is_some_and(|values| values.iter().flatten().any(|value| value < 0.0))
     }
 
     /// The view as HTML that stands on its own: styles, but no script and nothing from a network.
@@ -220,6 +228,14 @@ mod tests {
         let repeated = View::new(&films()).by("window_end").html();
         assert!(repeated.contains("<table"));
         assert!(View::new(&DataFrame::empty()).html().contains("<table"));
+    }
+
+    #[test]
+    fn values_below_zero_are_bars_side_by_side() {
+        let frame = df!("year" => [2019, 2019, 2020], "movie" => ["A", "B", "B"], "change" => [-5, 7, 8]);
+        let view = View::new(&frame.expect("a frame")).x("year").y("change").by("movie");
+        assert!(view.html().contains("-bar\""), "a button");
+        assert!(view.figure(Kind::Bar).svg().is_ok());
     }
 
     #[test]
