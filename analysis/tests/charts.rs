@@ -246,6 +246,22 @@ fn bars_of_several_series_stand_side_by_side_from_one_zero() {
 }
 
 #[test]
+fn counts_and_whole_numbers_have_no_ticks_between_them() {
+    let frame = df!("x" => [1, 2, 2], "y" => [1, 2, 1]).expect("a frame");
+    let line = frame.head(Some(2));
+    let figures = [
+        Figure::line(&line).x("x").y("y"),
+        Figure::bar(&line).x("x").y("y"),
+        Figure::scatter(&frame).x("x").y("y"),
+        Figure::histogram(&frame).x("y"),
+    ];
+    for figure in figures {
+        let svg = figure.size(800, 450).svg().expect("SVG");
+        assert!(text_of(&svg).iter().all(|text| !text.contains('.')), "{:?}", text_of(&svg));
+    }
+}
+
+#[test]
 fn one_point_and_points_between_gaps_are_marked() {
     let frame = df!("x" => [1, 2, 3, 4], "y" => [None, Some(5.0), None, None]).expect("a frame");
     let svg = small(Figure::line(&frame).x("x").y("y")).svg().expect("SVG");

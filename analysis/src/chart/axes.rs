@@ -36,6 +36,8 @@ pub(crate) struct Frame<'a> {
     pub x_name: &'a str,
     /// Whether values are logarithms to base 10, which the labels turn back.
     pub log: bool,
+    /// Whether all values are whole numbers, between which there are no ticks.
+    pub whole: bool,
     /// Range of a second axis of values, on the right.
     pub right: Option<(f64, f64)>,
 }
@@ -51,8 +53,8 @@ pub(crate) fn upright(page: &mut Page, frame: &Frame<'_>, values: (f64, f64)) ->
     let bottom = page.free.bottom - x_axis_height(page, frame);
     let top = page.free.top + page.label.size * 0.6;
     let most = ((bottom - top) / (page.label.size * 3.2)) as usize;
-    let ticks = Labelled::around(values, most.clamp(2, 8), frame.log);
-    let right = frame.right.map(|range| Labelled::around(range, most.clamp(2, 8), false));
+    let ticks = Labelled::around(values, most.clamp(2, 8), frame.log, frame.whole);
+    let right = frame.right.map(|range| Labelled::around(range, most.clamp(2, 8), false, false));
     let right_width = right.as_ref().map_or(0.0, |right| right.width(page) + page.gap());
     let left = page.free.left + ticks.width(page) + page.gap();
     let area = Rect { left, top, right: page.free.right - right_width, bottom }.snapped();
@@ -82,11 +84,11 @@ struct Labelled {
 }
 
 impl Labelled {
-    fn around((low, high): (f64, f64), most: usize, log: bool) -> Self {
+    fn around((low, high): (f64, f64), most: usize, log: bool, whole: bool) -> Self {
         if log {
             return Self::of_powers(low, high, most);
         }
-        let ticks = Ticks::around(low, high, most);
+        let ticks = if whole { Ticks::whole(low, high, most) } else { Ticks::around(low, high, most) };
         let labels = ticks.labels();
         Self { range: ticks.range, ticks: ticks.values.into_iter().zip(labels).collect() }
     }
@@ -284,7 +286,7 @@ mod tests {
         ] {
             let (low, high): (f64, f64) = (low, high);
             for most in 2..=8 {
-                let axis = Labelled::around((low.log10(), high.log10()), most, true);
+                let axis = Labelled::around((low.log10(), high.log10()), most, true, false);
                 assert!(
                     axis.range.0 <= low.log10() && high.log10() <= axis.range.1,
                     "{low} to {high}: {:?}",

@@ -63,6 +63,7 @@ pub(crate) fn draw_in(
         inset: 0.0,
         x_name,
         log: false,
+        whole: set.is_whole(),
         right: None,
     };
     let stacks = Stacks::new(&layers, arrangement);

@@ -89,6 +89,7 @@ pub(crate) fn draw(page: &mut Page, groups: &Groups, x_name: &str, extent: &Exte
         inset: 0.0,
         x_name,
         log: false,
+        whole: false,
         right: None,
     };
     let plot = axes::upright(page, &frame, extent.values_with(groups.range()));

@@ -260,7 +260,7 @@ impl Figure {
 fn set_extent(set: &SeriesSet, bars: Option<Arrangement>, right: Option<(f64, f64)>) -> Extent {
     let values = bars.map_or_else(|| set.value_range(), |bars| Stacks::new(&set.layers(), bars).range());
     let places = if matches!(set.domain, Domain::Category(_)) { Vec::new() } else { set.places() };
-    Extent { values: Some(values), right, places }
+    Extent { values: Some(values), fractions: !set.is_whole(), right, places }
 }
 
 /// Refuses what would lie on one another.

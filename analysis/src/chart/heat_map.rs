@@ -101,7 +101,7 @@ impl Cells {
     /// How far the cells reach.
     pub fn extent(&self) -> Extent {
         let places = if matches!(self.x, Domain::Category(_)) { Vec::new() } else { self.columns.clone() };
-        Extent { values: Some(self.range()), right: None, places }
+        Extent { values: Some(self.range()), places, ..Extent::default() }
     }
 
     /// From zero unless a value lies below it.
@@ -137,6 +137,7 @@ pub(crate) fn draw(page: &mut Page, cells: &Cells, x_name: &str) {
         inset: 0.0,
         x_name,
         log: false,
+        whole: false,
         right: None,
     };
     let plot = axes::rows(page, &frame, &cells.names);

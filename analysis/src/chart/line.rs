@@ -122,6 +122,7 @@ fn frame(page: &mut Page, set: &SeriesSet, options: &Options<'_>, values: (f64, 
         inset: inset(page, &set.domain, places.len()),
         x_name: options.x_name,
         log: options.log,
+        whole: !options.log && set.is_whole(),
         right: options.right.map(|right| with_zero(set.extent.right_with(right.range()), false)),
     };
     let plot = axes::upright(page, &frame, values);

@@ -67,6 +67,12 @@ impl Ticks {
         Self { values, range, step }
     }
 
+    /// As [`around`](Self::around), with ticks at whole numbers only.
+    pub fn whole(min: f64, max: f64, most: usize) -> Self {
+        let ticks = (1..=most.max(1)).rev().map(|most| Self::around(min, max, most)).find(|ticks| ticks.step >= 1.0);
+        ticks.unwrap_or_else(|| Self::around(min.floor(), max.ceil().max(min.floor() + 1.0), 1))
+    }
+
     /// These ticks so many times farther from zero, as far as there are numbers.
     fn times(self, factor: f64) -> Self {
         let number = |value: f64| (value * factor).clamp(f64::MIN, f64::MAX);
@@ -161,6 +167,17 @@ mod tests {
             (ticks.labels(), ticks.range),
             (vec!["0".to_owned(), "5,000".into(), "10,000".into()], (0.0, 11_550.0))
         );
+    }
+
+    #[test]
+    fn whole_numbers_have_no_ticks_between_them() {
+        for (low, high) in [(0.0, 1.0), (0.0, 2.0), (5.0, 5.0), (3.0, 4.0), (0.0, 9_500.0), (-2.0, 1.0), (0.0, 0.0)] {
+            for most in 1..=8 {
+                let ticks = Ticks::whole(low, high, most);
+                assert!(ticks.values.iter().all(|value| value.fract() == 0.0), "{low} to {high}: {:?}", ticks.values);
+                assert!(ticks.range.0 <= low && high <= ticks.range.1 && ticks.values.len() > 1, "{ticks:?}");
+            }
+        }
     }
 
     #[test]

@@ -81,7 +81,17 @@ impl Cloud {
     pub fn extent(&self) -> Extent {
         let (low, high) = self.range(|point| point.0);
         let places = if matches!(self.domain, Domain::Category(_)) { Vec::new() } else { vec![low, high] };
-        Extent { values: Some(self.range(|point| point.1)), right: None, places }
+        Extent {
+            values: Some(self.range(|point| point.1)),
+            fractions: !self.is_whole(|point| point.1),
+            right: None,
+            places,
+        }
+    }
+
+    /// Whether all places, or all values, are whole numbers.
+    fn is_whole(&self, of: fn(&(f64, f64)) -> f64) -> bool {
+        self.groups.iter().flat_map(|group| &group.points).map(of).all(|value| value.fract() == 0.0)
     }
 
     fn range(&self, of: fn(&(f64, f64)) -> f64) -> (f64, f64) {
@@ -119,11 +129,12 @@ pub(crate) fn draw(page: &mut Page, cloud: &Cloud, x_name: &str) {
     let frame = Frame {
         domain: &cloud.domain,
         places: wide(places),
-        finest: 0.0,
+        finest: if cloud.is_whole(|point| point.0) { 1.0 } else { 0.0 },
         tick_at: &|place| place,
         inset: page.gap() * 1.5,
         x_name,
         log: false,
+        whole: !cloud.extent.fractions && cloud.is_whole(|point| point.1),
         right: None,
     };
     let plot = axes::upright(page, &frame, cloud.extent.values_with(cloud.range(|point| point.1)));

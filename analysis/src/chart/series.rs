@@ -118,6 +118,16 @@ impl SeriesSet {
         range(self.all().flat_map(|series| &series.points).filter_map(|(_, value)| *value))
     }
 
+    /// Whether all values are whole numbers, those of the other charts, too.
+    pub fn is_whole(&self) -> bool {
+        !self.extent.fractions
+            && self
+                .all()
+                .flat_map(|series| &series.points)
+                .filter_map(|(_, value)| *value)
+                .all(|value| value.fract() == 0.0)
+    }
+
     /// Smallest and largest place of all series.
     pub fn place_range(&self) -> (f64, f64) {
         range(self.places().into_iter())

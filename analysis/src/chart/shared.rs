@@ -54,6 +54,8 @@ fn levels(whole: &Figure) -> Result<Vec<String>, ChartError> {
 pub(crate) struct Extent {
     /// Least and greatest value; logarithms where the scale is one of logarithms.
     pub values: Option<(f64, f64)>,
+    /// Whether some value is no whole number, so that ticks may stand between them.
+    pub fractions: bool,
     /// Least and greatest value of the second axis.
     pub right: Option<(f64, f64)>,
     /// Every place once, ascending; none for names, which have no distance.
@@ -70,6 +72,7 @@ impl Extent {
         self.places.extend(other.places);
         Self {
             values: both(self.values, other.values),
+            fractions: self.fractions || other.fractions,
             right: both(self.right, other.right),
             places: super::series::distinct(self.places.into_iter()),
         }
