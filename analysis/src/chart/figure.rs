@@ -78,51 +78,131 @@ impl Figure {
     }
 
     /// A line chart.
+    ///
+    /// ```
+    /// # use analysis::{chart::Figure, polars::prelude::df};
+    /// let frame = df!("day" => [1, 2, 3, 4, 5], "reviews" => [Some(70), Some(91), None, Some(64), Some(60)])?;
+    /// let svg = Figure::line(&frame).x("day").y("reviews").svg()?;
+    /// assert_eq!(svg.matches("<polyline").count(), 2, "a missing value is a gap, not a zero");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn line(frame: &DataFrame) -> Self {
         Self::new(Kind::Line, frame)
     }
 
     /// A line chart whose areas down to zero are filled; several series lie over one another.
+    ///
+    /// ```
+    /// # use analysis::{chart::Figure, polars::prelude::df};
+    /// let years = df!("year" => [2018, 2019, 2020], "reviews" => [2_412, 3_101, 1_874])?;
+    /// let svg = Figure::area(&years).x("year").y("reviews").svg()?;
+    /// assert!(svg.contains("<polygon"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn area(frame: &DataFrame) -> Self {
         Self::new(Kind::Area, frame)
     }
 
     /// Areas that stand on one another, a series of [`by`](Figure::by) each; a missing value counts as zero.
+    ///
+    /// ```
+    /// # use analysis::{chart::Figure, polars::prelude::df};
+    /// let frame = df!("year" => [2019, 2019, 2020, 2020], "rating" => ["7", "8", "7", "8"], "reviews" => [9, 14, 11, 8])?;
+    /// let svg = Figure::stacked_area(&frame).x("year").y("reviews").by("rating").svg()?;
+    /// assert_eq!(svg.matches("<polygon").count(), 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn stacked_area(frame: &DataFrame) -> Self {
         Self::new(Kind::StackedArea, frame)
     }
 
     /// A bar chart; bars of several series, told apart with [`by`](Figure::by), stand side by side.
+    ///
+    /// ```
+    /// # use analysis::{chart::Figure, polars::prelude::df};
+    /// let frame = df!("movie" => ["Up (2009)", "1917 (2019)"], "reviews" => [812, 640])?;
+    /// let svg = Figure::bar(&frame).x("movie").y("reviews").svg()?;
+    /// assert!(svg.contains("Up (2009)"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn bar(frame: &DataFrame) -> Self {
         Self::new(Kind::Bar, frame)
     }
 
     /// A bar chart whose bars are stacks of the series of [`by`](Figure::by).
+    ///
+    /// ```
+    /// # use analysis::{chart::Figure, polars::prelude::df};
+    /// let frame = df!("year" => [2019, 2019, 2020], "spoiler" => ["no", "yes", "no"], "reviews" => [90, 14, 110])?;
+    /// let svg = Figure::stacked_bar(&frame).x("year").y("reviews").by("spoiler").svg()?;
+    /// assert!(svg.contains("yes"), "the legend names every series");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn stacked_bar(frame: &DataFrame) -> Self {
         Self::new(Kind::StackedBar, frame)
     }
 
     /// How many values of [`x`](Figure::x) lie in each of some equal ranges.
+    ///
+    /// ```
+    /// # use analysis::{chart::Figure, polars::prelude::df};
+    /// let frame = df!("rating" => [7.1, 7.4, 8.0, 8.2, 8.3, 9.1])?;
+    /// let svg = Figure::histogram(&frame).x("rating").title("Ratings").svg()?;
+    /// assert!(svg.contains("Ratings"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn histogram(frame: &DataFrame) -> Self {
         Self::new(Kind::Histogram, frame)
     }
 
     /// Median, quartiles and range of [`y`](Figure::y) for each value of [`x`](Figure::x), or of all together.
+    ///
+    /// ```
+    /// # use analysis::{chart::Figure, polars::prelude::df};
+    /// let frame = df!("movie" => ["Up (2009)", "Up (2009)", "1917 (2019)"], "rating" => [8, 10, 7])?;
+    /// let svg = Figure::box_plot(&frame).x("movie").y("rating").svg()?;
+    /// assert!(svg.contains("1917 (2019)"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn box_plot(frame: &DataFrame) -> Self {
         Self::new(Kind::Box, frame)
     }
 
     /// A point per row at [`x`](Figure::x) and [`y`](Figure::y), coloured by [`by`](Figure::by).
+    ///
+    /// ```
+    /// # use analysis::{chart::Figure, polars::prelude::df};
+    /// let frame = df!("reviews" => [120, 340, 80], "rating_mean" => [7.9, 6.4, 8.8], "genre" => ["drama", "war", "drama"])?;
+    /// let svg = Figure::scatter(&frame).x("reviews").y("rating_mean").by("genre").svg()?;
+    /// assert!(svg.matches("<circle").count() >= 3);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn scatter(frame: &DataFrame) -> Self {
         Self::new(Kind::Scatter, frame)
     }
 
     /// Shares of the sum of [`y`](Figure::y), a slice for each text of [`x`](Figure::x), the six largest at most.
+    ///
+    /// ```
+    /// # use analysis::{chart::Figure, polars::prelude::df};
+    /// let frame = df!("rating" => ["7", "8", "9"], "reviews" => [50, 30, 20])?;
+    /// let svg = Figure::pie(&frame).x("rating").y("reviews").svg()?;
+    /// assert!(svg.contains("50 %"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn pie(frame: &DataFrame) -> Self {
         Self::new(Kind::Pie, frame)
     }
 
     /// A heat map of [`x`](Figure::x) and [`y`](Figure::y), shaded by [`color`](Figure::color).
+    ///
+    /// ```
+    /// # use analysis::{chart::Figure, polars::prelude::df};
+    /// let frame = df!("year" => [2019, 2019, 2020, 2020], "rating" => [7, 8, 7, 8], "reviews" => [90, 140, 110, 80])?;
+    /// let svg = Figure::heat_map(&frame).y("rating").x("year").color("reviews").svg()?;
+    /// assert!(svg.contains("<rect"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn heat_map(frame: &DataFrame) -> Self {
         Self::new(Kind::HeatMap, frame)
     }
@@ -140,6 +220,14 @@ impl Figure {
     }
 
     /// A second column of values with an axis of its own on the right; for lines and areas of one series.
+    ///
+    /// ```
+    /// # use analysis::{chart::Figure, polars::prelude::df};
+    /// let frame = df!("year" => [2018, 2019, 2020], "reviews" => [2_412, 3_101, 1_874], "rating_mean" => [7.1, 7.0, 6.8])?;
+    /// let svg = Figure::line(&frame).x("year").y("reviews").right("rating_mean").svg()?;
+    /// assert_eq!(svg.matches("<polyline").count(), 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn right(mut self, column: impl Into<String>) -> Self {
         self.right = Some(column.into());
         self
@@ -159,12 +247,28 @@ impl Figure {
 
     /// A small chart for each value of this column, 24 at most, all with the same scales and colours; rows where it is null are
     /// one, too.
+    ///
+    /// ```
+    /// # use analysis::{chart::Figure, polars::prelude::df};
+    /// let frame = df!("year" => [2019, 2020, 2019, 2020], "movie" => ["Up", "Up", "1917", "1917"], "reviews" => [9, 14, 11, 8])?;
+    /// let svg = Figure::line(&frame).x("year").y("reviews").facet("movie").svg()?;
+    /// assert_eq!(svg.matches("<polyline").count(), 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn facet(mut self, column: impl Into<String>) -> Self {
         self.facet = Some(column.into());
         self
     }
 
     /// A logarithmic scale of values, for lines; zero and negative values become gaps.
+    ///
+    /// ```
+    /// # use analysis::{chart::Figure, polars::prelude::df};
+    /// let frame = df!("year" => [1998, 1999, 2000], "reviews" => [3, 410, 95_000])?;
+    /// let svg = Figure::line(&frame).x("year").y("reviews").log().svg()?;
+    /// assert!(svg.contains("10,000"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn log(mut self) -> Self {
         self.log = true;
         self
@@ -177,12 +281,30 @@ impl Figure {
     }
 
     /// The scale of values runs from `low` to `high` at least, and farther where values or marks lie beyond; for lines and areas.
+    ///
+    /// ```
+    /// # use analysis::{chart::Figure, polars::prelude::df};
+    /// let frame = df!("year" => [2018, 2019, 2020], "rating_mean" => [7.1, 7.0, 6.8])?;
+    /// let svg = Figure::line(&frame).x("year").y("rating_mean").range(0.0, 10.0).svg()?;
+    /// assert!(svg.contains("10"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn range(mut self, low: f64, high: f64) -> Self {
         self.range = Some(if low > high { (high, low) } else { (low, high) });
         self
     }
 
     /// Shades the part of a line or area chart from `from` to `to`, dates as `"2020-03"` or numbers, with words at its top.
+    ///
+    /// ```
+    /// # use analysis::{chart::Figure, polars::prelude::df};
+    /// let frame = df!("year" => [2018, 2019, 2020, 2021], "reviews" => [2_412, 3_101, 1_874, 1_790])?;
+    /// let figure = Figure::line(&frame).x("year").y("reviews").band("2020", "2021", "cinemas closed");
+    /// let figure = figure.mark("2019", "most").level(2_000.0, "goal");
+    /// let svg = figure.svg()?;
+    /// assert!(["cinemas closed", "most", "goal"].iter().all(|words| svg.contains(words)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn band(mut self, from: &str, to: &str, words: impl Into<String>) -> Self {
         self.marks.bands.push((place_of(from), place_of(to), words.into()));
         self
@@ -238,6 +360,14 @@ impl Figure {
     ///
     /// # Errors
     /// As [`svg`](Figure::svg), and when the extension is another one or the file cannot be written.
+    ///
+    /// ```
+    /// # use analysis::{chart::Figure, polars::prelude::df};
+    /// let frame = df!("year" => [2018, 2019, 2020], "reviews" => [2_412, 3_101, 1_874])?;
+    /// let folder = tempfile::tempdir()?;
+    /// Figure::bar(&frame).x("year").y("reviews").save(folder.path().join("years.png"))?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn save(&self, path: impl AsRef<Path>) -> Result<(), ChartError> {
         save(path.as_ref(), || self.svg(), || self.png())
     }
