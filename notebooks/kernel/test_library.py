@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
+import tempfile
 import unittest
 from pathlib import Path
 
@@ -80,6 +83,21 @@ class Notebooks(unittest.TestCase):
         for path in NOTEBOOKS:
             with self.subTest(path.name):
                 self.assertIsNone(home.search(path.read_text()))
+
+    def test_a_report_has_neither_code_nor_what_explains_it_and_pictures_have_names(self):
+        program = library.ROOT / "scripts/notebook-page.py"
+        with tempfile.TemporaryDirectory() as folder:
+            report = library.ROOT / "notebooks/02-reviews-over-time.ipynb"
+            subprocess.run([sys.executable, program, report, folder], check=True)
+            page = (Path(folder) / f"{report.stem}.html").read_text()
+            pictures = {path.name for path in (Path(folder) / "pictures").iterdir()}
+        shown = page[page.index("<body") :]
+        self.assertIn("<title>Reviews over time</title>", page)
+        self.assertIn("How often each rating was given", shown)
+        for hidden in ("store.rollup", "collect()", "This notebook reads what is stored", "jp-InputPrompt"):
+            self.assertNotIn(hidden, shown)
+        for name in ("all-reviews-by-month", "reviews-by-ten-days", "most-reviewed-movies"):
+            self.assertLessEqual({f"{name}.svg", f"{name}.png"}, pictures)
 
     def test_every_notebook_is_in_the_list(self):
         listed = (Path(library.ROOT) / "notebooks/README.md").read_text()
