@@ -9,5 +9,7 @@ trap 'target/release/ingest stop >/dev/null || true' EXIT
 # Jupyter refuses root, unless told that this is meant (containers).
 root=
 [ "$(id -u)" -ne 0 ] || root=--allow-root
+# What the kernel is made of is not an analyst's.
+hidden="['kernel', 'evcxr.toml', 'constraints.txt', 'requirements*.txt', '__pycache__', '.*']"
 # shellcheck disable=SC2086 # one word or none
-.venv/bin/jupyter lab $root --notebook-dir=notebooks "$@"
+.venv/bin/jupyter lab $root --notebook-dir=notebooks --ContentsManager.hide_globs="$hidden" "$@"

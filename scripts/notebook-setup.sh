@@ -82,10 +82,19 @@ JSON
     mv "$kernel/kernel.json.new" "$kernel/kernel.json"
 }
 
+# No question about news at the first start, and no look for them at each.
+write_settings() {
+    mkdir -p .venv/share/jupyter/lab/settings
+    cat >.venv/share/jupyter/lab/settings/overrides.json <<'JSON'
+{ "@jupyterlab/apputils-extension:notification": { "fetchNews": "false", "checkForUpdates": false } }
+JSON
+}
+
 need_python
 need_rust_src
 need_evcxr
 need_packages notebooks/requirements.txt
 [ "${1:-}" != --bench ] || need_packages notebooks/requirements-bench.txt
 write_kernelspec
+write_settings
 .venv/bin/python notebooks/kernel/library.py
