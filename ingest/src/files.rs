@@ -125,7 +125,7 @@ impl RecordFile {
     /// The file cannot be opened or read, is an archive of an unknown kind, or holds none of the three forms.
     pub fn open(path: &Path, options: &Options) -> Result<Self, FileError> {
         let failed = |trouble| FileError { path: path.to_owned(), trouble };
-        let file = File::open(path).map_err(|error| failed(Trouble::Open(error)))?;
+        let file = File::open(path).map_err(|error| failed(Trouble::opening(path, error)))?;
         let size = file.metadata().map_err(|error| failed(Trouble::Open(error)))?.len();
         let read = Arc::new(AtomicU64::new(0));
         let (compression, input) = input::decompressed(file, Arc::clone(&read)).map_err(failed)?;

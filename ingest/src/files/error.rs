@@ -1,7 +1,7 @@
 //! What can be wrong with a file of records.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A failure with the file it happened in.
 #[derive(Debug, thiserror::Error)]
@@ -21,9 +21,23 @@ impl FileError {
     }
 }
 
+impl Trouble {
+    /// Why `path` could not be opened.
+    pub(crate) fn opening(path: &Path, error: io::Error) -> Self {
+        match error.kind() {
+            // Who meant another folder sees from the whole path which one this is.
+            io::ErrorKind::NotFound => Self::Missing(std::path::absolute(path).unwrap_or_else(|_| path.to_owned())),
+            _ => Self::Open(error),
+        }
+    }
+}
+
 /// What is wrong with a file.
 #[derive(Debug, thiserror::Error)]
 pub enum Trouble {
+    /// There is no such file.
+    #[error("there is no such file; looked for at {}", .0.display())]
+    Missing(PathBuf),
     /// The file cannot be opened.
     #[error("cannot be opened: {0}")]
     Open(io::Error),

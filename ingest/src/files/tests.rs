@@ -181,7 +181,9 @@ fn a_file_that_is_something_else_says_what_was_expected() {
 #[test]
 fn a_missing_file_is_named() {
     let error = RecordFile::open(Path::new("no/such/file.json"), &Options::default()).unwrap_err();
-    assert!(error.to_string().starts_with("no/such/file.json: cannot be opened"), "{error}");
+    let looked_for = std::path::absolute("no/such/file.json").unwrap();
+    let told = format!("no/such/file.json: there is no such file; looked for at {}", looked_for.display());
+    assert_eq!(error.to_string(), told);
 }
 
 #[test]

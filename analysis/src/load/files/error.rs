@@ -11,7 +11,8 @@ const MOST_OF_VALUE: usize = 60;
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
     /// The file cannot be opened or read.
-    #[error("cannot read {}: {source}", path.display())]
+    // Who meant another folder sees from the whole path which one this is.
+    #[error("cannot read {}: {source}", std::path::absolute(path).unwrap_or_else(|_| path.clone()).display())]
     Read {
         /// The file.
         path: PathBuf,
