@@ -179,7 +179,7 @@ pub(crate) fn repeated(names: &[String]) -> Option<&str> {
 
 fn known_tables(known: &[String]) -> String {
     if known.is_empty() {
-        "the database has none yet: `ingest run` writes them".to_owned()
+        "the database has none yet: `ingest run` writes them (in a notebook `Worker::start()?`)".to_owned()
     } else {
         format!("there are {}", known.join(", "))
     }
