@@ -54,6 +54,54 @@ fn every_kind_is_drawn_as_it_was_when_it_was_looked_at() {
     }
 }
 
+/// Pixels of a picture that differ from another's by more than an eye would see; a share of 1 where their sizes differ.
+fn share_of_other_pixels(drawn: &[u8], kept: &[u8]) -> f64 {
+    let pixels = |bytes: &[u8]| {
+        let mut reader = png::Decoder::new(bytes).read_info().expect("a PNG");
+        let mut pixels = vec![0; reader.output_buffer_size()];
+        let info = reader.next_frame(&mut pixels).expect("a frame");
+        (info.width, info.height, info.color_type, pixels)
+    };
+    let ((width, height, colors, drawn), (kept_width, kept_height, kept_colors, kept)) = (pixels(drawn), pixels(kept));
+    if (width, height, colors) != (kept_width, kept_height, kept_colors) {
+        return 1.0;
+    }
+    let samples = colors.samples();
+    let pairs = drawn.chunks(samples).zip(kept.chunks(samples));
+    let other = pairs.filter(|(a, b)| a.iter().zip(*b).any(|(a, b)| a.abs_diff(*b) > 24)).count();
+    other as f64 / f64::from(width * height)
+}
+
+/// Not the bytes: where a curve's edge is antialiased depends on the last bit of a platform's sine.
+#[test]
+fn png_pictures_look_as_they_did_when_they_were_looked_at() {
+    let (months, ratings) = (few_months(), few_ratings());
+    let movies = reviews::top_movies().head(Some(4));
+    let names =
+        df!("name" => ["Amélie", "기생충", "E.T. 👽", "Œuvre"], "reviews" => [40, 30, 20, 10]).expect("a frame");
+    let figures = [
+        ("line", Figure::line(&months).y("rating_mean").title("Mean rating").band("2020-07", "2020-08", "summer")),
+        ("stacked_bar", Figure::stacked_bar(&ratings).y("reviews").by("rating").dark()),
+        ("heat_map", Figure::heat_map(&ratings).y("rating").color("reviews")),
+        ("scatter", Figure::scatter(&months).x("reviews").y("rating_mean")),
+        ("pie", Figure::pie(&movies).x("movie").y("reviews")),
+        ("names", Figure::bar(&names).x("name").y("reviews")),
+    ];
+    let pictures = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/pictures");
+    let mut others = Vec::new();
+    for (name, figure) in figures {
+        let drawn = small(figure).png().expect(name);
+        let kept = format!("{pictures}/{name}.png");
+        let share = std::fs::read(&kept).map_or(1.0, |kept| share_of_other_pixels(&drawn, &kept));
+        if share > 0.001 {
+            let seen = format!("{}/{name}.png", env!("CARGO_TARGET_TMPDIR"));
+            std::fs::write(&seen, &drawn).expect("a file");
+            others.push(format!("{:.1} % of {kept} is other now; if {seen} is right, copy it there", 100.0 * share));
+        }
+    }
+    assert!(others.is_empty(), "{}", others.join("\n"));
+}
+
 #[test]
 fn drawing_twice_gives_the_same_bytes_in_both_formats() {
     let frame = reviews::movies_by_month(12);
