@@ -184,12 +184,28 @@ fn hard_frames_are_pictures_or_errors_that_help() {
 }
 
 #[test]
+fn a_number_marks_a_number_also_where_it_could_be_a_year() {
+    let frame = df!("year" => [2018, 2019, 2020], "reviews" => [2_412, 3_101, 1_874]).expect("a frame");
+    let figure = Figure::line(&frame).x("year").y("reviews").mark("2019", "most").band("2019.5", "2020", "fewer");
+    let svg = figure.svg().expect("SVG");
+    assert!(["most", "fewer"].iter().all(|words| text_of(&svg).contains(words)), "{svg}");
+}
+
+#[test]
 fn settings_that_a_kind_does_not_have_are_refused() {
     let months = few_months();
     let cases = [
         (Figure::bar(&months).y("reviews").log(), "log: a bar chart has no such thing; it is for a line"),
         (Figure::pie(&months).level(1.0, "goal"), "band, mark and level: a pie chart"),
         (Figure::line(&months).y("reviews").mark("soon", "?"), "a band or mark: \"soon\" is not a date"),
+        (
+            Figure::line(&months).x("reviews").y("rating_mean").band("1", "nan", "?"),
+            "a band or mark: \"nan\" is not a number, as those along the axis are",
+        ),
+        (
+            Figure::line(&reviews::top_movies()).x("movie").y("reviews").mark("2020", "?"),
+            "a band or mark: \"2020\" has no place among texts; take an `x` of dates or numbers",
+        ),
         (
             Figure::line(&months).y("reviews").range(f64::NAN, 1.0),
             "range: NaN is not on the scale; give numbers that are finite",

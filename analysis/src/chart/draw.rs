@@ -45,13 +45,12 @@ impl Figure {
     /// Refuses settings that the kind does not have, rather than draw something else than was asked for.
     fn check_settings(&self) -> Result<(), ChartError> {
         let lines = matches!(self.kind, Kind::Line | Kind::Area | Kind::StackedArea);
-        let marked = !(self.marks.bands.is_empty() && self.marks.places.is_empty() && self.marks.values.is_empty());
         let wrong = [
             (self.log && self.kind != Kind::Line, "log", "a line"),
             (self.right.is_some() && !matches!(self.kind, Kind::Line | Kind::Area), "right", "a line or an area"),
             (self.right.is_some() && self.by.is_some(), "right", "a line or an area without `by`"),
             (self.right.is_some() && self.log, "right", "a line without `log`"),
-            (marked && !lines, "band, mark and level", "a line or an area"),
+            (!self.marks.is_empty() && !lines, "band, mark and level", "a line or an area"),
             (self.range.is_some() && !lines, "range", "a line or an area"),
         ];
         if let Some((_, setting, kinds)) = wrong.into_iter().find(|(wrong, ..)| *wrong) {
@@ -67,11 +66,7 @@ impl Figure {
                 needed: if self.log { "above zero" } else { "finite" },
             });
         }
-        let places = self.marks.bands.iter().flat_map(|(from, to, _)| [from, to]);
-        match places.chain(self.marks.places.iter().map(|(place, _)| place)).find_map(|place| place.as_ref().err()) {
-            Some(reason) => Err(ChartError::Place { reason: reason.clone() }),
-            None => Ok(()),
-        }
+        Ok(())
     }
 
     /// The series of lines or bars.
@@ -98,7 +93,8 @@ impl Figure {
         let right = self.right.as_deref().map(|right| self.right_series(right, &mut set, y)).transpose()?;
         let name = right.as_ref().map_or_else(|| words(y), |right| format!("{} (left), {}", words(y), right.name));
         let mut page = self.page(&described(&name, self.by.as_deref()));
-        let marks = if self.log { self.marks.logarithms() } else { self.marks.clone() };
+        let marks = self.marks.on(&set.domain)?;
+        let marks = if self.log { marks.logarithms() } else { marks };
         let options = Options {
             x_name: &words(self.x_name()),
             filled: self.kind == Kind::Area,

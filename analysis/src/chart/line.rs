@@ -32,7 +32,7 @@ pub(crate) struct Options<'a> {
     pub log: bool,
     /// A series with an axis of its own.
     pub right: Option<&'a Series>,
-    pub marks: &'a Marks,
+    pub marks: &'a Marks<f64>,
     /// The least range of values.
     pub range: Option<(f64, f64)>,
 }
@@ -78,7 +78,7 @@ pub(crate) fn draw(page: &mut Page, set: &SeriesSet, options: &Options<'_>) {
     if let (Some(right), Some(scale)) = (options.right, plot.right) {
         draw_series(page, &plot, scale, right, right.color, width);
     }
-    marks::labels(page, &plot, options.marks, &set.domain);
+    marks::labels(page, &plot, options.marks);
 }
 
 /// Draws areas that stand on one another; a series without a value counts as zero there.
@@ -109,7 +109,7 @@ pub(crate) fn draw_stacked(page: &mut Page, set: &SeriesSet, options: &Options<'
         page.scene.polygon(top.into_iter().chain(bottom).collect(), series.color, 1.0);
     }
     axes::baseline(page, &plot);
-    marks::labels(page, &plot, options.marks, &set.domain);
+    marks::labels(page, &plot, options.marks);
 }
 
 fn frame(page: &mut Page, set: &SeriesSet, options: &Options<'_>, values: (f64, f64)) -> Plot {
@@ -126,7 +126,7 @@ fn frame(page: &mut Page, set: &SeriesSet, options: &Options<'_>, values: (f64, 
         right: options.right.map(|right| with_zero(set.extent.right_with(right.range()), false)),
     };
     let plot = axes::upright(page, &frame, values);
-    marks::bands(page, &plot, options.marks, &set.domain);
+    marks::bands(page, &plot, options.marks);
     if !options.log && plot.y.values.0 <= 0.0 && plot.y.values.1 >= 0.0 {
         axes::baseline(page, &plot);
     }

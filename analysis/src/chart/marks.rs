@@ -1,6 +1,7 @@
 //! Bands and lines that say something about a part of a chart.
 
 use super::{
+    ChartError,
     axes::Plot,
     data::Domain,
     font,
@@ -10,37 +11,61 @@ use super::{
 };
 use crate::load::{Moment, MomentError};
 
-/// Bands of places, and lines at values or places, with their words.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Marks {
+/// Bands of places, and lines at values or places, with their words; a place is a text until its axis is known.
+#[derive(Debug, Clone)]
+pub(crate) struct Marks<Place = String> {
     pub bands: Vec<(Place, Place, String)>,
     pub places: Vec<(Place, String)>,
     pub values: Vec<(f64, String)>,
 }
 
-/// A place as it was given: a date, or a number.
-pub(crate) type Place = Result<f64, String>;
+impl<Place> Default for Marks<Place> {
+    fn default() -> Self {
+        Self { bands: Vec::new(), places: Vec::new(), values: Vec::new() }
+    }
+}
 
 const BAND: Color = Color(120, 130, 140);
 const BAND_OPACITY: f32 = 0.14;
 const DASH: f32 = 5.0;
 
-/// Where `text` lies on an axis of times (a date) or numbers.
-pub(crate) fn place_of(text: &str) -> Place {
-    let moment: Result<Moment, MomentError> = text.parse();
-    // A plain number is a year only where the axis has times.
-    match (text.trim().parse::<f64>(), moment) {
-        (_, Ok(moment)) => Ok(moment.millis() as f64),
-        (Ok(number), _) => Ok(number),
-        (_, Err(error)) => Err(error.to_string()),
+/// Where `text` lies on an axis of `domain`.
+fn place_of(text: &str, domain: &Domain) -> Result<f64, String> {
+    match domain {
+        Domain::Time { .. } => {
+            text.parse().map(|moment: Moment| moment.millis() as f64).map_err(|error: MomentError| error.to_string())
+        }
+        Domain::Number => {
+            let number = text.trim().parse().ok().filter(|number: &f64| number.is_finite());
+            number.ok_or_else(|| format!("{text:?} is not a number, as those along the axis are"))
+        }
+        Domain::Category(_) => Err(format!("{text:?} has no place among texts; take an `x` of dates or numbers")),
     }
 }
 
 impl Marks {
+    pub fn is_empty(&self) -> bool {
+        self.bands.is_empty() && self.places.is_empty() && self.values.is_empty()
+    }
+
+    /// The marks on an axis of `domain`.
+    pub fn on(&self, domain: &Domain) -> Result<Marks<f64>, ChartError> {
+        let place = |text: &String| place_of(text, domain).map_err(|reason| ChartError::Place { reason });
+        let bands = self.bands.iter().map(|(from, to, words)| Ok((place(from)?, place(to)?, words.clone())));
+        let places = self.places.iter().map(|(at, words)| Ok((place(at)?, words.clone())));
+        Ok(Marks {
+            bands: bands.collect::<Result<_, ChartError>>()?,
+            places: places.collect::<Result<_, ChartError>>()?,
+            values: self.values.clone(),
+        })
+    }
+}
+
+impl Marks<f64> {
     /// The marks on a logarithmic scale.
-    pub fn logarithms(&self) -> Self {
-        let values = self.values.iter().map(|(value, words)| (value.log10(), words.clone())).collect();
-        Self { values, ..self.clone() }
+    pub fn logarithms(mut self) -> Self {
+        self.values.iter_mut().for_each(|(value, _)| *value = value.log10());
+        self
     }
 
     /// The range of values with all marked ones in it.
@@ -50,12 +75,8 @@ impl Marks {
 }
 
 /// Draws the bands, below the data.
-pub(crate) fn bands(page: &mut Page, plot: &Plot, marks: &Marks, domain: &Domain) {
-    if matches!(domain, Domain::Category(_)) {
-        return;
-    }
+pub(crate) fn bands(page: &mut Page, plot: &Plot, marks: &Marks<f64>) {
     for (from, to, _) in &marks.bands {
-        let (Ok(from), Ok(to)) = (from, to) else { continue };
         if let Some(area) = band_area(plot, *from, *to) {
             let corners =
                 [(area.left, area.top), (area.right, area.top), (area.right, area.bottom), (area.left, area.bottom)];
@@ -65,7 +86,7 @@ pub(crate) fn bands(page: &mut Page, plot: &Plot, marks: &Marks, domain: &Domain
 }
 
 /// Draws lines and all words, over the data.
-pub(crate) fn labels(page: &mut Page, plot: &Plot, marks: &Marks, domain: &Domain) {
+pub(crate) fn labels(page: &mut Page, plot: &Plot, marks: &Marks<f64>) {
     for (value, text) in &marks.values {
         let y = plot.y.at(*value).round();
         if (plot.area.top..=plot.area.bottom).contains(&y) {
@@ -77,18 +98,13 @@ pub(crate) fn labels(page: &mut Page, plot: &Plot, marks: &Marks, domain: &Domai
             words(page, plot, text, at, Anchor::End);
         }
     }
-    if matches!(domain, Domain::Category(_)) {
-        return;
-    }
     let mut line = 0;
     for (from, to, text) in &marks.bands {
-        let (Ok(from), Ok(to)) = (from, to) else { continue };
         if let Some(area) = band_area(plot, *from, *to) {
             top_words(page, plot, text, (area.left + area.right) / 2.0, &mut line);
         }
     }
     for (place, text) in &marks.places {
-        let Ok(place) = place else { continue };
         let x = plot.x.at(*place).round();
         if (plot.area.left..=plot.area.right).contains(&x) {
             dashes(page, Point { x, y: plot.area.top }, Point { x, y: plot.area.bottom });
