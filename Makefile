@@ -26,8 +26,6 @@ RECORDS ?= 300000
 # selected, and another selection would compile polars and librdkafka again.
 CARGO_BUILD := cargo build --release --locked
 CARGO_TEST := cargo test --release --locked
-# With pymongo and polars, if `make bench-notebook` has installed them.
-BENCH_PYTHON = $(shell [ -x .venv/bin/python ] && echo $(CURDIR)/.venv/bin/python || echo python3)
 
 .PHONY: help demo build test bench bench-smoke faults fmt clippy doc clean prerequisites notebook notebook-setup test-notebooks report bench-notebook
 
@@ -59,7 +57,7 @@ doc: prerequisites
 	RUSTDOCFLAGS="-D warnings" cargo doc --release --locked --no-deps
 
 bench: build
-	PYTHON=$(BENCH_PYTHON) $(BIN)/stack run -- $(BIN)/bench $(if $(ROUNDS),--rounds $(ROUNDS)) $(BENCH)
+	$(BIN)/stack run -- $(BIN)/bench $(if $(ROUNDS),--rounds $(ROUNDS)) $(BENCH)
 
 bench-smoke: build
 	$(BIN)/stack run --private -- $(BIN)/bench --quick --skip connect python analysis --output /dev/null

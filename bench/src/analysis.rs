@@ -2,6 +2,7 @@
 
 use crate::context::Context;
 use crate::part::Outcome;
+use crate::peers;
 use crate::report::Report;
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Map, Value};
@@ -19,7 +20,14 @@ pub fn measure(context: &Context, report: &mut Report) -> Result<Outcome> {
         return Ok(Outcome::Skipped("this program does not lie in the target folder of its sources".into()));
     };
     let output = context.folder().join("analysis.json");
-    let run = command(context, root, &output).output().context("cannot run cargo")?;
+    let python = match peers::python_packages() {
+        Ok(packages) => Some(packages),
+        Err(error) => {
+            eprintln!("    without a comparison with pymongo: {error}");
+            None
+        }
+    };
+    let run = command(context, root, &output, python.as_deref()).output().context("cannot run cargo")?;
     ensure!(run.status.success(), "cargo bench --bench analysis: {}", String::from_utf8_lossy(&run.stderr));
     eprint!("{}", String::from_utf8_lossy(&run.stdout));
     let Ok(found) = std::fs::read(&output) else {
@@ -34,10 +42,13 @@ pub fn measure(context: &Context, report: &mut Report) -> Result<Outcome> {
     Ok(Outcome::Measured)
 }
 
-fn command(context: &Context, root: &Path, output: &Path) -> Command {
+fn command(context: &Context, root: &Path, output: &Path, python: Option<&Path>) -> Command {
     let mut command = Command::new("cargo");
     command.args(["bench", "--quiet", "--locked", "--bench", "analysis"]).current_dir(root);
     command.env("OUTPUT", output).env("ROWS", context.sizes.analysed.to_string());
     command.env(stack::MONGODB_URI, &context.uri);
+    if let Some(packages) = python {
+        command.env("PYTHONPATH", packages);
+    }
     command
 }

@@ -73,6 +73,17 @@ pub struct Topic {
     pub records: u64,
 }
 
+/// Which reviews a topic holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Reviews {
+    /// Those of `--data`, where it is given; else generated ones.
+    Users,
+    /// Generated ones, with the repeats and the unusable records that the generator strews in.
+    Generated,
+    /// Generated ones without either.
+    Clean,
+}
+
 /// Which topic a part needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Wanted {
@@ -80,8 +91,8 @@ pub struct Wanted {
     pub rows: u64,
     /// Partitions.
     pub partitions: u32,
-    /// Without the repeats and the unusable records that the generator strews in.
-    pub clean: bool,
+    /// Which reviews.
+    pub reviews: Reviews,
 }
 
 /// Where the servers are, and what is measured on them.
@@ -145,7 +156,7 @@ impl Context {
 
     /// The topic that most parts read: reviews with some repeats and unusable records.
     pub fn reviews(&self) -> Result<Rc<Topic>> {
-        self.topic(Wanted { rows: self.sizes.rows, partitions: 6, clean: false })
+        self.topic(Wanted { rows: self.sizes.rows, partitions: 6, reviews: Reviews::Users })
     }
 
     /// A topic with reviews; filled when it is asked for the first time.
@@ -173,8 +184,7 @@ impl Context {
 
     fn fill(&self, wanted: Wanted) -> Result<Topic> {
         let name = self.unique("reviews");
-        // Users' own reviews hold what they hold; parts that need clean ones take generated ones.
-        if let Some(data) = self.data.as_ref().filter(|_| !wanted.clean && wanted.rows == self.sizes.rows) {
+        if let Some(data) = self.data.as_ref().filter(|_| wanted.reviews == Reviews::Users) {
             return self.produce(&name, wanted.partitions, data);
         }
         let dir = tempfile::tempdir_in(self.folder())?;
@@ -185,7 +195,8 @@ impl Context {
     /// Writes reviews into a folder.
     pub fn generate(&self, dir: &Path, wanted: Wanted, files: u64) -> Result<u64> {
         let options = GenerateOptions { files, ..GenerateOptions::new(dir.to_owned(), wanted.rows, 7) };
-        let options = if wanted.clean { GenerateOptions { duplicates: 0, bad: 0, ..options } } else { options };
+        let clean = wanted.reviews == Reviews::Clean;
+        let options = if clean { GenerateOptions { duplicates: 0, bad: 0, ..options } } else { options };
         Ok(generate::generate(&options)?.bytes)
     }
 

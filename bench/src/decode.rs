@@ -1,6 +1,6 @@
 //! Decoding by itself: JSON in memory to BSON, on one core.
 
-use crate::context::{Context, Wanted};
+use crate::context::{Context, Reviews, Wanted};
 use crate::part::Outcome;
 use crate::report::{Column, Report, Row, Section};
 use anyhow::{Result, ensure};
@@ -17,7 +17,7 @@ const PASSES: u32 = 3;
 /// Measures decoding reviews by the preset's schema.
 pub fn measure(context: &Context, report: &mut Report) -> Result<Outcome> {
     let dir = tempfile::tempdir_in(context.folder())?;
-    context.generate(dir.path(), Wanted { rows: context.sizes.decoded, partitions: 0, clean: true }, 1)?;
+    context.generate(dir.path(), Wanted { rows: context.sizes.decoded, partitions: 0, reviews: Reviews::Clean }, 1)?;
     let records = read(dir.path())?;
     let decoder = Decoder::new(&Schema::parse("imdb-review", IMDB_REVIEW)?)?;
     let seconds = (0..PASSES).map(|_| pass(&decoder, &records)).collect::<Result<Vec<f64>>>()?;

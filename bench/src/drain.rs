@@ -1,6 +1,6 @@
 //! `ingest run --until-end`, as processes: with more or fewer rollups, workers and records.
 
-use crate::context::{Context, Topic, Wanted};
+use crate::context::{Context, Reviews, Topic, Wanted};
 use crate::part::Outcome;
 use crate::process::Running;
 use crate::raw::used_since;
@@ -39,7 +39,7 @@ pub fn ingest(context: &Context, report: &mut Report) -> Result<Outcome> {
 
 /// One, two and four workers of one group on eight partitions.
 pub fn workers(context: &Context, report: &mut Report) -> Result<Outcome> {
-    let topic = context.topic(Wanted { rows: context.sizes.rows, partitions: 8, clean: false })?;
+    let topic = context.topic(Wanted { rows: context.sizes.rows, partitions: 8, reviews: Reviews::Users })?;
     for workers in [1, 2, 4] {
         let label = if workers == 1 { "1 worker, 8 partitions".into() } else { format!("{workers} workers") };
         let found = drain(context, &topic, None, workers)?;
@@ -58,7 +58,7 @@ pub fn growth(context: &Context, report: &mut Report) -> Result<Outcome> {
                 rows * BYTES_A_REVIEW / 1_000_000_000
             )));
         }
-        let topic = context.topic(Wanted { rows, partitions: 6, clean: false })?;
+        let topic = context.topic(Wanted { rows, partitions: 6, reviews: Reviews::Generated })?;
         let found = drain(context, &topic, None, 1)?;
         report.add(&Row::new(Section::Scale, order, format!("growth_{rows}"), format!("{rows} records")), found);
     }

@@ -59,15 +59,22 @@ struct Options {
     /// One round of small sizes: whether it works, not how fast it is
     #[arg(long)]
     quick: bool,
-    /// Where the results are written as JSON
-    #[arg(long, value_name = "FILE", default_value = "bench/results.json")]
-    output: PathBuf,
+    /// Where the results are written as JSON; bench/results.json for a whole run, nowhere for one of some parts, sizes or data
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
 }
 
 impl Options {
     fn sizes(&self) -> Sizes {
         let sizes = if self.quick { Sizes::QUICK } else { Sizes::FULL };
         Sizes { rows: self.rows.unwrap_or(sizes.rows), rounds: self.rounds.unwrap_or(sizes.rounds), ..sizes }
+    }
+
+    /// A whole run is kept; figures of some parts or of other sizes would take its place.
+    fn output(&self) -> Option<PathBuf> {
+        let whole = self.only.is_empty() && self.skip.is_empty() && self.rows.is_none() && self.data.is_none();
+        let kept = (whole && !self.quick).then(|| PathBuf::from("bench/results.json"));
+        self.output.clone().or(kept)
     }
 
     fn parts(&self) -> Vec<&'static Part> {
@@ -91,11 +98,16 @@ fn main() -> ExitCode {
 
 fn run(options: &Options) -> Result<()> {
     let context = Context::new(options.sizes(), options.data.clone())?;
-    let mut report = Report::default();
+    let mut report = Report::new(options.data.is_some());
     let left_out = measure(&context, &options.parts(), &mut report);
     println!("{}", report.markdown());
-    std::fs::write(&options.output, serde_json::to_string_pretty(&report.summary())? + "\n")
-        .with_context(|| format!("cannot write {}", options.output.display()))?;
+    if let Some(path) = options.output() {
+        let mut results = report.summary();
+        results.insert("rows".to_owned(), context.sizes.rows.into());
+        results.insert("rounds".to_owned(), context.sizes.rounds.into());
+        std::fs::write(&path, serde_json::to_string_pretty(&results)? + "\n")
+            .with_context(|| format!("cannot write {}", path.display()))?;
+    }
     for (part, outcome) in &left_out {
         println!("Not measured: {part}: {outcome}");
     }

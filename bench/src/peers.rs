@@ -6,7 +6,7 @@
 mod connect;
 mod python;
 
-use crate::context::{Context, Topic, Wanted};
+use crate::context::{Context, Reviews, Topic, Wanted};
 use crate::part::Outcome;
 use crate::process::Running;
 use crate::raw::used_since;
@@ -16,6 +16,7 @@ use anyhow::{Result, ensure};
 use bson::Document;
 use mongodb::Collection;
 use stack::StackError;
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -43,6 +44,11 @@ pub fn python(context: &Context, report: &mut Report) -> Result<Outcome> {
     measure(context, report, &row, |topic, events| parts.command(context, topic, events))
 }
 
+/// The folder with Python's packages, fetched where it is not in the cache.
+pub fn python_packages() -> Result<PathBuf, StackError> {
+    python::Parts::fetch().map(|parts| parts.packages)
+}
+
 /// What cannot be had here is no failure of what is measured.
 fn skipped(error: StackError) -> Result<Outcome> {
     match error {
@@ -57,7 +63,7 @@ fn measure(
     row: &Row,
     command: impl Fn(&Topic, &Collection<Document>) -> Result<Command>,
 ) -> Result<Outcome> {
-    let topic = context.topic(Wanted { rows: context.sizes.rows, partitions: 6, clean: true })?;
+    let topic = context.topic(Wanted { rows: context.sizes.rows, partitions: 6, reviews: Reviews::Clean })?;
     let database = context.database("peer");
     let events = database.collection("events");
     let found = command(&topic, &events).and_then(|mut command| follow(context, &topic, &events, &mut command));

@@ -1,6 +1,6 @@
 //! `ingest produce` of one large JSON array: how fast, and in how much memory.
 
-use crate::context::{Context, Wanted};
+use crate::context::{Context, Reviews, Wanted};
 use crate::drain::free_bytes;
 use crate::part::Outcome;
 use crate::process::Running;
@@ -30,7 +30,8 @@ pub fn measure(context: &Context, report: &mut Report) -> Result<Outcome> {
         );
     }
     let dir = tempfile::tempdir_in(context.folder())?;
-    let bytes = context.generate(dir.path(), Wanted { rows: bytes / REVIEW, partitions: 0, clean: true }, 1)?;
+    let bytes =
+        context.generate(dir.path(), Wanted { rows: bytes / REVIEW, partitions: 0, reviews: Reviews::Clean }, 1)?;
     let topic = context.unique("produce");
     let began = Instant::now();
     let mut producer = Running::start(&mut context.produce_command(&topic, 6, dir.path()))?;

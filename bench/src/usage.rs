@@ -5,9 +5,9 @@ use crate::report::{Column, Figures, median};
 /// What a process has used so far.
 #[derive(Debug, Clone, Copy)]
 pub struct Usage {
-    /// Largest resident size so far, in MiB.
+    /// Largest resident size so far, in megabytes (10⁶ bytes).
     pub peak_mb: f64,
-    /// Resident size now, in MiB.
+    /// Resident size now, in megabytes.
     pub resident_mb: f64,
     /// Processor seconds, of user and system.
     pub cpu_s: f64,
@@ -19,7 +19,8 @@ impl Usage {
     pub fn of(pid: u32) -> Option<Self> {
         let process = procfs::process::Process::new(pid.cast_signed()).ok()?;
         let (status, stat) = (process.status().ok()?, process.stat().ok()?);
-        let megabytes = |kilobytes: u64| kilobytes as f64 / 1024.0;
+        // What Linux calls kB are 1,024 bytes.
+        let megabytes = |kilobytes: u64| kilobytes as f64 * 1_024.0 / 1e6;
         Some(Self {
             peak_mb: megabytes(status.vmhwm?),
             resident_mb: megabytes(status.vmrss?),

@@ -1,10 +1,10 @@
 //! From producing a record to seeing it in a published rollup, at a constant rate, while a worker follows the topic.
 //!
-//! A reader adds up the column that counts records. The k-th record is visible when the sum is k or more for the first time. The
-//! reader asks for the rows with the newest revision it has seen or a newer one, by the index that rollups have for it, so that it
-//! does not become the load that it measures.
+//! A reader adds up the column that counts records, as far as the catalog says that rows are published: what `follow` would bring.
+//! The k-th record is visible when the sum is k or more for the first time. The reader asks for the rows that were published since
+//! its last look, by the index that rollups have on their revision, so that it does not become the load that it measures.
 
-use crate::context::{Context, Topic, Wanted};
+use crate::context::{Context, Reviews, Topic, Wanted};
 use crate::drain;
 use crate::part::Outcome;
 use crate::process::Running;
@@ -14,6 +14,7 @@ use bson::raw::RawDocumentBuf;
 use bson::{Document, doc};
 use futures_util::TryStreamExt;
 use ingest::files::{Options, RecordFile, find};
+use model::layout::ROLLUP_CATALOG;
 use mongodb::{Collection, Database};
 use rdkafka::ClientConfig;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
@@ -57,7 +58,7 @@ struct Review {
 fn records(context: &Context, count: u64) -> Result<Vec<Review>> {
     let dir = tempfile::tempdir_in(context.folder())?;
     let rows = count + WARM_UP as u64;
-    context.generate(dir.path(), Wanted { rows, partitions: 0, clean: true }, 1)?;
+    context.generate(dir.path(), Wanted { rows, partitions: 0, reviews: Reviews::Clean }, 1)?;
     let options = Options { key_field: Some("movie".to_owned()), ..Options::default() };
     let mut records = Vec::new();
     for path in find(&[dir.path().to_owned()])? {
@@ -132,6 +133,7 @@ fn send(producer: &BaseProducer, topic: &Topic, records: &[Review], rate: u64) -
 
 /// Follows the sum of a rollup's counts.
 struct Reader {
+    catalog: Collection<Document>,
     rows: Collection<RawDocumentBuf>,
     name: &'static str,
     counts: HashMap<Vec<u8>, i64>,
@@ -143,7 +145,8 @@ struct Reader {
 
 impl Reader {
     fn new(database: &Database, name: &'static str) -> Self {
-        Self { rows: database.collection(name), name, counts: HashMap::new(), revision: 0, sum: 0, seen: Vec::new() }
+        let (catalog, rows) = (database.collection(ROLLUP_CATALOG), database.collection(name));
+        Self { catalog, rows, name, counts: HashMap::new(), revision: 0, sum: 0, seen: Vec::new() }
     }
 
     /// Looks until the sum is that.
@@ -162,18 +165,21 @@ impl Reader {
         Ok(())
     }
 
-    /// Rows of one revision are not written at once, so those of the newest are read again.
+    /// Rows of a revision that is not published yet may still be written.
     async fn look(&mut self) -> Result<()> {
-        let columns: Document = doc! { "reviews": 1, "revision": 1 };
-        let news = doc! { "revision": { "$gte": self.revision } };
-        let mut rows = self.rows.find(news).projection(columns).await?;
+        let entry = self.catalog.find_one(doc! { "_id": self.name }).await?;
+        let published = entry.and_then(|entry| entry.get_i64("published_revision").ok()).unwrap_or(0);
+        if published <= self.revision {
+            return Ok(());
+        }
+        let news = doc! { "revision": { "$gt": self.revision, "$lte": published } };
+        let mut rows = self.rows.find(news).projection(doc! { "reviews": 1 }).await?;
         while let Some(row) = rows.try_next().await? {
             let count = row.get_i64("reviews").map_err(mongodb::error::Error::custom)?;
-            let revision = row.get_i64("revision").map_err(mongodb::error::Error::custom)?;
             let id = row.get_document("_id").map_err(mongodb::error::Error::custom)?.as_bytes().to_vec();
             self.sum += count - self.counts.insert(id, count).unwrap_or(0);
-            self.revision = self.revision.max(revision);
         }
+        self.revision = published;
         Ok(())
     }
 }

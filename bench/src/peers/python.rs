@@ -10,11 +10,13 @@ use std::path::PathBuf;
 use std::process::Command;
 
 const PROGRAM: &str = include_str!("consumer.py");
-const REQUIREMENTS: [&str; 2] = ["confluent-kafka==2.16.1", "pymongo==4.20.0"];
+/// polars is for the part `analysis`, which loads events as a Python notebook would.
+const REQUIREMENTS: [&str; 3] = ["confluent-kafka==2.16.1", "pymongo==4.20.0", "polars==2.1.0"];
 
 /// What to run it with.
 pub struct Parts {
-    packages: PathBuf,
+    /// The folder of its packages.
+    pub packages: PathBuf,
 }
 
 impl Parts {
@@ -22,8 +24,8 @@ impl Parts {
     pub fn fetch() -> Result<Self, StackError> {
         // Compiled modules fit one version of Python.
         let version = python(&["-c", "import sysconfig; print(sysconfig.get_config_var('SOABI'))"])?;
-        let packages = fetch::part(&format!("python-peer-1-{version}"), |staging| {
-            eprintln!("    fetching confluent-kafka and pymongo for Python (7 MB, once)");
+        let packages = fetch::part(&format!("python-peer-2-{version}"), |staging| {
+            eprintln!("    fetching confluent-kafka, pymongo and polars for Python (60 MB, once)");
             let target = staging.display().to_string();
             let pip =
                 ["-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--no-input", "--target", &target];
@@ -46,7 +48,7 @@ impl Parts {
 /// Runs Python to its end; gives what it printed.
 fn python(arguments: &[&str]) -> Result<String, StackError> {
     let failed = |reason: String| StackError::Fetch {
-        part: "confluent-kafka and pymongo".to_owned(),
+        part: "confluent-kafka, pymongo and polars".to_owned(),
         reason,
         remedy: "check `python3 -m pip --version` and the network, or leave this part out: --skip python".to_owned(),
     };
