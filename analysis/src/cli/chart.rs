@@ -26,9 +26,9 @@ pub struct Chart {
     /// line, area, stacked-area, bar, stacked-bar, histogram, box, scatter, pie or heat-map
     #[arg(long, default_value_t = Kind::Line)]
     kind: Kind,
-    /// Column along the horizontal axis
-    #[arg(long, value_name = "COLUMN", default_value = WINDOW_START)]
-    x: String,
+    /// Column along the horizontal axis, window_start unless given
+    #[arg(long, value_name = "COLUMN")]
+    x: Option<String>,
     /// Column of values, the number of records unless given; or the columns of a histogram, FIRST..LAST.
     /// For a heat map the column of rows
     #[arg(long, value_name = "COLUMN")]
@@ -156,8 +156,40 @@ impl Chart {
         }
     }
 
+    fn x(&self) -> &str {
+        self.x.as_deref().unwrap_or(WINDOW_START)
+    }
+
+    /// Whether every row is a point of its own.
+    fn shows_rows(&self) -> bool {
+        matches!(self.kind, Kind::Histogram | Kind::Box | Kind::Scatter)
+    }
+
+    /// Refuses what would be left out of the picture without a word.
+    fn check(&self) -> anyhow::Result<()> {
+        let kind = self.kind;
+        ensure!(
+            self.every.is_none() || !self.shows_rows(),
+            "a {kind} chart shows each row, and --every adds rows up; leave out --every, or take another --kind"
+        );
+        ensure!(
+            self.color.is_none() || kind == Kind::HeatMap,
+            "--color shades a heat map; tell the parts of a {kind} chart apart with --by"
+        );
+        ensure!(
+            self.by.is_none() || !matches!(kind, Kind::Histogram | Kind::Box | Kind::Pie | Kind::HeatMap),
+            "a {kind} chart has no lines or parts for --by to tell apart; draw one for each value with --facet"
+        );
+        ensure!(
+            kind != Kind::Histogram || self.x.is_none() || self.y.is_none(),
+            "a histogram is of one column; leave out --x or --y"
+        );
+        Ok(())
+    }
+
     /// One row per place of the figure.
     fn shaped(&self, frame: &DataFrame, table: &TableInfo) -> anyhow::Result<(DataFrame, Roles)> {
+        self.check()?;
         let (frame, roles) = match self.histogram()? {
             Some(range) => self.histogram_rows(frame, table, &range)?,
             None => self.plain_rows(frame, table)?,
@@ -193,32 +225,33 @@ impl Chart {
             heat_map || self.by.is_none(),
             "{range} has a value per row and column, so its columns are what --by would tell apart; leave out --by"
         );
-        let level = range.name().unwrap_or(&self.x).to_owned();
+        let x = self.x();
+        let level = range.name().unwrap_or(x).to_owned();
         let count = count_column(table)?;
-        let frame = self.grouped(frame, table, &[&self.x])?;
-        let frame = unpivot(&frame, range, &[&self.x], &count)?;
+        let frame = self.grouped(frame, table, &[x])?;
+        let frame = unpivot(&frame, range, &[x], &count)?;
         let roles = if heat_map {
-            Roles { x: self.x.clone(), y: level, by: None, color: Some(count) }
+            Roles { x: x.to_owned(), y: level, by: None, color: Some(count) }
         } else {
-            Roles { x: self.x.clone(), y: count, by: Some(level), color: None }
+            Roles { x: x.to_owned(), y: count, by: Some(level), color: None }
         };
         Ok((frame, roles))
     }
 
     fn plain_rows(&self, frame: &DataFrame, table: &TableInfo) -> anyhow::Result<(DataFrame, Roles)> {
         let count = || count_column(table);
-        if matches!(self.kind, Kind::Histogram | Kind::Box | Kind::Scatter) {
-            // Every row is a point.
-            let y = self.y.clone().map_or_else(count, Ok)?;
-            let x = if self.kind == Kind::Histogram { y.clone() } else { self.x.clone() };
+        if self.shows_rows() {
+            let of_x = self.x.clone().filter(|_| self.kind == Kind::Histogram);
+            let y = self.y.clone().or(of_x).map_or_else(count, Ok)?;
+            let x = if self.kind == Kind::Histogram { y.clone() } else { self.x().to_owned() };
             return Ok((frame.clone(), Roles { x, y, by: self.by.clone(), color: None }));
         }
         let roles = if self.kind == Kind::HeatMap {
             let y = self.y.clone().context("a heat map needs --y: a column, or FIRST..LAST of a histogram")?;
-            Roles { x: self.x.clone(), y, by: None, color: Some(self.color.clone().map_or_else(count, Ok)?) }
+            Roles { x: self.x().to_owned(), y, by: None, color: Some(self.color.clone().map_or_else(count, Ok)?) }
         } else {
             let y = self.y.clone().map_or_else(count, Ok)?;
-            Roles { x: self.x.clone(), y, by: self.by.clone(), color: None }
+            Roles { x: self.x().to_owned(), y, by: self.by.clone(), color: None }
         };
         let mut keys = roles.keys();
         keys.extend(self.facet.as_deref().filter(|facet| !roles.keys().contains(facet)));
@@ -237,6 +270,14 @@ impl Chart {
             bail!(
                 "the windows of {} overlap ({}), so adding its rows up would count records several times; keep one point a window \
                  (--x {WINDOW_START} without --every), or take a table whose windows do not overlap",
+                table.name,
+                table.window
+            );
+        }
+        if table.is_ranked() && (self.every.is_some() || !keys.contains(&WINDOW_START)) {
+            bail!(
+                "{} has only the first rows of each {}, so adding its rows up would leave the others out; take the table that has \
+                 them all, or keep one point a window (--x {WINDOW_START} without --every)",
                 table.name,
                 table.window
             );
@@ -284,7 +325,7 @@ impl Chart {
     /// What is shown, as far as the axes do not tell: `Movies by year: movie = Up (2009)`.
     fn heading(&self, table: &TableInfo) -> String {
         let suffix = format!("_by_{}", table.window);
-        let over_time = self.x == WINDOW_START;
+        let over_time = self.x() == WINDOW_START;
         let name = match (table.name.strip_suffix(&suffix), self.every) {
             (Some(stem), Some(every)) if over_time => format!("{stem}_by_{}", every.name()),
             (Some(stem), _) if !over_time => stem.to_owned(),

@@ -5,6 +5,7 @@ use polars::prelude::DataFrame;
 use super::{ExportError, meaning::sentence_case};
 use crate::{
     chart::Figure,
+    format::words,
     load::{ColumnRole, TableInfo},
     reshape::{keep_largest, regroup},
 };
@@ -12,7 +13,7 @@ use crate::{
 /// Bars that still have readable names.
 const BARS: usize = 20;
 
-/// Draws the table as `svg` and `png`; nothing where it has no rows or counts nothing.
+/// Draws the table as `svg` and `png`; nothing where it has no rows, counts nothing, or its windows overlap and would be added up.
 pub(crate) fn draw(table: &TableInfo, frame: &DataFrame) -> Result<Vec<(&'static str, Vec<u8>)>, ExportError> {
     let failed =
         |source: Box<dyn std::error::Error + Send + Sync>| ExportError::Chart { table: table.name.clone(), source };
@@ -33,12 +34,21 @@ fn figure(table: &TableInfo, frame: &DataFrame) -> Result<Option<Figure>, Box<dy
     if frame.height() == 0 || frame.column(&start.name).is_err() {
         return Ok(None);
     }
+    let key = table.keys().find(there);
+    if key.is_some() && table.has_overlapping_windows() {
+        return Ok(None);
+    }
     let title = sentence_case(&table.name);
-    Ok(Some(match table.keys().find(there) {
+    Ok(Some(match key {
         Some(key) => {
             let sums = regroup(frame, &table.columns, &[key], None)?;
             let largest = keep_largest(&sums, key, count, BARS)?;
-            Figure::bar(&largest).x(key).y(count).title(format!("{title}: most {}", crate::format::words(count)))
+            let (counted, key_words) = (words(count), words(key));
+            let figure = Figure::bar(&largest).x(key).y(count).title(format!("{title}: most {counted}"));
+            match table.is_ranked() {
+                true => figure.subtitle(format!("{counted} of the windows in which a {key_words} was among the first")),
+                false => figure,
+            }
         }
         None => Figure::line(frame).x(start.name.as_str()).y(count).title(title),
     }))

@@ -57,6 +57,11 @@ impl TableInfo {
         matches!(WindowKind::parse(&self.window), Ok(WindowKind::Hopping(_)))
     }
 
+    /// Whether a window has only its first groups, so that rows of several windows do not add up to what a group has in all.
+    pub fn is_ranked(&self) -> bool {
+        self.with_role(ColumnRole::Rank).next().is_some()
+    }
+
     fn with_role(&self, role: ColumnRole) -> impl Iterator<Item = &str> {
         self.columns.iter().filter(move |column| column.role == role).map(|column| column.name.as_str())
     }
