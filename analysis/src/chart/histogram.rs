@@ -13,6 +13,8 @@ use super::{
 };
 
 const MOST_BINS: f64 = 60.0;
+/// A value that is less than this part of a bin below an edge lies on it.
+const NEAR_EDGE: f64 = 1e-9;
 /// Widths between which the edges of all bins are numbers.
 const LEAST_STEP: f64 = 1e-300;
 const GREATEST_STEP: f64 = 1e307;
@@ -31,6 +33,18 @@ pub(crate) struct Step {
     whole: bool,
 }
 
+impl Step {
+    /// The number of a value's bin, which holds its lower edge.
+    fn bin(self, value: f64) -> f64 {
+        let quotient = value / self.width;
+        // 0.6 over 0.2 is a little less than 3, and yet 0.6 is the edge at which the third bin ends. Of large quotients the last
+        // digits say nothing, of small ones a billionth of a bin is what sums of fractions are off by.
+        let rounding = NEAR_EDGE.max(4.0 * f64::EPSILON * quotient.abs());
+        let nearest = quotient.round();
+        if (quotient - nearest).abs() <= rounding { nearest } else { quotient.floor() }
+    }
+}
+
 /// Draws a bar per bin, with ticks between them; a tick below each where a bin is one number.
 pub(crate) fn draw(page: &mut Page, bins: &Bins, x_name: &str) {
     let slots = Slots::of_length(&bins.set.places(), bins.step.width);
@@ -47,7 +61,7 @@ pub(crate) fn step_of(frame: &DataFrame, column: &str) -> Result<Step, ChartErro
 pub(crate) fn bins(frame: &DataFrame, column: &str, given: Option<Step>) -> Result<Bins, ChartError> {
     let values = ascending(frame, column)?;
     let step = given.unwrap_or_else(|| step(&values));
-    let bin = |value: f64| (value / step.width).floor();
+    let bin = |value: f64| step.bin(value);
     let (first, last) = (bin(values[0]), bin(values[values.len() - 1]));
     let mut counts = vec![0.0; (last - first) as usize + 1];
     values.iter().for_each(|value| counts[(bin(*value) - first) as usize] += 1.0);
@@ -149,11 +163,27 @@ mod tests {
     }
 
     #[test]
+    fn a_decimal_at_the_edge_of_a_bin_lies_in_the_bin_that_begins_there() {
+        let tenths = (0..90).map(|row| f64::from(row % 9 + 1) / 10.0).collect();
+        let found: Vec<Option<f64>> = counts(tenths).into_iter().map(|(_, count)| count).collect();
+        assert_eq!(found, [10.0, 20.0, 20.0, 20.0, 20.0].map(Some), "bins of 0.2 from 0");
+        let step = Step { width: 0.2, whole: false };
+        assert_eq!(
+            [0.6, -0.6, 0.1 + 0.2 + 0.3, 0.599, -0.601].map(|value| step.bin(value)),
+            [3.0, -3.0, 3.0, 2.0, -4.0]
+        );
+        // Seconds since 1970 have digits for a bin of half a second.
+        let step = Step { width: 0.5, whole: false };
+        assert_eq!([0.0, 0.4, 0.5].map(|more| step.bin(1.6e9 + more)), [3.2e9, 3.2e9, 3.2e9 + 1.0]);
+    }
+
+    #[test]
     fn one_value_and_far_apart_values_have_bins_too() {
         assert_eq!(counts(vec![7.5; 3]), [(7.0, Some(3.0))]);
         assert_eq!(counts(vec![0.0]), [(0.0, Some(1.0))]);
         assert!(counts(vec![0.001, 1e12]).len() <= 62);
-        assert_eq!(counts(vec![-5e-324, 5e-324, 0.0]), [(-1e-300, Some(1.0)), (0.0, Some(2.0))]);
+        assert_eq!(counts(vec![-5e-324, 5e-324, 0.0]), [(0.0, Some(3.0))], "within a rounding of zero");
+        assert_eq!(counts(vec![-1e-301, 5e-324, 0.0]), [(-1e-300, Some(1.0)), (0.0, Some(2.0))]);
         let far = counts(vec![f64::MIN, f64::MIN, f64::MAX, f64::MAX]);
         assert!(far.len() < 62 && far.iter().filter_map(|point| point.1).sum::<f64>() == 4.0, "{far:?}");
         assert!(counts(vec![f64::NAN, 1.0, f64::INFINITY]).len() == 1);
