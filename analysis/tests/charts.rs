@@ -161,6 +161,7 @@ fn hard_frames_are_pictures_or_errors_that_help() {
                 let figures = [
                     figure.clone(),
                     figure.clone().by("k"),
+                    figure.clone().y("x").dark(),
                     figure.clone().y("x").color("y").dark(),
                     figure.clone().facet("k"),
                     figure.log().level(5.0, &long),
@@ -216,6 +217,24 @@ fn settings_that_a_kind_does_not_have_are_refused() {
         ),
         (Figure::area(&months).y("reviews").level(f64::INFINITY, "?"), "level: inf is not on the scale"),
         (Figure::line(&months).y("reviews").by("rating_1").right("rated"), "a line or an area without `by`"),
+        (
+            Figure::histogram(&months).x("reviews").by("rating_1"),
+            "by: a histogram chart has no such thing; it is for a line, an area, a bar or a scatter plot",
+        ),
+        (Figure::box_plot(&months).y("reviews").by("rating_1"), "by: a box chart has no such thing"),
+        (Figure::pie(&months).x("window_start").y("reviews").by("rating_1"), "by: a pie chart has no such thing"),
+        (
+            Figure::heat_map(&months).y("rating_1").color("reviews").by("rated"),
+            "by: a heat-map chart has no such thing",
+        ),
+        (
+            Figure::line(&months).y("reviews").color("rating_1"),
+            "color: a line chart has no such thing; it is for a heat map",
+        ),
+        (
+            Figure::scatter(&months).x("reviews").y("rated").color("rating_1"),
+            "color: a scatter chart has no such thing",
+        ),
         (Figure::line(&reviews::reviews_by_month()).y("rated").facet("reviews"), "a page holds 24 small charts"),
     ];
     for (figure, reason) in cases {

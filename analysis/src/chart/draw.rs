@@ -46,6 +46,8 @@ impl Figure {
     fn check_settings(&self) -> Result<(), ChartError> {
         let lines = matches!(self.kind, Kind::Line | Kind::Area | Kind::StackedArea);
         let wrong = [
+            (self.by.is_some() && !self.kind.has_series(), "by", "a line, an area, a bar or a scatter plot"),
+            (self.color.is_some() && self.kind != Kind::HeatMap, "color", "a heat map"),
             (self.log && self.kind != Kind::Line, "log", "a line"),
             (self.right.is_some() && !matches!(self.kind, Kind::Line | Kind::Area), "right", "a line or an area"),
             (self.right.is_some() && self.by.is_some(), "right", "a line or an area without `by`"),

@@ -233,7 +233,7 @@ impl Figure {
         self
     }
 
-    /// The column that tells series apart. Texts get a colour each, the largest six; numbers a ramp.
+    /// The column that tells lines, areas, bars or points apart. Texts get a colour each, the largest six; numbers a ramp.
     pub fn by(mut self, column: impl Into<String>) -> Self {
         self.by = Some(column.into());
         self

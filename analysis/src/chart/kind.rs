@@ -43,6 +43,11 @@ impl Kind {
         Self::HeatMap,
     ];
 
+    /// Whether `by` tells its lines, areas, bars or points apart.
+    pub(crate) fn has_series(self) -> bool {
+        !matches!(self, Self::Histogram | Self::Box | Self::Pie | Self::HeatMap)
+    }
+
     /// The name on the command line: `stacked-bar`.
     pub fn name(self) -> &'static str {
         match self {

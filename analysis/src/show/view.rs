@@ -88,7 +88,11 @@ impl View {
 
     /// The figure of a kind from the columns that were named or chosen.
     pub fn figure(&self, kind: Kind) -> Figure {
-        let roles = self.roles();
+        let mut roles = self.roles();
+        if self.by.is_none() && !kind.has_series() {
+            // Nobody asked for the column that was found.
+            roles.by = None;
+        }
         let negative = || roles.y.as_deref().is_some_and(|y| self.has_negative(y));
         let kind = if kind == Kind::Bar && roles.by.is_some() && !negative() { Kind::StackedBar } else { kind };
         let figure = Figure::new(kind, &self.frame).title(self.title.as_str());
@@ -228,6 +232,18 @@ mod tests {
         let repeated = View::new(&films()).by("window_end").html();
         assert!(repeated.contains("<table"));
         assert!(View::new(&DataFrame::empty()).html().contains("<table"));
+    }
+
+    #[test]
+    fn only_a_column_that_was_named_is_refused_by_a_kind_without_series() {
+        let frame = films().tail(Some(2));
+        for (kind, x) in [(Kind::Box, "window_start"), (Kind::Histogram, "reviews"), (Kind::Pie, "window_start")] {
+            let view = View::new(&frame).x(x);
+            let drawn = view.figure(kind).svg().map(drop);
+            assert!(view.roles().by.is_some() && drawn.is_ok(), "{kind}: {drawn:?}");
+            let error = view.by("movie").figure(kind).svg().expect_err("named").to_string();
+            assert!(error.starts_with("by: a "), "{error}");
+        }
     }
 
     #[test]
