@@ -90,7 +90,8 @@ impl Figure {
         Self::new(Kind::Line, frame)
     }
 
-    /// A line chart whose areas down to zero are filled; several series lie over one another.
+    /// A line chart whose areas down to zero, or to the end of a [`range`](Figure::range) without it, are filled; several series lie
+    /// over one another.
     ///
     /// ```
     /// # use analysis::{chart::Figure, polars::prelude::df};
@@ -511,6 +512,30 @@ mod tests {
             }
             let labels = shapes.iter().filter(|shape| matches!(shape, Shape::Label(label) if label.text == "goal"));
             assert_eq!(labels.count(), 1);
+        }
+    }
+
+    #[test]
+    fn no_area_is_filled_beyond_a_range_that_was_asked_for() {
+        for (values, zero_is_below) in [([6.5, 7.0, 7.5], true), ([-6.5, -7.0, -7.5], false)] {
+            let frame = df!("x" => [1, 2, 3], "y" => values).expect("a frame");
+            let (low, high) = if zero_is_below { (6.0, 8.0) } else { (-8.0, -6.0) };
+            let figure = Figure::area(&frame).x("x").y("y").range(low, high).size(400, 260);
+            let shapes = figure.scene().expect("a scene").shapes;
+            let rules = shapes.iter().filter_map(|shape| match shape {
+                Shape::Rect { area, fill } if *fill == super::super::palette::GRID => Some(area.top),
+                _ => None,
+            });
+            let mut rules: Vec<f32> = rules.collect();
+            rules.sort_by(f32::total_cmp);
+            let area = shapes.iter().find_map(|shape| match shape {
+                Shape::Polygon { points, .. } => Some(points),
+                _ => None,
+            });
+            // The foot comes last.
+            let foot = area.and_then(|points| points.last()).expect("an area").y;
+            let beyond = if zero_is_below { foot - rules[rules.len() - 1] } else { rules[0] - foot };
+            assert!((0.0..=rules[1] - rules[0]).contains(&beyond), "{beyond} beyond the last of {rules:?}");
         }
     }
 

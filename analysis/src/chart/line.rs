@@ -26,7 +26,7 @@ const AREA_OPACITY: f32 = 0.3;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Options<'a> {
     pub x_name: &'a str,
-    /// Whether the area down to zero is filled.
+    /// Whether the area down to zero is filled, as far as zero is in the range.
     pub filled: bool,
     /// Whether values are logarithms.
     pub log: bool,
@@ -177,7 +177,8 @@ fn draw_series(page: &mut Page, plot: &Plot, scale: Scale, series: &Series, colo
 }
 
 fn fill_to_zero(page: &mut Page, plot: &Plot, series: &Series) {
-    let foot = plot.y.at(0.0);
+    // A range that was asked for need not hold zero.
+    let foot = plot.y.at(0.0).max(plot.area.top).min(plot.area.bottom);
     for run in runs(plot, plot.y, series).into_iter().filter(|run| run.len() > 1) {
         let mut area = thinned(run);
         let (Some(first), Some(last)) = (area.first().copied(), area.last().copied()) else { continue };
