@@ -411,6 +411,59 @@ fn an_update_that_fails_changes_nothing() {
 }
 
 #[test]
+fn a_counted_column_of_another_type_than_before_is_refused_also_after_a_restart() {
+    let frame = |x: Column| {
+        let t = Column::new("t".into(), [0_i64]).cast(&DataType::Datetime(TimeUnit::Milliseconds, None));
+        DataFrame::new(1, vec![t.expect("instants"), x]).expect("a frame")
+    };
+    let instant = |unit: TimeUnit, number: i64| {
+        frame(Column::new("x".into(), [number]).cast(&DataType::Datetime(unit, None)).expect("instants"))
+    };
+    let number = || frame(Column::new("x".into(), [17_i64]));
+    let cases = [
+        (
+            instant(TimeUnit::Milliseconds, 1_600_000_000_000),
+            instant(TimeUnit::Microseconds, 1_600_000_000_000_000),
+            "a distinct count needs instants in milliseconds as before",
+        ),
+        (
+            number(),
+            frame(Column::new("x".into(), ["17"])),
+            "column \"x\" is str; a distinct count needs integers as before",
+        ),
+        (
+            frame(Column::new("x".into(), [17.0])),
+            number(),
+            "column \"x\" is i64; a distinct count needs floats as before",
+        ),
+    ];
+    let spec = || Spec::new("t", "day").expect("a spec").distinct("x");
+    let nulls = frame(Column::full_null("x".into(), 1, &DataType::Null));
+    for (first, other, reason) in cases {
+        let mut windowed = Windowed::new(spec());
+        for frame in [&nulls, &first, &nulls, &first] {
+            windowed.update(frame).expect("an update");
+        }
+        let before = windowed.snapshot().expect("a snapshot");
+        assert_same(&before, &df!("count" => [4_i64], "x_distinct" => [1_i64]).expect("a frame"));
+        let mut again = Windowed::restore(spec(), &windowed.save()).expect("what was saved");
+        for windowed in [&mut windowed, &mut again] {
+            let error = windowed.update(&other).expect_err(reason).to_string();
+            assert!(error.contains(reason), "{error}");
+            assert_eq!(windowed.snapshot().expect("a snapshot"), before);
+        }
+    }
+    // The same number in fewer bits is the same value.
+    let mut windowed = Windowed::new(spec());
+    windowed.update(&number()).expect("an update");
+    windowed.update(&frame(Column::new("x".into(), [17_i32]))).expect("an update");
+    assert_same(
+        &windowed.snapshot().expect("a snapshot"),
+        &df!("count" => [2_i64], "x_distinct" => [1_i64]).expect("a frame"),
+    );
+}
+
+#[test]
 fn what_was_saved_is_checked_before_it_is_used() {
     let mut windowed = Windowed::new(spec("day"));
     windowed.update(&frame(&[(Some(0), Some("a"), Some(5)), (Some(DAY), None, None)])).expect("an update");

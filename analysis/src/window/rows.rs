@@ -84,18 +84,74 @@ pub(super) fn check_names(spec: &Spec) -> Result<(), WindowError> {
     }
 }
 
-/// Whether the values of a column can be told apart.
-pub(super) fn check_distinct(column: &Column) -> Result<(), WindowError> {
-    match column.dtype() {
-        DataType::String | DataType::Boolean | DataType::Date | DataType::Datetime(..) | DataType::Null => Ok(()),
-        kind if kind.is_integer() => integers(column).map(drop),
-        kind if kind.is_float() => Ok(()),
-        _ => Err(WindowError::wrong_type(
-            column,
-            "a distinct count",
-            "texts, numbers, dates, instants, or true and false",
-        )),
+/// What the values of a counted column are. Frames must agree on it: a value of two types would be counted twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Counted {
+    Texts,
+    Truths,
+    Integers,
+    Floats,
+    Dates,
+    Instants(TimeUnit),
+}
+
+impl Counted {
+    const ALL: [Self; 8] = [
+        Self::Texts,
+        Self::Truths,
+        Self::Integers,
+        Self::Floats,
+        Self::Dates,
+        Self::Instants(TimeUnit::Milliseconds),
+        Self::Instants(TimeUnit::Microseconds),
+        Self::Instants(TimeUnit::Nanoseconds),
+    ];
+
+    fn of(kind: &DataType) -> Option<Self> {
+        match kind {
+            DataType::String => Some(Self::Texts),
+            DataType::Boolean => Some(Self::Truths),
+            DataType::Date => Some(Self::Dates),
+            DataType::Datetime(unit, _) => Some(Self::Instants(*unit)),
+            kind if kind.is_integer() => Some(Self::Integers),
+            kind if kind.is_float() => Some(Self::Floats),
+            _ => None,
+        }
     }
+
+    /// The name in messages, and in what is saved, which keeps it from being changed.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Texts => "texts",
+            Self::Truths => "true and false",
+            Self::Integers => "integers",
+            Self::Floats => "floats",
+            Self::Dates => "dates",
+            Self::Instants(TimeUnit::Milliseconds) => "instants in milliseconds",
+            Self::Instants(TimeUnit::Microseconds) => "instants in microseconds",
+            Self::Instants(TimeUnit::Nanoseconds) => "instants in nanoseconds",
+        }
+    }
+
+    pub fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|counted| counted.name() == name)
+    }
+}
+
+/// What the values of a column are, which must be what they were `before`; `None` as long as it has no type but that of nulls.
+pub(super) fn check_distinct(column: &Column, before: Option<Counted>) -> Result<Option<Counted>, WindowError> {
+    if column.dtype() == &DataType::Null {
+        return Ok(before);
+    }
+    let wrong = |expected: &str| WindowError::wrong_type(column, "a distinct count", expected);
+    let found =
+        Counted::of(column.dtype()).ok_or_else(|| wrong("texts, numbers, dates, instants, or true and false"))?;
+    match before {
+        Some(before) if before != found => return Err(wrong(&format!("{} as before", before.name()))),
+        _ if found == Counted::Integers => integers(column).map(drop)?,
+        _ => {}
+    }
+    Ok(Some(found))
 }
 
 /// Adds a column's values to the sets of their groups, as bytes that begin with the type, as `ingest` does; null is no value.

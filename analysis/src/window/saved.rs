@@ -19,6 +19,7 @@ use super::{
     assign::Known,
     keys::kind_of_name,
     measure::{Measure, States},
+    rows::Counted,
     windowed::Group,
 };
 use crate::whole_file;
@@ -120,6 +121,9 @@ impl Windowed {
             "distinct": self.distinct.iter().map(|sets| {
                 Bson::Array(alive.iter().map(|group| sets.get(*group).map_or(Bson::Null, binary)).collect())
             }).collect::<Vec<Bson>>(),
+            "distinct_types": self.counted.iter().map(|counted| {
+                counted.map_or(Bson::Null, |counted| Bson::String(counted.name().to_owned()))
+            }).collect::<Vec<Bson>>(),
         }
     }
 
@@ -147,6 +151,15 @@ impl Windowed {
         }
         for (sets, saved) in windowed.distinct.iter_mut().zip(saved.get_array("distinct").ok()?) {
             *sets = saved.as_array()?.iter().map(set).collect::<Option<Vec<_>>>()?;
+        }
+        // What was saved before they were kept has none; the next frame decides then.
+        if let Ok(names) = saved.get_array("distinct_types") {
+            for (counted, name) in windowed.counted.iter_mut().zip(names) {
+                *counted = match name {
+                    Bson::Null => None,
+                    name => Some(Counted::of_name(name.as_str()?)?),
+                };
+            }
         }
         windowed.touch_all();
         Some(windowed)
@@ -278,4 +291,18 @@ fn restore_states(measure: &mut Measure, saved: &Bson, groups: usize) -> Option<
     };
     measure.grow(groups);
     Some(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_saved_without_the_types_of_counted_columns_is_read() {
+        let spec = || Spec::new("t", "day").expect("a spec").distinct("x");
+        let mut saved = Windowed::new(spec()).document();
+        assert!(saved.remove("distinct_types").is_some());
+        let again = Windowed::of_document(spec(), &saved).expect("what was saved");
+        assert_eq!(again.counted, [None]);
+    }
 }

@@ -14,7 +14,7 @@ use super::{
     assign::{Assign, Known, Times},
     keys::Keys,
     measure::{Assigned, Measure, Values},
-    rows,
+    rows::{self, Counted},
 };
 use crate::load::Moment;
 
@@ -52,6 +52,8 @@ pub struct Windowed {
     pub(super) measures: Vec<Measure>,
     /// By counted column and group.
     pub(super) distinct: Vec<Vec<Distinct>>,
+    /// What the values of each counted column are, decided by the first frame in which it has a type.
+    pub(super) counted: Vec<Option<Counted>>,
     pub(super) clock: EventClock,
     pub(super) late: u64,
     pub(super) without_time: u64,
@@ -100,6 +102,7 @@ impl Windowed {
             keys: Keys::new(&spec.keys),
             measures: spec.measures.iter().cloned().map(Measure::new).collect(),
             distinct: vec![Vec::new(); spec.distinct.len()],
+            counted: vec![None; spec.distinct.len()],
             spec,
             dates: None,
             assign: None,
@@ -225,12 +228,14 @@ impl Windowed {
         }
         self.keys.check(frame)?;
         let values = self.measures.iter().map(|measure| measure.values(frame)).collect::<Result<_, _>>()?;
-        for column in &self.spec.distinct {
+        let counted = self.spec.distinct.iter().zip(&self.counted).map(|(column, before)| {
             let found = frame.column(column).map_err(|_| WindowError::no_column(frame, column))?;
-            rows::check_distinct(found)?;
-        }
+            rows::check_distinct(found, *before)
+        });
+        let counted = counted.collect::<Result<Vec<_>, WindowError>>()?;
         rows::check_names(&self.spec)?;
         self.begin(times.dates);
+        self.counted = counted;
         Ok(Checked { times, values })
     }
 
