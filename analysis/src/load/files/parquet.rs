@@ -69,6 +69,8 @@ impl Kind {
             (Physical::FLOAT, ..) => Some(Self::Float),
             (Physical::DOUBLE, ..) => Some(Self::Double),
             (Physical::INT96, ..) => Some(Self::Timestamp96),
+            // One in nanoseconds has no converted type, as a plain integer has none.
+            (_, Some(LogicalType::Time(_)), _) => None,
             (Physical::INT64, Some(LogicalType::Timestamp(time)), _) => Some(Self::Timestamp(match time.unit {
                 Unit::MILLIS => 1,
                 Unit::MICROS => 1_000,
@@ -97,6 +99,9 @@ impl Kind {
 fn described(column: &ColumnDescriptor) -> String {
     if column.max_rep_level() > 0 || column.path().parts().len() > 1 {
         return "lists or records".to_owned();
+    }
+    if let Some(LogicalType::Time(_)) = column.logical_type_ref() {
+        return "times of day".to_owned();
     }
     match (column.physical_type(), column.converted_type()) {
         (physical, ConvertedType::NONE) => physical.to_string(),

@@ -228,6 +228,38 @@ fn parquet_of_another_writer_is_read_by_its_types() {
 }
 
 #[test]
+fn parquet_times_of_day_are_refused_in_every_unit() {
+    let schema = "message m {
+        required int64 n; required int32 millis (TIME(MILLIS, true)); required int64 micros (TIME(MICROS, true));
+        required int64 nanos (TIME(NANOS, true));
+    }";
+    let schema = Arc::new(parse_message_type(schema).expect("a schema"));
+    let (_folder, path) = file("a.parquet", "");
+    let properties = Arc::new(WriterProperties::builder().build());
+    let output = fs::File::create(&path).expect("a file");
+    let mut writer = SerializedFileWriter::new(output, schema, properties).expect("a writer");
+    let mut group = writer.next_row_group().expect("a group");
+    while let Some(mut column) = group.next_column().expect("a column") {
+        match column.untyped() {
+            ColumnWriter::Int32ColumnWriter(writer) => writer.write_batch(&[7], None, None),
+            ColumnWriter::Int64ColumnWriter(writer) => writer.write_batch(&[7], None, None),
+            _ => unreachable!("no such column"),
+        }
+        .expect("values");
+        column.close().expect("a column");
+    }
+    group.close().expect("a group");
+    writer.close().expect("a file").file_metadata();
+
+    for column in ["millis", "micros", "nanos"] {
+        let error = TableFile::new(&path).columns([column]).collect().expect_err(column).to_string();
+        assert!(error.contains(&format!("column \"{column}\" holds times of day, which is not read")), "{error}");
+    }
+    let numbers = TableFile::new(&path).columns(["n"]).collect().expect("a frame");
+    assert_eq!(row(&numbers, 0), [AnyValue::Int64(7)]);
+}
+
+#[test]
 fn a_column_that_is_asked_for_twice_is_named() {
     let twice = |file: TableFile| file.columns(["n", "n"]).collect().expect_err("twice").to_string();
     for (name, content) in [("a.csv", "n,m\n1,2\n"), ("a.json", "[{\"n\": 1}]")] {
