@@ -124,6 +124,16 @@ pub enum FileError {
         /// What is wrong with it, and where.
         reason: String,
     },
+    /// Another program wrote to the file between its two readings, of which the first found all fields.
+    #[error("{} changed while it was read: record {row} has the new field {column:?}; read it again", path.display())]
+    Changed {
+        /// The file.
+        path: PathBuf,
+        /// Record from 1.
+        row: u64,
+        /// The field.
+        column: String,
+    },
     /// A record has two values of one name, as a member `b` of `a` and a field `a.b` are.
     #[error("{}, record {row}: there are two values for {column:?}; give one of them another name", path.display())]
     TwoValues {

@@ -25,7 +25,11 @@ use super::{
 
 /// The rows of the file, once for the columns and their types, and once for the values.
 pub(super) fn read(file: &TableFile) -> Result<DataFrame, FileError> {
-    let known = Known::of(&file.path)?;
+    known_rows(file, &Known::of(&file.path)?)
+}
+
+/// The records that are known; what was appended since, as to a log, is left out.
+fn known_rows(file: &TableFile, known: &Known) -> Result<DataFrame, FileError> {
     let places = file.places(&known.names)?;
     let column = |place: &usize| {
         let name = &known.names[*place];
@@ -33,10 +37,13 @@ pub(super) fn read(file: &TableFile) -> Result<DataFrame, FileError> {
     };
     let mut rows = Rows::new(places.iter().map(column).collect::<Vec<_>>());
     let mut values = vec![Value::Null; known.names.len()];
-    each_record(&file.path, |row, record| {
+    first_records(&file.path, known.records, |row, record| {
         values.fill(Value::Null);
         for (name, value) in members(&file.path, row, record)? {
-            values[known.places[&name]] = value;
+            let Some(place) = known.places.get(&name) else {
+                return Err(FileError::Changed { path: file.path.clone(), row, column: name });
+            };
+            values[*place] = value;
         }
         rows.push(&file.path, |column, kind| typed(&values[places[column]], kind))
     })?;
@@ -46,6 +53,7 @@ pub(super) fn read(file: &TableFile) -> Result<DataFrame, FileError> {
 /// Columns in the order in which they appear.
 #[derive(Default)]
 struct Known {
+    records: usize,
     names: Vec<String>,
     guesses: Vec<Guess>,
     /// The last record that has the column.
@@ -57,6 +65,7 @@ impl Known {
     fn of(path: &Path) -> Result<Self, FileError> {
         let mut known = Self::default();
         each_record(path, |row, record| {
+            known.records += 1;
             let mut members = members(path, row, record)?.into_iter();
             members.try_for_each(|(name, value)| known.note(row, name, &value)).map_err(|column| FileError::TwoValues {
                 path: path.to_owned(),
@@ -167,6 +176,15 @@ impl<'de> Deserialize<'de> for Members {
 /// Hands on the text of every record, with its number from 1.
 pub(super) fn each_record(
     path: &Path,
+    each: impl FnMut(u64, &RawValue) -> Result<(), FileError>,
+) -> Result<(), FileError> {
+    first_records(path, usize::MAX, each)
+}
+
+/// As [`each_record`], of JSON Lines no more than `most`: of what is appended meanwhile, half a record may be there.
+fn first_records(
+    path: &Path,
+    most: usize,
     mut each: impl FnMut(u64, &RawValue) -> Result<(), FileError>,
 ) -> Result<(), FileError> {
     let unreadable = |source| FileError::Read { path: path.to_owned(), source };
@@ -184,7 +202,7 @@ pub(super) fn each_record(
             (None, Ok(())) => Ok(()),
         };
     }
-    for record in deserializer.into_iter::<Box<RawValue>>() {
+    for record in deserializer.into_iter::<Box<RawValue>>().take(most) {
         row += 1;
         each(row, &record.map_err(|error| broken(path, row, &error))?)?;
     }
@@ -240,5 +258,34 @@ impl<'de, F: FnMut(u64, &RawValue) -> Result<(), FileError>> Visitor<'de> for It
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use polars::prelude::df;
+
+    use super::*;
+
+    #[test]
+    fn a_file_that_changes_between_its_two_readings_is_read_as_it_was_or_refused() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("a.jsonl");
+        let lines = "{\"n\": 1}\n{\"n\": 2}\n";
+        fs::write(&path, lines).expect("written");
+        let (file, known) = (TableFile::new(&path), Known::of(&path).expect("columns"));
+        for appended in ["", "{\"n\": \"three\"}\n", "{\"level\": \"warn\"}\n", "{\"n\": 3, \"lev"] {
+            fs::write(&path, format!("{lines}{appended}")).expect("written");
+            let frame = known_rows(&file, &known).expect(appended);
+            assert_eq!(frame, df!("n" => [1_i64, 2]).expect("a frame"), "{appended}");
+        }
+        fs::write(&path, "{\"n\": 1}\n{\"n\": 2, \"level\": \"warn\"}\n").expect("written");
+        let error = known_rows(&file, &known).expect_err("another file").to_string();
+        assert!(
+            error.ends_with("a.jsonl changed while it was read: record 2 has the new field \"level\"; read it again"),
+            "{error}"
+        );
     }
 }
