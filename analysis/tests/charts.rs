@@ -139,6 +139,12 @@ fn movies_contain(frame: &DataFrame, movie: &str) -> bool {
 #[test]
 fn hard_frames_are_pictures_or_errors_that_help() {
     let long = "한국어 and a long name 🤖 ".repeat(12);
+    let instants = |millis: [i64; 2]| {
+        df!("y" => [1.0, 2.0], "k" => ["a", "b"]).and_then(|mut frame| {
+            frame.with_column(reviews::instants("x", &millis))?;
+            Ok(frame)
+        })
+    };
     let frames = [
         df!("x" => Vec::<i64>::new(), "y" => Vec::<f64>::new(), "k" => Vec::<String>::new()),
         df!("x" => [1_i64], "y" => [2.0], "k" => [long.as_str()]),
@@ -150,6 +156,9 @@ fn hard_frames_are_pictures_or_errors_that_help() {
         df!("x" => [-5e-324, 5e-324, 0.0], "y" => [-5e-324, 5e-324, 0.0], "k" => ["a", "b", "c"]),
         df!("x" => [f64::MIN, f64::MAX, 0.0, 1.0], "y" => [f64::MIN, f64::MAX, f64::MAX, 1.0], "k" => ["a", "b", "b", "b"]),
         df!("x" => [1.0, 1.0 + f64::EPSILON], "y" => [1.0, 1.0 + f64::EPSILON], "k" => ["a", "b"]),
+        instants([i64::MIN, 1_600_000_000_000]),
+        instants([i64::MIN, i64::MAX]),
+        instants([i64::MAX, i64::MAX]),
         df!("x" => (0..100_000_i64).collect::<Vec<_>>(), "y" => (0..100_000).map(f64::from).collect::<Vec<_>>(), "k" => vec!["a"; 100_000]),
     ];
     let longest = frames.len() - 1;

@@ -79,14 +79,14 @@ pub(crate) struct TimeAxis<'a> {
 impl TimeAxis<'_> {
     /// The most ticks whose labels do not touch; none where not even one fits or no calendar reaches.
     pub fn ticks(&self) -> Vec<TimeTick> {
-        let candidates = LADDER.iter().filter(|step| step.length() * 11 >= self.finest * 10);
+        let candidates = LADDER.iter().filter(|step| step.length() * 11 >= self.finest.saturating_mul(10));
         candidates.filter_map(|step| self.ticks_of(*step)).find(|ticks| self.fits(ticks)).unwrap_or_default()
     }
 
     fn ticks_of(&self, step: Step) -> Option<Vec<TimeTick>> {
         let (first, last) = self.range;
         let most = (self.length / self.gap.max(1.0)) as i64 + 2;
-        if (last - first) / step.length() > most {
+        if last.saturating_sub(first) / step.length() > most {
             return None;
         }
         let instants = step.instants(first, last);
@@ -135,8 +135,12 @@ impl Step {
         }
     }
 
-    /// Multiples of the step from `first` to `last`: weeks begin on Monday, years with the calendar.
+    /// Multiples of the step from `first` to `last`: weeks begin on Monday, years with the calendar. None where `first` lies beyond
+    /// it, near the ends of what numbers there are.
     fn instants(self, first: i64, last: i64) -> Vec<i64> {
+        let Some(date) = date_of(first) else {
+            return Vec::new();
+        };
         match self {
             Self::Millis(step) => {
                 // 1970-01-05 was a Monday.
@@ -145,9 +149,6 @@ impl Step {
                 (start..=last).step_by(step as usize).collect()
             }
             Self::Months(step) => {
-                let Some(date) = date_of(first) else {
-                    return Vec::new();
-                };
                 let months = i64::from(date.year()) * 12 + i64::from(date.month()) - 1;
                 let start = months.div_euclid(step) * step;
                 (start..)
@@ -253,6 +254,23 @@ mod tests {
     fn a_single_instant_or_no_room_gives_at_most_one_tick() {
         assert_eq!(shown("2004-05", "2004-05", 300.0, 28 * DAY), ["May/2004"]);
         assert!(shown("1998", "2020", 3.0, DAY).len() <= 1);
+    }
+
+    #[test]
+    fn instants_beyond_the_calendar_have_no_ticks_and_take_none_from_others() {
+        let width = |text: &str| text.len() as f32 * 6.0;
+        let ticks = |range, finest| TimeAxis { range, length: 400.0, finest, width: &width, gap: 12.0 }.ticks();
+        let usual = millis("2020-09-13");
+        for range in
+            [(i64::MIN, usual), (usual, i64::MAX), (i64::MIN, i64::MAX), (i64::MIN, i64::MIN), (i64::MAX, i64::MAX)]
+        {
+            for finest in [0, DAY, i64::MAX] {
+                assert!(ticks(range, finest).is_empty(), "{range:?} {finest}");
+            }
+        }
+        // 31 December 9999, which stands for "never" in many tables.
+        let never = 253_402_214_400_000;
+        assert_eq!(ticks((usual, never), DAY).first().map(|tick| tick.label.as_str()), Some("3000"));
     }
 
     #[test]
