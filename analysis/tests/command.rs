@@ -137,6 +137,37 @@ fn rows_of_windows_that_overlap_are_not_added_up() {
 }
 
 #[test]
+fn the_first_rows_of_windows_are_not_added_up() {
+    let database = TestDatabase::new();
+    let (mut table, mut rows) = movies_by_day(10);
+    table.columns.extend(entry("", "day", 0, &[("rank", ColumnType::Int, ColumnRole::Rank, None)]).columns);
+    rows.iter_mut().for_each(|row| drop(row.insert("rank", 1_i64)));
+    database.publish(&table, &rows);
+    let folder = tempfile::tempdir().expect("a folder");
+    let picture = folder.path().join("a.svg").to_string_lossy().into_owned();
+    let said = failure(&database, &["chart", "movies_by_day", "--kind", "bar", "--x", "movie", "-o", &picture], 1);
+    assert!(said.contains("movies_by_day has only the first rows of each day"), "{said}");
+    stdout(&database, &["chart", "movies_by_day", "--by", "movie", "-o", &picture]);
+}
+
+#[test]
+fn what_a_chart_would_leave_out_is_refused() {
+    let database = published();
+    let cases: [(&[&str], &str); 6] = [
+        (&["movies_by_day", "--kind", "box", "--every", "year"], "leave out --every"),
+        (&["movies_by_day", "--kind", "box", "--by", "movie"], "draw one for each value with --facet"),
+        (&["movies_by_day", "--color", "movie"], "--color shades a heat map"),
+        (&["movies_by_day", "--kind", "heat-map", "--y", "movie", "--by", "movie"], "a heat-map chart has no lines"),
+        (&["movies_by_day", "--kind", "histogram", "--x", "reviews", "--y", "rating_mean"], "leave out --x or --y"),
+        (&["ratings_by_month", "--kind", "box", "--y", "rating_1..rating_3"], "a box chart is of one column"),
+    ];
+    for (arguments, reason) in cases {
+        let error = failure(&database, &[&["chart"], arguments, &["-o", "x.svg"]].concat(), 1);
+        assert!(error.starts_with("error: ") && error.contains(reason) && error.lines().count() == 1, "{error}");
+    }
+}
+
+#[test]
 fn one_call_draws_svg_and_png() {
     let database = published();
     let folder = tempfile::tempdir().expect("a folder");
@@ -160,7 +191,8 @@ fn charts_need_no_preparation_of_rows() {
     let database = published();
     let folder = tempfile::tempdir().expect("a folder");
     let out = folder.path().join("chart.svg").to_string_lossy().into_owned();
-    let cases: [(&[&str], &str); 12] = [
+    let cases: [(&[&str], &str); 13] = [
+        (&["movies_by_day", "--kind", "histogram", "--x", "rating_mean"], "rows by rating mean"),
         (&["movies_by_day", "--kind", "area", "--every", "month"], "reviews"),
         (&["movies_by_day", "--kind", "stacked-area", "--by", "movie", "--every", "month"], "reviews by movie"),
         (&["movies_by_day", "--kind", "histogram", "--y", "reviews"], "rows by reviews"),

@@ -220,7 +220,12 @@ impl Chart {
         table: &TableInfo,
         range: &ColumnRange,
     ) -> anyhow::Result<(DataFrame, Roles)> {
-        let heat_map = self.kind == Kind::HeatMap;
+        let kind = self.kind;
+        ensure!(
+            !matches!(kind, Kind::Histogram | Kind::Box | Kind::Pie),
+            "a {kind} chart is of one column, and {range} are several; name one, or take --kind stacked-bar or heat-map"
+        );
+        let heat_map = kind == Kind::HeatMap;
         ensure!(
             heat_map || self.by.is_none(),
             "{range} has a value per row and column, so its columns are what --by would tell apart; leave out --by"
