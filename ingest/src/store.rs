@@ -27,6 +27,9 @@ use mongodb::{Client, Collection, Database, IndexModel};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+/// So long a write outside of a batch waits for a majority before it is said what it waits for; then it is tried again.
+const ACKNOWLEDGEMENT: Duration = Duration::from_secs(10);
+
 /// What a partition's records became; every record is in exactly one of stored, duplicate, filtered and dead (invariant I4).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(default)]
@@ -116,12 +119,14 @@ impl Store {
             return Err(IngestError::Usage(format!("the connection string {uri} is not usable: {problem}")));
         }
         let mut options = ClientOptions::parse(&settings.mongodb_uri).await.map_err(outside)?;
-        let application = || abandoned::application(&settings.database, &settings.group, &settings.topic);
-        let application = options.app_name.get_or_insert_with(application).clone();
+        // Never the address's own, which other programs may have too: transactions of this name are ended where they seem abandoned.
+        let application = abandoned::application(&settings.database, &settings.group, &settings.topic);
+        options.app_name = Some(application.clone());
         options.server_selection_timeout.get_or_insert(Duration::from_secs(10));
         // What is read decides what is written next, so it must be something that no election takes back.
         options.read_concern = Some(ReadConcern::majority());
-        options.write_concern = Some(WriteConcern::builder().w(Acknowledgment::Majority).journal(true).build());
+        let majority = WriteConcern::builder().w(Acknowledgment::Majority).journal(true).w_timeout(ACKNOWLEDGEMENT);
+        options.write_concern = Some(majority.build());
         let client = Client::with_options(options).map_err(outside)?;
         let database = client.database(&settings.database);
         let hello = database.run_command(doc! { "hello": 1 }).await.map_err(outside)?;

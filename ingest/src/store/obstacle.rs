@@ -21,8 +21,9 @@ pub enum Obstacle {
 /// How the error begins of a failed write concern that was found inside a good answer: the driver shows no other custom errors.
 pub(super) const NOT_ACKNOWLEDGED: &str = "no majority has acknowledged a write";
 
-/// Codes of the server that pass without anybody changing the write: timeouts, elections, shutdowns, overload.
-const PASSING: [i32; 16] = [6, 7, 24, 46, 50, 89, 91, 134, 189, 202, 262, 365, 10107, 11600, 11602, 13435];
+/// Codes of the server that pass without anybody changing the write: timeouts, elections, shutdowns, overload, and a command whose
+/// session another worker has ended because nothing happened in it (`abandoned.rs`).
+const PASSING: [i32; 17] = [6, 7, 24, 46, 50, 89, 91, 134, 189, 202, 262, 365, 10107, 11600, 11601, 11602, 13435];
 const FILE_STREAM_FAILED: i32 = 39;
 const OUT_OF_DISK_SPACE: i32 = 14031;
 
