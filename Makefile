@@ -27,7 +27,7 @@ RECORDS ?= 300000
 CARGO_BUILD := cargo build --release --locked
 CARGO_TEST := cargo test --release --locked
 
-.PHONY: help demo build test bench bench-smoke faults fmt clippy doc clean prerequisites notebook notebook-setup test-notebooks report bench-notebook
+.PHONY: help demo build test bench bench-smoke faults test-faults fmt clippy doc clean prerequisites notebook notebook-setup test-notebooks report bench-notebook
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -41,7 +41,7 @@ build: prerequisites
 demo: build
 	@$(BIN)/stack run -- sh scripts/demo.sh "$(OUT)" "$(ROWS)" "$(DATA)"
 
-test: fmt clippy doc unit-and-integration test-notebooks bench-smoke
+test: fmt clippy doc unit-and-integration test-faults test-notebooks bench-smoke
 
 unit-and-integration: build
 	$(CARGO_TEST) --no-run
@@ -61,6 +61,10 @@ bench: build
 
 bench-smoke: build
 	$(BIN)/stack run --private -- $(BIN)/bench --quick --skip connect python analysis --output /dev/null
+
+# Each kind of fault once.
+test-faults: build
+	@$(BIN)/faults --seed 1 --faults 19 --records 40000
 
 faults: build
 	@$(BIN)/faults --seed $(SEED) --faults $(FAULTS) --records $(RECORDS)
