@@ -87,7 +87,8 @@ pub struct Settings {
     pub max_poll_interval_s: u64,
     /// So many dead letters in a row from one partition stop the worker; 0 never does.
     pub dead_in_a_row: u64,
-    /// More than this share of dead letters among the last thousand records stops the worker; 1 never does.
+    /// More than this share of dead letters among a thousand records of a partition (the first thousand, the second, …) stops the worker;
+    /// 1 never does.
     pub dead_ratio: f64,
     /// What to do where the topic no longer has a stored position: `stop`, or `accept` the loss and write it down.
     pub lost_offsets: LostOffsets,
