@@ -98,18 +98,21 @@ pub fn start(context: &PublishContext) -> RunningPublishers {
 }
 
 impl RunningPublishers {
-    /// Publishes what is left, and ends; gives up after `patience`, where there is a limit to it.
-    pub async fn finish(self, patience: Option<Duration>) {
+    /// Publishes what is left, and ends; gives up when `patience` is over.
+    pub async fn finish(self, patience: impl Future<Output = ()>) {
         let _ = self.finish.send(true);
-        let deadline = patience.map(|patience| tokio::time::Instant::now() + patience);
-        for mut task in self.tasks {
-            let late = match deadline {
-                Some(deadline) => tokio::time::timeout_at(deadline, &mut task).await.is_err(),
-                None => (&mut task).await.is_err(),
-            };
-            if late {
-                tracing::warn!("not everything could be published in time; the next worker publishes it");
-                task.abort();
+        tokio::pin!(patience);
+        let mut tasks = self.tasks.into_iter();
+        while let Some(mut task) = tasks.next() {
+            tokio::select! {
+                biased;
+                // A task that has panicked has said so; what it left waits for the next worker.
+                _ = &mut task => {}
+                () = &mut patience => {
+                    tracing::warn!("not everything could be published in time; the next worker publishes it");
+                    std::iter::once(task).chain(tasks).for_each(|task| task.abort());
+                    return;
+                }
             }
         }
     }

@@ -94,7 +94,9 @@ impl Source {
     /// [`IngestError::Usage`] where librdkafka refuses an option, [`IngestError::Outside`] where no thread can be started.
     pub fn start(config: &Config, fence: Arc<Fence>) -> Result<(Self, mpsc::Receiver<SourceEvent>), IngestError> {
         let (sender, receiver) = mpsc::channel(CHANNEL_EVENTS);
-        let context = RebalanceContext::new(sender.clone(), Arc::clone(&fence), config);
+        let (stop, rejoin) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+        let context =
+            RebalanceContext::new(sender.clone(), Arc::clone(&fence), Arc::clone(&stop), Arc::clone(&rejoin), config);
         let topic = config.settings.topic.clone();
         let consumer: BaseConsumer<RebalanceContext> =
             client_config(config).create_with_context(context).map_err(|error| {
@@ -105,9 +107,7 @@ impl Source {
         consumer
             .subscribe(&[&topic])
             .map_err(|error| IngestError::Outside(format!("cannot subscribe to {topic}: {error}")))?;
-        let stop = Arc::new(AtomicBool::new(false));
         let positions = GroupPositions::default();
-        let rejoin = Arc::new(AtomicBool::new(false));
         let mut poller = Poller {
             consumer,
             sender,
@@ -129,7 +129,7 @@ impl Source {
         Ok((Self { stop, thread, positions, rejoin }, receiver))
     }
 
-    /// Leaves the group and ends the thread; the partitions are revoked on the way, so the receiver must still be read.
+    /// Leaves the group and ends the thread; the partitions are revoked on the way, so the receiver must be read or dropped.
     pub async fn stop(self) {
         self.stop.store(true, Ordering::Relaxed);
         // A panic of the thread has been printed; there is nothing left to save here.

@@ -388,6 +388,8 @@ fn read_position(document: &Document) -> Option<Position> {
 
 /// Code of the server's error that a unique key is taken.
 pub(crate) const DUPLICATE_KEY: i32 = 11000;
+/// Two transactions write the same document: the server's code for the one that comes second.
+pub(crate) const WRITE_CONFLICT: i32 = 112;
 
 /// The server's error code, where the error came from the server.
 pub fn error_code(error: &mongodb::error::Error) -> Option<i32> {

@@ -18,10 +18,13 @@ use crate::stamp::{Counting, PlanInForce};
 use crate::store::{Counts, Store};
 use crate::stream;
 use crate::topic::TopicInspector;
+use futures_util::FutureExt;
+use futures_util::future::{Fuse, FusedFuture};
 use model::clock::AllowedLateness;
 use model::decode::Decoder;
 use model::schema::Schema;
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -52,18 +55,31 @@ pub async fn run(
     progress: Arc<Progress>,
     shutdown: impl Future<Output = ()>,
 ) -> Result<Counts, IngestError> {
+    let shutdown = shutdown.fuse();
+    tokio::pin!(shutdown);
     let inspector = TopicInspector::new(&config)?;
-    let (store, ends) = tokio::try_join!(Store::connect(&config), inspector.watermarks())?;
-    let plan = stream::prepare(&store, &schema, &[]).await?;
+    let prepared = async {
+        let (store, ends) = tokio::try_join!(Store::connect(&config), inspector.watermarks())?;
+        let plan = stream::prepare(&store, &schema, &[]).await?;
+        Ok::<_, IngestError>((store, ends, plan))
+    };
+    let (store, ends, plan) = tokio::select! {
+        biased;
+        () = &mut shutdown => return Ok(Counts::default()),
+        prepared = prepared => prepared?,
+    };
     // Until the positions are read, a rebuild may be going on.
     let plan = Arc::new(PlanInForce::new(Counting { plan, rebuilding: true }));
-    let mut worker = Worker::start(config, Arc::new(schema), plan, store, inspector, progress)?;
+    let (mut worker, failures) = Worker::start(config, Arc::new(schema), plan, store, inspector, progress)?;
     if until == Until::End {
         worker.ends = Some(ends);
     }
-    let outcome = worker.route(shutdown).await;
-    worker.finish(outcome).await
+    let outcome = worker.route(shutdown.as_mut(), failures).await;
+    worker.finish(outcome, shutdown).await
 }
+
+/// Resolves where the worker is to end; later it stays pending, so that it can be asked for again.
+type Shutdown<'s, F> = Pin<&'s mut Fuse<F>>;
 
 struct Worker {
     config: Config,
@@ -74,7 +90,6 @@ struct Worker {
     progress: Arc<Progress>,
     source: Source,
     events: mpsc::Receiver<SourceEvent>,
-    failures: mpsc::UnboundedReceiver<IngestError>,
     lanes: Vec<(mpsc::Sender<LaneCommand>, tokio::task::JoinHandle<()>)>,
     publishers: RunningPublishers,
     inspector: TopicInspector,
@@ -97,7 +112,7 @@ impl Worker {
         store: Store,
         inspector: TopicInspector,
         progress: Arc<Progress>,
-    ) -> Result<Self, IngestError> {
+    ) -> Result<(Self, mpsc::UnboundedReceiver<IngestError>), IngestError> {
         let settings = &config.settings;
         let fence = Arc::new(Fence::default());
         let waiting = Arc::new(Waiting::new(schema.rollups()));
@@ -137,7 +152,7 @@ impl Worker {
             interval: config.publish_interval,
             rebuild_events: config.settings.rebuild_events,
         });
-        Ok(Self {
+        let worker = Self {
             config,
             schema,
             plan,
@@ -146,7 +161,6 @@ impl Worker {
             progress,
             source,
             events,
-            failures: failed,
             lanes,
             publishers,
             topic_ids: watch_topic_id(inspector.clone()),
@@ -155,23 +169,36 @@ impl Worker {
             topic_id: None,
             ends: None,
             others_asked: Instant::now(),
-        })
+        };
+        Ok((worker, failed))
     }
 
-    async fn route(&mut self, shutdown: impl Future<Output = ()>) -> Result<(), IngestError> {
-        tokio::pin!(shutdown);
+    async fn route<F: Future<Output = ()>>(
+        &mut self,
+        mut shutdown: Shutdown<'_, F>,
+        mut failures: mpsc::UnboundedReceiver<IngestError>,
+    ) -> Result<(), IngestError> {
         let mut tick = tokio::time::interval(TICK);
         loop {
-            tokio::select! {
+            let event = tokio::select! {
                 biased;
                 () = &mut shutdown => return Ok(()),
-                Some(failure) = self.failures.recv() => return Err(failure),
-                event = self.events.recv() => match event {
-                    Some(event) => self.handle(event).await?,
-                    None => return Err(IngestError::Bug("the poll thread ended by itself".into())),
+                Some(failure) = failures.recv() => return Err(failure),
+                event = self.events.recv() => event,
+                Some(id) = self.topic_ids.recv() => { self.compare_topic(id)?; continue },
+                _ = tick.tick() => if self.has_reached_end().await { return Ok(()) } else { continue },
+            };
+            match event {
+                None => return Err(IngestError::Bug("the poll thread ended by itself".into())),
+                // Has a deadline of its own, and is not broken off: the group would give the partitions away too early.
+                Some(SourceEvent::Revoked { done }) => self.give_back(done).await,
+                // While MongoDB is away, lanes are full and positions cannot be read, for as long as it takes.
+                Some(event) => tokio::select! {
+                    biased;
+                    () = &mut shutdown => return Ok(()),
+                    Some(failure) = failures.recv() => return Err(failure),
+                    handled = self.handle(event) => handled?,
                 },
-                Some(id) = self.topic_ids.recv() => self.compare_topic(id)?,
-                _ = tick.tick() => if self.has_reached_end().await { return Ok(()) },
             }
         }
     }
@@ -179,9 +206,10 @@ impl Worker {
     async fn handle(&mut self, event: SourceEvent) -> Result<(), IngestError> {
         match event {
             SourceEvent::Assigned { partitions, generation, reply } => {
-                let starts = self.begin(&partitions, generation).await?;
-                // The poll thread may have given up waiting; then it reports that itself.
-                let _ = reply.send(starts);
+                if let Some(starts) = self.begin(&partitions, generation).await? {
+                    // The poll thread may have given up waiting; then it reports that itself.
+                    let _ = reply.send(starts);
+                }
             }
             SourceEvent::Records(chunk) => {
                 if chunk.generation == self.fence.generation() {
@@ -191,23 +219,29 @@ impl Worker {
             SourceEvent::ReachedEnd { partition, next, generation } => {
                 self.tell(partition, LaneCommand::ReachedEnd { partition, next, generation }).await?;
             }
-            SourceEvent::Revoked { done } => {
-                tracing::info!("the partitions are taken away; finishing open batches");
-                self.drain().await;
-                drop(done);
-            }
+            SourceEvent::Revoked { done } => self.give_back(done).await,
             SourceEvent::Failed(error) => return Err(error),
         }
         Ok(())
     }
 
-    /// Reads where each partition begins, and hands the partitions to their lanes.
-    async fn begin(&mut self, partitions: &[Watermarks], generation: u64) -> Result<Vec<(i32, i64)>, IngestError> {
+    async fn give_back(&self, done: std::sync::mpsc::Sender<()>) {
+        tracing::info!("the partitions are taken away; finishing open batches");
+        self.drain().await;
+        drop(done);
+    }
+
+    /// Reads where each partition begins, and hands the partitions to their lanes; `None` where MongoDB does not tell in time.
+    async fn begin(
+        &mut self,
+        partitions: &[Watermarks],
+        generation: u64,
+    ) -> Result<Option<Vec<(i32, i64)>>, IngestError> {
         let mut starts = Vec::with_capacity(partitions.len());
         let ids: Vec<i32> = partitions.iter().map(|marks| marks.partition).collect();
         tracing::info!(partitions = ?ids, "assigned");
         self.topic_id = self.inspector.topic_id().await;
-        let stored = self.positions(partitions).await?;
+        let Some(stored) = self.positions(partitions).await? else { return Ok(None) };
         self.progress.gaps(stored.values().flat_map(|position| position.gaps.clone()).collect());
         for marks in partitions {
             let position = stored.get(&marks.partition).ok_or_else(|| {
@@ -218,7 +252,7 @@ impl Worker {
             self.tell(partition, LaneCommand::Begin { partition, generation, next, clock }).await?;
             starts.push((partition, next));
         }
-        Ok(starts)
+        Ok(Some(starts))
     }
 
     /// A topic that was made again while its positions were in use is found at the next assignment, so it is joined anew.
@@ -280,17 +314,28 @@ impl Worker {
     }
 
     /// Ends the run within the drain timeout, whatever ended it.
-    async fn finish(mut self, outcome: Result<(), IngestError>) -> Result<Counts, IngestError> {
+    async fn finish<F: Future<Output = ()>>(
+        self,
+        outcome: Result<(), IngestError>,
+        shutdown: Shutdown<'_, F>,
+    ) -> Result<Counts, IngestError> {
         let patience = self.config.drain_timeout;
         // No try to commit begins later than this, so that the last one is over in time.
         self.fence.begin_revoke(std::time::Instant::now() + patience - self.config.commit_timeout);
         if tokio::time::timeout(patience, self.drain()).await.is_err() {
             tracing::warn!("open batches were dropped at the end; the next run reads their records again");
         }
-        self.events.close();
+        // With what it holds: a rebalance that waits for an answer gets none.
+        drop(self.events);
         self.source.stop().await;
         // A run to the end is asked for its tables; any other leaves what is left to the next worker.
-        let patience = if self.ends.is_some() && outcome.is_ok() { None } else { Some(patience) };
+        let waits = self.ends.is_some() && outcome.is_ok() && !shutdown.is_terminated();
+        let patience = async {
+            if waits {
+                shutdown.await;
+            }
+            tokio::time::sleep(patience).await;
+        };
         self.publishers.finish(patience).await;
         for (lane, task) in self.lanes {
             drop(lane);

@@ -1,12 +1,10 @@
 //! How a try to commit can end, and which error of the server means what.
 
 use crate::batch::Move;
-use crate::store::{Counts, DUPLICATE_KEY, Obstacle, error_code};
+use crate::store::{Counts, DUPLICATE_KEY, Obstacle, WRITE_CONFLICT, error_code};
 use bson::{Bson, Document};
 use mongodb::error::Error;
 use std::collections::BTreeMap;
-
-const WRITE_CONFLICT: i32 = 112;
 
 /// How a try to commit ended.
 #[derive(Debug)]

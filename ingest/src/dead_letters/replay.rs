@@ -253,7 +253,13 @@ async fn publish_rows(
     let positions = store.positions().await.map_err(|error| store.outside(&error))?;
     let now = DateTime::now().timestamp_millis();
     let is_fed = |at: Option<DateTime>| at.is_some_and(|at| now - at.timestamp_millis() < RECENTLY_MS);
-    let patience = positions.values().any(|position| is_fed(position.stored_at)).then_some(config.drain_timeout);
+    let is_read = positions.values().any(|position| is_fed(position.stored_at));
+    let patience = async {
+        match is_read {
+            true => tokio::time::sleep(config.drain_timeout).await,
+            false => std::future::pending().await,
+        }
+    };
     let context = PublishContext {
         store: store.clone(),
         waiting: Arc::new(Waiting::new(schema.rollups())),

@@ -10,13 +10,19 @@ use rdkafka::bindings::rd_kafka_resp_err_t as ResponseError;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::KafkaError;
+use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc as sync_mpsc;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{self, error::TrySendError};
 
 const WATERMARK_TIMEOUT: Duration = Duration::from_secs(10);
+/// Between two questions that the broker does not answer.
+const WATERMARK_PAUSE: Duration = Duration::from_millis(500);
+/// How often it is looked whether the worker ends meanwhile.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// The range of offsets that the broker has of a partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,12 +35,30 @@ pub struct Watermarks {
     pub high: i64,
 }
 
+/// Why an assignment could not be taken up.
+enum NotBegun {
+    /// It may pass: the group is joined again.
+    Yet(String),
+    /// It will not.
+    AtAll(String),
+}
+
+impl From<KafkaError> for NotBegun {
+    fn from(error: KafkaError) -> Self {
+        Self::AtAll(error.to_string())
+    }
+}
+
 /// Hands rebalances to the worker and waits for its answer, with a deadline.
 pub(super) struct RebalanceContext {
     /// What was last said of connections; a broker that came back does not clear it, so it is for errors only.
     pub(super) connection: Connection,
     events: mpsc::Sender<SourceEvent>,
     fence: Arc<Fence>,
+    /// Set where the worker ends.
+    stop: Arc<AtomicBool>,
+    /// Set where the group must be joined again.
+    rejoin: Arc<AtomicBool>,
     topic: String,
     assign_timeout: Duration,
     drain_timeout: Duration,
@@ -42,11 +66,19 @@ pub(super) struct RebalanceContext {
 }
 
 impl RebalanceContext {
-    pub(super) fn new(events: mpsc::Sender<SourceEvent>, fence: Arc<Fence>, config: &Config) -> Self {
+    pub(super) fn new(
+        events: mpsc::Sender<SourceEvent>,
+        fence: Arc<Fence>,
+        stop: Arc<AtomicBool>,
+        rejoin: Arc<AtomicBool>,
+        config: &Config,
+    ) -> Self {
         Self {
             connection: Connection::default(),
             events,
             fence,
+            stop,
+            rejoin,
             topic: config.settings.topic.clone(),
             assign_timeout: config.max_poll_interval / 2,
             drain_timeout: config.drain_timeout,
@@ -68,28 +100,65 @@ impl RebalanceContext {
         }
     }
 
-    fn assign(&self, consumer: &BaseConsumer<Self>, list: &mut TopicPartitionList) -> Result<(), String> {
+    fn assign(&self, consumer: &BaseConsumer<Self>, list: &mut TopicPartitionList) -> Result<(), NotBegun> {
         let deadline = Instant::now() + self.assign_timeout;
-        let partitions = list
-            .elements()
-            .iter()
-            .map(|element| topic::watermarks(consumer, &self.topic, element.partition(), WATERMARK_TIMEOUT))
-            .collect::<Result<Vec<_>, _>>();
-        let partitions =
-            partitions.map_err(|error| format!("the broker does not tell which offsets it has: {error}"))?;
+        let ids: Vec<i32> = list.elements().iter().map(|element| element.partition()).collect();
+        let partitions = ids.iter().map(|&partition| self.watermarks(consumer, partition, deadline));
+        let partitions = partitions.collect::<Result<_, _>>()?;
         let (reply, starts) = sync_mpsc::channel();
         let event = SourceEvent::Assigned { partitions, generation: self.fence.generation(), reply };
         if !self.send(event, deadline) {
-            return Err("the worker does not take up its assignment".into());
+            return Err(NotBegun::Yet("open batches wait for MongoDB".into()));
         }
-        let starts = starts
-            .recv_timeout(deadline.saturating_duration_since(Instant::now()))
-            .map_err(|_| "the stored positions could not be read in time".to_owned())?;
-        for (partition, next) in starts {
-            list.set_partition_offset(&self.topic, partition, Offset::Offset(next))
-                .map_err(|error| error.to_string())?;
+        for (partition, next) in self.wait_for(&starts, deadline)? {
+            list.set_partition_offset(&self.topic, partition, Offset::Offset(next))?;
         }
-        consumer.assign(list).map_err(|error| error.to_string())
+        Ok(consumer.assign(list)?)
+    }
+
+    /// The offsets that the broker has of a partition. One whose leader is away is asked for again, as long as Kafka waits for this
+    /// worker: if it ended, the next one would get the partition, and end as well.
+    fn watermarks(
+        &self,
+        consumer: &BaseConsumer<Self>,
+        partition: i32,
+        deadline: Instant,
+    ) -> Result<Watermarks, NotBegun> {
+        let mut told = false;
+        loop {
+            let error = match topic::watermarks(consumer, &self.topic, partition, WATERMARK_TIMEOUT) {
+                Ok(marks) => return Ok(marks),
+                Err(error) => error,
+            };
+            let problem = format!("the broker does not tell which offsets of partition {partition} it has: {error}");
+            if !passes(&error) {
+                return Err(NotBegun::AtAll(problem));
+            }
+            if self.stop.load(Ordering::Relaxed) || Instant::now() + WATERMARK_TIMEOUT > deadline {
+                return Err(NotBegun::Yet(problem));
+            }
+            if !std::mem::replace(&mut told, true) {
+                tracing::warn!("{}: {problem}; asking again (is the leader of this partition down?)", self.topic);
+            }
+            std::thread::sleep(WATERMARK_PAUSE);
+        }
+    }
+
+    /// Where to begin, once the worker knows.
+    fn wait_for(
+        &self,
+        starts: &sync_mpsc::Receiver<Vec<(i32, i64)>>,
+        deadline: Instant,
+    ) -> Result<Vec<(i32, i64)>, NotBegun> {
+        loop {
+            let outcome = starts.recv_timeout(LOOK);
+            let over = self.stop.load(Ordering::Relaxed) || Instant::now() > deadline;
+            match outcome {
+                Ok(starts) => return Ok(starts),
+                Err(sync_mpsc::RecvTimeoutError::Timeout) if !over => {}
+                Err(_) => return Err(NotBegun::Yet("the stored positions could not be read in time".into())),
+            }
+        }
     }
 
     /// Waits until no lane works on the partitions, or drops their batches at the deadline.
@@ -107,6 +176,22 @@ impl RebalanceContext {
         }
         self.fence.end_revoke();
     }
+}
+
+/// Whether the broker may answer another time.
+fn passes(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode as Code;
+    !matches!(
+        error.rdkafka_error_code(),
+        Some(
+            Code::UnknownTopicOrPartition
+                | Code::UnknownTopic
+                | Code::UnknownPartition
+                | Code::TopicAuthorizationFailed
+                | Code::SaslAuthenticationFailed
+                | Code::Fatal
+        )
+    )
 }
 
 impl ClientContext for RebalanceContext {
@@ -129,10 +214,21 @@ impl ConsumerContext for RebalanceContext {
     fn rebalance(&self, consumer: &BaseConsumer<Self>, code: ResponseError, list: &mut TopicPartitionList) {
         match code {
             ResponseError::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => {
-                if let Err(problem) = self.assign(consumer, list) {
-                    let error = IngestError::Outside(format!("cannot begin with {}: {problem}", self.topic));
-                    self.send(SourceEvent::Failed(error), Instant::now() + self.drain_timeout);
-                    let _ = consumer.unassign();
+                let Err(problem) = self.assign(consumer, list) else { return };
+                match problem {
+                    NotBegun::Yet(problem) => {
+                        if !self.stop.load(Ordering::Relaxed) {
+                            tracing::warn!("cannot begin with {} yet: {problem}; joining the group again", self.topic);
+                        }
+                        self.rejoin.store(true, Ordering::Relaxed);
+                        // Taken up, but with nothing in it: after an `unassign` here librdkafka would not join again.
+                        let _ = consumer.assign(&TopicPartitionList::new());
+                    }
+                    NotBegun::AtAll(problem) => {
+                        let error = IngestError::Outside(format!("cannot begin with {}: {problem}", self.topic));
+                        self.send(SourceEvent::Failed(error), Instant::now() + self.drain_timeout);
+                        let _ = consumer.unassign();
+                    }
                 }
             }
             ResponseError::RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS => {

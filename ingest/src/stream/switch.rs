@@ -259,9 +259,8 @@ pub async fn forget_unused(store: &Store, schema: &Schema) -> Result<(), Error> 
 struct Overtaken;
 
 fn is_conflict(error: &Error) -> bool {
-    const WRITE_CONFLICT: i32 = 112;
     error.get_custom::<Overtaken>().is_some()
-        || matches!(error_code(error), Some(WRITE_CONFLICT | crate::store::DUPLICATE_KEY))
+        || matches!(error_code(error), Some(crate::store::WRITE_CONFLICT | crate::store::DUPLICATE_KEY))
         || error.contains_label(mongodb::error::TRANSIENT_TRANSACTION_ERROR)
         || error.contains_label(mongodb::error::UNKNOWN_TRANSACTION_COMMIT_RESULT)
 }

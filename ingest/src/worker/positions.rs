@@ -6,7 +6,7 @@ use crate::error::IngestError;
 use crate::lost_offsets::LostPosition;
 use crate::source::Watermarks;
 use crate::stamp::Counting;
-use crate::store::{Obstacle, Position};
+use crate::store::{Obstacle, Position, WRITE_CONFLICT, error_code};
 use crate::stream::{self, StoredStream};
 use mongodb::error::{Error, TRANSIENT_TRANSACTION_ERROR};
 use std::collections::BTreeMap;
@@ -34,16 +34,26 @@ impl From<Error> for NoPositions {
 }
 
 impl Worker {
-    /// The stored positions, made where a partition is new; waits for MongoDB as long as Kafka waits for this worker.
-    pub(super) async fn positions(&self, partitions: &[Watermarks]) -> Result<BTreeMap<i32, Position>, IngestError> {
+    /// The stored positions, made where a partition is new; waits for MongoDB as long as Kafka waits for this worker, and gives `None`
+    /// where it is still away then.
+    pub(super) async fn positions(
+        &self,
+        partitions: &[Watermarks],
+    ) -> Result<Option<BTreeMap<i32, Position>>, IngestError> {
         let begun = Instant::now();
         loop {
             let waits = begun.elapsed() < self.config.max_poll_interval / 2;
             match self.try_positions(partitions, waits).await {
-                Ok(positions) => return Ok(positions),
+                Ok(positions) => return Ok(Some(positions)),
                 Err(NoPositions::Refused(error)) => return Err(error),
-                Err(NoPositions::NoAnswer(error)) if error.contains_label(TRANSIENT_TRANSACTION_ERROR) => {
-                    // Another worker begins its partitions at the same time, or has died while it did.
+                Err(NoPositions::NoAnswer(error)) if waits && error.contains_label(TRANSIENT_TRANSACTION_ERROR) => {
+                    // Mostly another worker that begins its partitions at the same time, or has died while it did.
+                    if begun.elapsed() > LAG && error_code(&error) != Some(WRITE_CONFLICT) {
+                        self.tell_positions_wait(
+                            Obstacle::of(&error).unwrap_or(Obstacle::Away),
+                            &error.kind.to_string(),
+                        );
+                    }
                     self.store.release_abandoned().await;
                     tokio::time::sleep(SHORT_PAUSE).await;
                 }
@@ -60,6 +70,7 @@ impl Worker {
                     }
                     tokio::time::sleep(SHORT_PAUSE).await;
                 }
+                Err(NoPositions::NoAnswer(error)) if Obstacle::of(&error).is_some() => return Ok(None),
                 Err(NoPositions::NoAnswer(error)) => return Err(self.store.outside(&error)),
             }
         }

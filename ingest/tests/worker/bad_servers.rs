@@ -5,7 +5,8 @@ use crate::support::{Pipeline, Worker, wait_until};
 use bson::{Document, doc};
 use mongodb::Client;
 use mongodb::options::{Acknowledgment, WriteConcern};
-use std::path::PathBuf;
+use nix::sys::signal::Signal;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use tempfile::TempDir;
 
@@ -101,6 +102,77 @@ fn an_assignment_waits_for_a_position_that_no_majority_has() {
     wait_until_stored(&pipeline, 1_100);
     drop(worker);
     assert_exact(&pipeline, 1_100);
+}
+
+fn says(log: &Path, words: &str) -> usize {
+    std::fs::read_to_string(log).unwrap().matches(words).count()
+}
+
+#[test]
+fn a_start_without_a_majority_says_so_and_can_be_ended() {
+    let servers = servers();
+    let pipeline = Pipeline::on("unacknowledged-start", &servers.set.uri());
+    produce(&pipeline, 0..100);
+    let stalled = FailPoint::set(&servers, "stopReplProducer", false, doc! {});
+    let (worker, log) = pipeline.worker_with_log(&[]);
+    wait_until("it says what it waits for", || says(&log, NO_MAJORITY) > 0);
+    worker.signal(Signal::SIGTERM);
+    assert_eq!(worker.finish().read, 0, "it is no failure to be ended");
+    drop(stalled);
+    assert_eq!(pipeline.drain(&[]).stored, 100);
+    assert_exact(&pipeline, 100);
+}
+
+#[test]
+fn a_signal_is_heard_while_mongodb_takes_nothing_and_everything_is_full() {
+    let servers = servers();
+    let pipeline = Pipeline::on("signal-outage", &servers.set.uri());
+    produce(&pipeline, 0..1_000);
+    let quick = ["--set", "commit_timeout_s=2", "--set", "drain_timeout_s=5", "--set", "batch_records=200"];
+    let (mut worker, log) = pipeline.worker_with_log(&quick);
+    wait_until_stored(&pipeline, 1_000);
+    let stalled = FailPoint::set(&servers, "stopReplProducer", false, doc! {});
+    produce(&pipeline, 1_000..40_000);
+    wait_until("nothing more is taken", || says(&log, "fetching is paused") > 0);
+    worker.signal(Signal::SIGTERM);
+    wait_until("it ends", || !worker.is_running());
+    worker.finish();
+    drop(stalled);
+    pipeline.drain(&[]);
+    assert_exact(&pipeline, 40_000);
+}
+
+#[test]
+fn an_assignment_that_mongodb_does_not_answer_in_time_is_asked_for_again() {
+    let servers = servers();
+    let pipeline = Pipeline::on("assignment-outage", &servers.set.uri());
+    produce(&pipeline, 0..100);
+    let settings = [
+        "max_poll_interval_s=8",
+        "drain_timeout_s=3",
+        "commit_timeout_s=1",
+        "kafka.session.timeout.ms=6000",
+        "kafka.debug=cgrp",
+    ];
+    let settings: Vec<&str> = settings.into_iter().flat_map(|setting| ["--set", setting]).collect();
+    let (mut worker, log) = pipeline.worker_with_log(&settings);
+    wait_until_stored(&pipeline, 100);
+    let move_position = |by: i64| {
+        pipeline.update("offsets", doc! {}, doc! { "$inc": { "next": by, "counts.read": by, "counts.duplicate": by } });
+    };
+    let shutting_down = doc! { "namespace": format!("{}.offsets", pipeline.name), "errorCode": 91 };
+    let failing = FailPoint::of_commands(&servers, &pipeline, &["find"], shutting_down);
+    // As by another worker, so that this one joins the group again.
+    move_position(5);
+    produce(&pipeline, 100..200);
+    wait_until("it has joined again and again", || says(&log, "the stored positions could not be read in time") >= 2);
+    assert!(worker.is_running());
+    move_position(-5);
+    drop(failing);
+    wait_until_stored(&pipeline, 200);
+    worker.signal(Signal::SIGTERM);
+    worker.finish();
+    assert_exact(&pipeline, 200);
 }
 
 /// Events that a majority of the members has.

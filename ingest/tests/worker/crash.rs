@@ -101,6 +101,34 @@ fn a_signal_finishes_the_open_batch_and_ends() {
 }
 
 #[test]
+fn a_second_signal_ends_at_once() {
+    let pipeline = Pipeline::new("second-signal");
+    pipeline.produce(&pipeline.reviews(500, 25));
+    let (mut worker, log) = pipeline.worker_with_log(&[]);
+    pipeline.wait_until_read(500);
+    // A lane cannot finish its batch: another transaction holds what it would move, for longer than the worker drains.
+    let held = pipeline.change_and_hold("offsets", doc! { "$set": { "worker": "another" } });
+    pipeline.produce(
+        &pipeline.write(
+            "one.jsonl",
+            "{\"review_id\": \"one\", \"movie\": \"Up (2009)\", \"review_date\": \"1 May 2009\"}\n",
+        ),
+    );
+    let said = |words: &str| std::fs::read_to_string(&log).unwrap().contains(words);
+    wait_until("the batch cannot be stored", || said("a batch keeps meeting another one"));
+    worker.signal(Signal::SIGTERM);
+    wait_until("the first is heard", || said("a second signal ends at once"));
+    worker.signal(Signal::SIGTERM);
+    wait_until("it ends", || !worker.is_running());
+    assert!(!said("open batches were dropped at the end"), "the second signal did not wait for the deadline");
+    assert!(!worker.succeeded());
+    drop(held);
+    pipeline.drain(&[]);
+    assert!(pipeline.stored_counts().add_up());
+    pipeline.assert_audit();
+}
+
+#[test]
 fn a_worker_follows_the_topic_until_it_is_stopped() {
     let pipeline = Pipeline::new("follow");
     let data = pipeline.reviews(500, 24);

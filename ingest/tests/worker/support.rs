@@ -131,6 +131,15 @@ impl Pipeline {
         Worker(Some(child))
     }
 
+    /// The same, with all that it does in a file.
+    pub fn worker_with_log(&self, options: &[&str]) -> (Worker, PathBuf) {
+        let arguments: Vec<&str> = std::iter::once("run").chain(options.iter().copied()).collect();
+        let log = self.folder.path().join("worker.log");
+        let mut command = self.command(&arguments);
+        command.env("RUST_LOG", "ingest=debug").stdout(Stdio::piped()).stderr(std::fs::File::create(&log).unwrap());
+        (Worker(Some(command.spawn().unwrap())), log)
+    }
+
     /// Names of all collections.
     pub fn collections(&self) -> Vec<String> {
         self.runtime.block_on(self.database.list_collection_names().into_future()).unwrap()
