@@ -36,6 +36,15 @@ use tokio::time::{Instant, timeout_at};
 const EVENT_BYTES: usize = 2 << 20;
 const COMMIT_PAUSE: Duration = Duration::from_millis(100);
 
+/// What a partition was before a batch, beside its position.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Before {
+    /// Its event clock.
+    pub clock: EventClock,
+    /// How many losses were accepted in it.
+    pub gaps: usize,
+}
+
 /// Writes batches of one schema into one store.
 #[derive(Debug, Clone)]
 pub struct Committer {
@@ -62,28 +71,28 @@ impl Committer {
         Self { store, schema, plan, worker, timeout, known: Arc::default() }
     }
 
-    /// Tries to commit a batch once; `clocks` are the partitions' event clocks before it.
-    pub async fn commit(&self, batch: &Batch, clocks: &HashMap<i32, EventClock>) -> Outcome {
-        self.attempt(batch, clocks, Purpose::Advance).await
+    /// Tries to commit a batch once; `before` is what its partitions were before it.
+    pub async fn commit(&self, batch: &Batch, before: &HashMap<i32, Before>) -> Outcome {
+        self.attempt(batch, before, Purpose::Advance).await
     }
 
     /// Tries once to store what dead letters became, and that they are settled; [`Outcome::Fenced`] where a position does not
     /// allow it.
-    pub(crate) async fn settle(&self, settlement: &Settlement, clocks: &HashMap<i32, EventClock>) -> Outcome {
+    pub(crate) async fn settle(&self, settlement: &Settlement, before: &HashMap<i32, Before>) -> Outcome {
         // Its ids are old ones: any of them may be stored.
         self.known.missed();
-        self.attempt(settlement.batch(), clocks, Purpose::Settle(settlement)).await
+        self.attempt(settlement.batch(), before, Purpose::Settle(settlement)).await
     }
 
-    async fn attempt(&self, batch: &Batch, clocks: &HashMap<i32, EventClock>, purpose: Purpose<'_>) -> Outcome {
+    async fn attempt(&self, batch: &Batch, before: &HashMap<i32, Before>, purpose: Purpose<'_>) -> Outcome {
         let deadline = Instant::now() + self.timeout;
         let no_answer = || Error::custom(format!("no answer within {} s", self.timeout.as_secs()));
         // Until here nothing can have been stored: dropping the session aborts the transaction.
         let ids = batch.ids();
-        let mut written = timeout_at(deadline, self.write(batch, &ids, clocks, purpose)).await;
+        let mut written = timeout_at(deadline, self.write(batch, &ids, before, purpose)).await;
         if let Ok(Err(Stop::Repeat(_))) = written {
             self.known.missed();
-            written = timeout_at(deadline, self.write(batch, &ids, clocks, purpose)).await;
+            written = timeout_at(deadline, self.write(batch, &ids, before, purpose)).await;
         }
         let (mut session, committed) = match written {
             Ok(Ok(written)) => written,
@@ -133,11 +142,11 @@ impl Committer {
         &self,
         batch: &Batch,
         ids: &[RawDocumentBuf],
-        clocks: &HashMap<i32, EventClock>,
+        before: &HashMap<i32, Before>,
         purpose: Purpose<'_>,
     ) -> Result<(ClientSession, Committed), Stop> {
         let stored = self.stored(&self.known.doubtful(ids)).await?;
-        let clock = |partition| clocks.get(&partition).copied().unwrap_or_default();
+        let clock = |partition| before.get(&partition).copied().unwrap_or_default().clock;
         let counting = self.plan.now();
         let plan = batch
             .plan(&self.schema, ids, &stored, clock, counting.stamp())
@@ -147,7 +156,7 @@ impl Committer {
         session.start_transaction().await?;
         match purpose {
             Purpose::Advance => {
-                self.move_positions(&mut session, &plan.moves, counting.plan).await.map_err(held)?;
+                self.move_positions(&mut session, &plan.moves, before, counting.plan).await.map_err(held)?;
                 FailPoint::PositionsMoved.reached();
                 self.add_letters(&mut session, batch.dead()).await?;
                 FailPoint::DeadLettersInserted.reached();
@@ -183,11 +192,12 @@ impl Committer {
     }
 
     /// Moves every position from where this worker last saw it. One that is elsewhere belongs to another worker (invariant I3), one with
-    /// another plan to workers whose rollups are others.
+    /// another plan to workers whose rollups are others, and one with more gaps is of a log that has begun again.
     async fn move_positions(
         &self,
         session: &mut ClientSession,
         moves: &BTreeMap<i32, Move>,
+        before: &HashMap<i32, Before>,
         plan: i64,
     ) -> Result<(), Stop> {
         let updates: Vec<Document> = moves
@@ -210,7 +220,11 @@ impl Committer {
                     // A dead letter that was replayed meanwhile may have set it further.
                     update.insert("$max", doc! { "clock": DateTime::from_millis(clock) });
                 }
-                let mine = doc! { "_id": self.store.position_id(partition), "next": to.from, "plan": plan };
+                let gaps = before.get(&partition).copied().unwrap_or_default().gaps;
+                // One gap more, and the same number is an offset of another log.
+                let mine = doc! {
+                    "_id": self.store.position_id(partition), "next": to.from, "plan": plan, format!("gaps.{gaps}"): { "$exists": false },
+                };
                 doc! { "q": mine, "u": update }
             })
             .collect();

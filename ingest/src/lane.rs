@@ -6,7 +6,7 @@
 
 use crate::batch::{Added, Batch};
 use crate::breaker::{Breaker, BreakerLimits};
-use crate::commit::{Committed, Committer, Landed, Outcome};
+use crate::commit::{Before, Committed, Committer, Landed, Outcome};
 use crate::error::IngestError;
 use crate::fail_point::FailPoint;
 use crate::progress::Progress;
@@ -40,8 +40,8 @@ pub enum LaneCommand {
         generation: u64,
         /// Its stored position.
         next: i64,
-        /// Its event clock.
-        clock: EventClock,
+        /// What else it is.
+        before: Before,
     },
     /// Records of one of its partitions.
     Records(Chunk),
@@ -121,7 +121,7 @@ struct PartitionState {
     unread_since: Option<Instant>,
     /// Held while that lasts too long to be the newest records only.
     behind: Option<Behind>,
-    clock: EventClock,
+    before: Before,
     breaker: Breaker,
 }
 
@@ -147,12 +147,12 @@ impl Lane {
 
     async fn handle(&mut self, command: LaneCommand) {
         match command {
-            LaneCommand::Begin { partition, generation, next, clock } => {
+            LaneCommand::Begin { partition, generation, next, before } => {
                 self.generation = generation;
                 // How much waits is not known yet; most starts have a backlog.
                 let (unread_since, behind) = (None, Some(self.context.waiting.behind()));
                 let breaker = Breaker::default();
-                let state = PartitionState { next, open: next, unread_since, behind, clock, breaker };
+                let state = PartitionState { next, open: next, unread_since, behind, before, breaker };
                 self.partitions.insert(partition, state);
             }
             LaneCommand::Records(chunk) => self.take(&chunk).await,
@@ -234,10 +234,10 @@ impl Lane {
         if batch.is_empty() {
             return;
         }
-        let clocks = batch.spans().keys().filter_map(|id| Some((*id, self.partitions.get(id)?.clock))).collect();
+        let before = batch.spans().keys().filter_map(|id| Some((*id, self.partitions.get(id)?.before))).collect();
         let mut backoff = Backoff::default();
         while self.context.fence.permits(self.generation) {
-            match self.context.committer.commit(&batch, &clocks).await {
+            match self.context.committer.commit(&batch, &before).await {
                 Outcome::Committed(committed) => return self.committed(committed),
                 Outcome::Fenced => return self.fenced(),
                 Outcome::Unknown(committed, error) => {
@@ -268,7 +268,7 @@ impl Lane {
         for (id, to) in &committed.moves {
             if let Some(partition) = self.partitions.get_mut(id) {
                 partition.next = to.next;
-                if self.context.warns_of_clocks && is_far_ahead(to.clock) && !is_far_ahead(partition.clock) {
+                if self.context.warns_of_clocks && is_far_ahead(to.clock) && !is_far_ahead(partition.before.clock) {
                     tracing::warn!(
                         partition = id,
                         clock_ms = to.clock.now(),
@@ -276,7 +276,7 @@ impl Lane {
                          records dead letters"
                     );
                 }
-                partition.clock = to.clock;
+                partition.before.clock = to.clock;
             }
         }
         if self.context.progress.committed(&committed) {

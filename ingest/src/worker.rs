@@ -7,7 +7,7 @@
 mod positions;
 
 use crate::breaker::BreakerLimits;
-use crate::commit::Committer;
+use crate::commit::{Before, Committer};
 use crate::config::{Config, LostOffsets};
 use crate::error::IngestError;
 use crate::lane::{self, BatchLimits, LaneCommand, LaneContext};
@@ -248,8 +248,9 @@ impl Worker {
                 IngestError::Bug(format!("partition {} has no position after it was made", marks.partition))
             })?;
             self.progress.begin(marks.partition, position.next);
-            let (partition, next, clock) = (marks.partition, position.next, position.clock);
-            self.tell(partition, LaneCommand::Begin { partition, generation, next, clock }).await?;
+            let (partition, next) = (marks.partition, position.next);
+            let before = Before { clock: position.clock, gaps: position.gaps.len() };
+            self.tell(partition, LaneCommand::Begin { partition, generation, next, before }).await?;
             starts.push((partition, next));
         }
         Ok(Some(starts))

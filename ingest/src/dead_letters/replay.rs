@@ -7,7 +7,7 @@
 use super::Letter;
 use super::filter::{self, LetterFilter, LetterState};
 use super::settle::Settlement;
-use crate::commit::{Committer, Outcome};
+use crate::commit::{Before, Committer, Outcome};
 use crate::config::Config;
 use crate::error::IngestError;
 use crate::lane::Backoff;
@@ -160,7 +160,7 @@ impl Replay {
         while !letters.is_empty() {
             let settlement = Settlement::new(&self.decoder, &letters);
             let positions = self.positions().await.map_err(|error| self.store.outside(&error))?;
-            match self.committer.settle(&settlement, &clocks(&positions)).await {
+            match self.committer.settle(&settlement, &before(&positions)).await {
                 Outcome::Committed(committed) => return Ok(committed.counts()),
                 Outcome::Unknown(committed, error) => {
                     tracing::warn!(%error, "the result of a commit is not known; reading the letters");
@@ -234,12 +234,13 @@ impl Replay {
     }
 }
 
-fn clocks(positions: &[Document]) -> HashMap<i32, EventClock> {
-    let clock = |position: &Document| {
+fn before(positions: &[Document]) -> HashMap<i32, Before> {
+    let before = |position: &Document| {
         let time = position.get_datetime("clock").ok().map(|clock| clock.timestamp_millis());
-        Some((position.get_i32("partition").ok()?, EventClock::restored(time)))
+        // No position is moved, so nothing is asked of its gaps.
+        Some((position.get_i32("partition").ok()?, Before { clock: EventClock::restored(time), gaps: 0 }))
     };
-    positions.iter().filter_map(clock).collect()
+    positions.iter().filter_map(before).collect()
 }
 
 /// Publishes what waits, as a run to the end of the topic does; beside a worker that is reading, only as long as it would wait itself.

@@ -2,7 +2,7 @@
 
 use crate::kafka;
 use crate::support::{Pipeline, wait_until};
-use bson::{Document, doc};
+use bson::{Bson, Document, doc};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
@@ -202,6 +202,27 @@ fn retention_that_overtakes_a_worker_that_runs() {
         assert_eq!(pipeline.stored_counts().read, from + 5, "no other record was skipped");
         pipeline.assert_audit();
     }
+}
+
+#[test]
+fn a_batch_of_a_log_before_an_accepted_gap_is_dropped() {
+    let pipeline = Pipeline::new("gap-fence");
+    kafka::create_topic(&pipeline, 1);
+    send(&pipeline, 0, 0..10);
+    let (worker, log) = pipeline.worker_with_log(&[]);
+    pipeline.wait_until_read(10);
+    // As by another worker, which found that the log had begun again: the same number, but an offset of another log.
+    let gap = doc! {
+        "from": 10_i64, "to": 10_i64, "reason": "topic_made_again", "lost": Bson::Null, "at": bson::DateTime::now(), "worker": "another",
+    };
+    pipeline.update("offsets", doc! {}, doc! { "$push": { "gaps": gap } });
+    send(&pipeline, 0, 10..20);
+    wait_until("it is read again, and stored", || next(&pipeline, 0) == 20);
+    let said = std::fs::read_to_string(&log).unwrap();
+    assert!(said.contains("a batch was dropped: another worker has moved the position"), "{said}");
+    worker.signal(Signal::SIGTERM);
+    worker.finish();
+    pipeline.assert_audit();
 }
 
 #[test]
