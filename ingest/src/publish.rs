@@ -336,6 +336,7 @@ impl Publisher {
             watermark: self.watermark,
             carrier: lease.carrier.clone(),
             in_order: lease.stage.is_none(),
+            number: lease.number,
         }
     }
 

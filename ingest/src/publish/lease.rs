@@ -202,8 +202,12 @@ fn held(worker: &str) -> Document {
 mod tests {
     use super::*;
     use crate::config::{Config, Settings};
+    use crate::publish::rows::RowWriter;
     use crate::stream;
+    use bson::rawdoc;
+    use model::clock::Watermark;
     use model::schema::{IMDB_REVIEW, Schema};
+    use std::sync::Arc;
 
     /// A database of the test's own, with the tables of a schema.
     async fn prepared(test: &str, schema: &Schema) -> Store {
@@ -262,6 +266,37 @@ mod tests {
         let tables = store.collection::<Document>(ROLLUP_TABLES);
         tables.update_many(doc! {}, doc! { "$set": { "plan": 1_i64 } }).await.unwrap();
         assert_lost(now).await;
+        store.database().drop().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn rows_of_a_plan_that_has_passed_are_not_written() {
+        let schema = Arc::new(Schema::parse("imdb-review", IMDB_REVIEW).unwrap());
+        let store = prepared("rows-passed", &schema).await;
+        let lease = taken(&store, &schema, "frozen").await.unwrap();
+        let writer = RowWriter {
+            store: store.clone(),
+            schema: Arc::clone(&schema),
+            place: 0,
+            revision: 1,
+            after: lease.moment(),
+            watermark: Watermark::Unknown,
+            carrier: lease.carrier.clone(),
+            in_order: true,
+            number: lease.number,
+        };
+        let rollup = schema.rollups().group_rows(lease.table);
+        let id = |number: i32| rawdoc! { "window_start": number };
+        let row = |number| [writer.new_row(&id(number), false, |_| {})];
+        assert!(writer.insert_rows(rollup, &row(1)).await.unwrap().is_empty());
+        let tables = store.collection::<Document>(ROLLUP_TABLES);
+        tables.update_many(doc! {}, doc! { "$set": { "plan": 1_i64 } }).await.unwrap();
+        let refused = writer.insert_rows(rollup, &row(2)).await.unwrap_err();
+        assert!(refused.to_string().contains("another plan is in force"), "{refused}");
+        let upsert = rawdoc! { "q": { "_id": id(3) }, "u": { "$set": { "revision": 1_i64 } }, "upsert": true };
+        assert!(writer.replace(rollup, &[upsert]).await.is_err());
+        let rows = store.collection::<Document>(rollup.name());
+        assert_eq!(rows.count_documents(doc! {}).await.unwrap(), 1);
         store.database().drop().await.unwrap();
     }
 }

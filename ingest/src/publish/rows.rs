@@ -6,12 +6,14 @@ use super::lease::Lease;
 use crate::fail_point::FailPoint;
 use crate::store::{COMMAND_BYTES, DUPLICATE_KEY, Moment, Store, check_write_concern, in_commands};
 use bson::raw::{CStr, RawArrayBuf, RawBsonRef, RawDocument, RawDocumentBuf, cstr};
-use bson::{Bson, DateTime};
+use bson::{Bson, DateTime, Document, doc};
 use model::clock::Watermark;
+use model::layout::ROLLUP_TABLES;
 use model::rollup::partial::Part;
 use model::rollup::{Group, Groups, Rollup, RollupPlan, Row, State, StateTable};
 use model::schema::Schema;
 use model::window::Window;
+use mongodb::ClientSession;
 use mongodb::error::Error;
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
@@ -35,6 +37,8 @@ pub(super) struct RowWriter {
     pub(super) carrier: String,
     /// Whether the rollups are as the plan says; while they are not, only the states are kept up to date.
     pub(super) in_order: bool,
+    /// Number of the plan.
+    pub(super) number: i64,
 }
 
 /// What a group's row becomes.
@@ -192,7 +196,7 @@ impl RowWriter {
     }
 
     /// Inserts rows; returns the places of those that were there already.
-    async fn insert_rows(&self, rollup: &Rollup, rows: &[RawDocumentBuf]) -> Result<HashSet<usize>, Error> {
+    pub(super) async fn insert_rows(&self, rollup: &Rollup, rows: &[RawDocumentBuf]) -> Result<HashSet<usize>, Error> {
         let (mut met, mut before) = (HashSet::new(), 0);
         for some in in_commands(rows, COMMAND_BYTES) {
             let command = self.command(rollup, cstr!("insert"), cstr!("documents"), some);
@@ -264,7 +268,7 @@ impl RowWriter {
         update
     }
 
-    async fn replace(&self, rollup: &Rollup, updates: &[RawDocumentBuf]) -> Result<(), Error> {
+    pub(super) async fn replace(&self, rollup: &Rollup, updates: &[RawDocumentBuf]) -> Result<(), Error> {
         for some in in_commands(updates, COMMAND_BYTES) {
             let command = self.command(rollup, cstr!("update"), cstr!("updates"), some);
             if !self.run_at_once(&command).await {
@@ -281,6 +285,7 @@ impl RowWriter {
         let run = async {
             let mut session = self.store.client().start_session().await?;
             session.start_transaction().await?;
+            self.check_plan(Some(&mut session)).await?;
             let answer = self.store.database().run_raw_command(command.clone()).session(&mut session).await?;
             if answer.contains_key("writeErrors") {
                 return Err(Error::custom("a row was met"));
@@ -288,6 +293,18 @@ impl RowWriter {
             session.commit_transaction().await
         };
         run.await.is_ok()
+    }
+
+    /// Fails where another plan is in force: a collection may be another table's by now, in which these rows would stay.
+    async fn check_plan(&self, session: Option<&mut ClientSession>) -> Result<(), Error> {
+        let tables = self.store.collection::<Document>(ROLLUP_TABLES);
+        let entry = tables.find_one(doc! { "_id": self.table().id(), "plan": self.number });
+        let entry = match session {
+            Some(session) => entry.session(session).await?,
+            None => entry.await?,
+        };
+        let passed = || Error::custom(format!("{}: another plan is in force", self.table().id()));
+        entry.map(drop).ok_or_else(passed)
     }
 
     pub(super) fn append_revision(&self, row: &mut RawDocumentBuf) {
@@ -312,6 +329,7 @@ impl RowWriter {
 
     /// Runs a write command; returns the places of the members whose rows were there already.
     async fn run(&self, rollup: &Rollup, command: RawDocumentBuf) -> Result<HashSet<usize>, Error> {
+        self.check_plan(None).await?;
         let answer = self.store.database().run_raw_command(command).await?;
         check_write_concern(&answer)?;
         let mut met = HashSet::new();

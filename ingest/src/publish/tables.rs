@@ -108,6 +108,7 @@ impl<'a> TableWriter<'a> {
             watermark: self.watermark,
             carrier: source.to_owned(),
             in_order: false,
+            number: lease.number,
         }
     }
 
