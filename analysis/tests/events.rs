@@ -215,14 +215,20 @@ fn several_groups_have_to_be_told_apart() {
     let (database, store) = stored();
     database.set_position("second", 0, 5);
     let error = store.events().follow().expect_err("which one?").to_string();
-    assert!(
-        error.contains("rushes/reviews, second/reviews") || error.contains("second/reviews, rushes/reviews"),
-        "{error}"
-    );
-    assert!(error.contains("with `group`"), "{error}");
+    assert!(error.contains("by the groups rushes, second; name the one to follow with `group`"), "{error}");
     let mut follow = store.events().group("rushes").follow().expect("a frame");
     database.store_events(1, &numbered(1_010..1_012, 10_000), 1_012);
     assert_eq!(follow.refresh().expect("news").added, 2);
+}
+
+#[test]
+fn events_of_several_topics_are_not_followed() {
+    let (database, store) = stored();
+    database.rename_topic("rushes", 0, "reviews-v2");
+    for events in [store.events(), store.events().group("rushes")] {
+        let error = events.follow().expect_err("which one?").to_string();
+        assert!(error.contains("from the topics reviews, reviews-v2"), "{error}");
+    }
 }
 
 #[test]

@@ -126,11 +126,21 @@ pub enum StoreError {
         /// Row and column.
         source: DecodeError,
     },
-    /// Several groups or topics were stored into one database.
-    #[error("events were stored from {}; name the group to follow with `group`", writers.join(", "))]
+    /// Several groups have stored events into one database.
+    #[error("events were stored by the groups {}; name the one to follow with `group`", groups.join(", "))]
     SeveralGroups {
-        /// Group and topic of each.
-        writers: Vec<String>,
+        /// Their names.
+        groups: Vec<String>,
+    },
+    /// Events of several topics were stored into one database.
+    #[error(
+        "events were stored from the topics {}, and which are new cannot be told; read them again with `collect`, or give each topic a \
+         database of its own",
+        topics.join(", ")
+    )]
+    SeveralTopics {
+        /// Their names.
+        topics: Vec<String>,
     },
     /// Rows could not be put together, which the checks before should have prevented.
     #[error("the rows cannot be put together")]

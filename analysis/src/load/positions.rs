@@ -4,7 +4,7 @@
 //! that are new between two readings are those whose offset lies between the two positions of their partition, and the
 //! counts of stored events say how many there must be.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bson::{Document, doc};
 use futures_util::TryStreamExt;
@@ -83,26 +83,31 @@ fn range(partition: i32, offsets: Document) -> Document {
 impl Shared {
     /// The positions of the one group that stores events here, or of the named one.
     pub(crate) async fn positions(&self, group: Option<&str>) -> Result<Positions, StoreError> {
-        let filter = group.map_or_else(Document::new, |group| doc! { "group": group });
         let failed = |error| self.error(error, "the positions");
-        let cursor = self.database.collection::<Document>(OFFSETS).find(filter).await.map_err(failed)?;
+        let cursor = self.database.collection::<Document>(OFFSETS).find(doc! {}).await.map_err(failed)?;
         let documents: Vec<Document> = cursor.try_collect().await.map_err(failed)?;
+        let named = |name: &str| -> BTreeSet<String> {
+            documents.iter().filter_map(|document| document.get_str(name).ok()).map(str::to_owned).collect()
+        };
+        // An event says its partition and offset, but not of which topic.
+        let topics = named("topic");
+        if topics.len() > 1 {
+            return Err(StoreError::SeveralTopics { topics: topics.into_iter().collect() });
+        }
+        let groups = named("group");
+        if group.is_none() && groups.len() > 1 {
+            return Err(StoreError::SeveralGroups { groups: groups.into_iter().collect() });
+        }
         let mut positions = Positions::default();
-        let mut writers: Vec<String> = Vec::new();
         for document in &documents {
-            let text = |name: &str| document.get_str(name).unwrap_or_default();
-            let writer = format!("{}/{}", text("group"), text("topic"));
-            if !writers.contains(&writer) {
-                writers.push(writer);
+            if group.is_some_and(|group| document.get_str("group").ok() != Some(group)) {
+                continue;
             }
             let counts = document.get_document("counts").ok();
             let stored = counts.and_then(|counts| counts.get_i64("stored").ok()).unwrap_or_default();
             if let (Ok(partition), Ok(next)) = (document.get_i32("partition"), document.get_i64("next")) {
                 positions.0.insert(partition, Position { next, stored });
             }
-        }
-        if writers.len() > 1 {
-            return Err(StoreError::SeveralGroups { writers });
         }
         Ok(positions)
     }

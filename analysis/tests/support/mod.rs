@@ -125,6 +125,15 @@ impl TestDatabase {
         });
     }
 
+    /// Says that a partition's position is one of another topic.
+    pub fn rename_topic(&self, group: &str, partition: i32, topic: &str) {
+        self.block_on(async {
+            let positions = self.database.collection::<Document>(OFFSETS);
+            let id = doc! { "_id": position_id(group, "reviews", partition) };
+            positions.update_one(id, doc! { "$set": { "topic": topic } }).await.expect("renamed");
+        });
+    }
+
     /// Removes a position of a group.
     pub fn forget_position(&self, group: &str, partition: i32) {
         self.block_on(async {
