@@ -5,6 +5,7 @@
 //! and the same records, but not with the same timing.
 
 mod crew;
+mod expected;
 mod feeder;
 mod inject;
 mod positions;

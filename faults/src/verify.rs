@@ -1,16 +1,15 @@
 //! What must hold when everything was read: against the generator's own account, and against `ingest audit`.
 
-use crate::crew::NAME;
-use crate::records::{Fate, PARTITIONS, Reading, Record, Records};
+use crate::expected::Expected;
+use crate::records::{PARTITIONS, Reading};
 use crate::topic::Log;
 use anyhow::{Context, Result};
 use bson::{Bson, Document, doc};
 use futures_util::TryStreamExt;
-use model::layout::{DEAD_LETTERS, EVENTS, OFFSETS, ROLLUP_STATES, ROLLUP_TABLES, dead_letter_id};
+use model::layout::{DEAD_LETTERS, EVENTS, OFFSETS, ROLLUP_STATES, ROLLUP_TABLES};
 use mongodb::Database;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
-const WEEK: i64 = 7 * 86_400_000;
 /// Differences that are printed of each kind; all are counted.
 const SHOWN: usize = 5;
 
@@ -51,55 +50,6 @@ pub async fn verify(database: &Database, seed: u64, records: u64, log: &Log) -> 
 async fn all(database: &Database, collection: &str) -> Result<Vec<Document>> {
     let found = async { database.collection::<Document>(collection).find(doc! {}).await?.try_collect().await };
     found.await.with_context(|| format!("{collection} cannot be read"))
-}
-
-/// What the records must have become.
-#[derive(Debug, Default)]
-struct Expected {
-    events: HashMap<i64, (Reading, Vec<(i32, i64)>)>,
-    /// By `_id`: reason and payload.
-    dead: HashMap<String, (&'static str, Option<Vec<u8>>)>,
-    filtered: BTreeMap<i32, i64>,
-    dead_of: BTreeMap<i32, i64>,
-    /// Readings, values and their sum by week and site.
-    weeks: BTreeMap<(i64, String), [i64; 3]>,
-    /// Of the harness itself: a record that is not in the topic once.
-    wrong: Vec<String>,
-}
-
-impl Expected {
-    fn new(seed: u64, records: u64, log: &Log) -> Self {
-        let mut expected = Self::default();
-        let count = usize::try_from(records).unwrap_or(usize::MAX);
-        for record in Records::new(seed).take(count) {
-            match log.places.get(&record.number).map(Vec::as_slice) {
-                Some(&[(partition, offset)]) if partition == record.partition => expected.add(record, offset),
-                places => expected.wrong.push(format!("record {} is in the topic at {places:?}", record.number)),
-            }
-        }
-        for (reading, _) in expected.events.values() {
-            let week = (reading.at.div_euclid(WEEK) * WEEK, reading.site.clone());
-            let [readings, values, sum] = expected.weeks.entry(week).or_default();
-            *readings += 1;
-            *values += i64::from(reading.value.is_some());
-            *sum += reading.value.unwrap_or_default();
-        }
-        expected
-    }
-
-    fn add(&mut self, record: Record, offset: i64) {
-        let place = (record.partition, offset);
-        match record.fate {
-            Fate::Event(reading) => {
-                self.events.entry(reading.id).or_insert_with(|| (reading, Vec::new())).1.push(place);
-            }
-            Fate::Filtered => *self.filtered.entry(place.0).or_default() += 1,
-            Fate::Dead(reason) => {
-                *self.dead_of.entry(place.0).or_default() += 1;
-                self.dead.insert(dead_letter_id(NAME, place.0, place.1), (reason, record.payload));
-            }
-        }
-    }
 }
 
 impl Verdict {
