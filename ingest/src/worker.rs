@@ -175,30 +175,34 @@ impl Worker {
 
     async fn route<F: Future<Output = ()>>(
         &mut self,
-        mut shutdown: Shutdown<'_, F>,
+        shutdown: Shutdown<'_, F>,
         mut failures: mpsc::UnboundedReceiver<IngestError>,
     ) -> Result<(), IngestError> {
+        let end = async {
+            tokio::select! {
+                biased;
+                () = shutdown => Ok(()),
+                Some(failure) = failures.recv() => Err(failure),
+            }
+        };
+        tokio::pin!(end);
         let mut tick = tokio::time::interval(TICK);
         loop {
             let event = tokio::select! {
                 biased;
-                () = &mut shutdown => return Ok(()),
-                Some(failure) = failures.recv() => return Err(failure),
+                ended = &mut end => return ended,
                 event = self.events.recv() => event,
                 Some(id) = self.topic_ids.recv() => { self.compare_topic(id)?; continue },
                 _ = tick.tick() => if self.has_reached_end().await { return Ok(()) } else { continue },
             };
-            match event {
-                None => return Err(IngestError::Bug("the poll thread ended by itself".into())),
-                // Has a deadline of its own, and is not broken off: the group would give the partitions away too early.
-                Some(SourceEvent::Revoked { done }) => self.give_back(done).await,
-                // While MongoDB is away, lanes are full and positions cannot be read, for as long as it takes.
-                Some(event) => tokio::select! {
-                    biased;
-                    () = &mut shutdown => return Ok(()),
-                    Some(failure) = failures.recv() => return Err(failure),
-                    handled = self.handle(event) => handled?,
-                },
+            let event = event.ok_or_else(|| IngestError::Bug("the poll thread ended by itself".into()))?;
+            // While MongoDB is away, lanes are full and positions cannot be read, for as long as it takes. A revoke has a deadline of
+            // its own, and is not broken off: the group would give the partitions away too early.
+            let may_break_off = !matches!(event, SourceEvent::Revoked { .. });
+            tokio::select! {
+                biased;
+                ended = &mut end, if may_break_off => return ended,
+                handled = self.handle(event) => handled?,
             }
         }
     }
@@ -219,16 +223,14 @@ impl Worker {
             SourceEvent::ReachedEnd { partition, next, generation } => {
                 self.tell(partition, LaneCommand::ReachedEnd { partition, next, generation }).await?;
             }
-            SourceEvent::Revoked { done } => self.give_back(done).await,
+            SourceEvent::Revoked { done } => {
+                tracing::info!("the partitions are taken away; finishing open batches");
+                self.drain().await;
+                drop(done);
+            }
             SourceEvent::Failed(error) => return Err(error),
         }
         Ok(())
-    }
-
-    async fn give_back(&self, done: std::sync::mpsc::Sender<()>) {
-        tracing::info!("the partitions are taken away; finishing open batches");
-        self.drain().await;
-        drop(done);
     }
 
     /// Reads where each partition begins, and hands the partitions to their lanes; `None` where MongoDB does not tell in time.

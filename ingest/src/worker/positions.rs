@@ -49,16 +49,13 @@ impl Worker {
                 Err(NoPositions::NoAnswer(error)) if waits && error.contains_label(TRANSIENT_TRANSACTION_ERROR) => {
                     // Mostly another worker that begins its partitions at the same time, or has died while it did.
                     if begun.elapsed() > LAG && error_code(&error) != Some(WRITE_CONFLICT) {
-                        self.tell_positions_wait(
-                            Obstacle::of(&error).unwrap_or(Obstacle::Away),
-                            &error.kind.to_string(),
-                        );
+                        self.tell_no_answer(&error);
                     }
                     self.store.release_abandoned().await;
                     tokio::time::sleep(SHORT_PAUSE).await;
                 }
                 Err(NoPositions::NoAnswer(error)) if waits => {
-                    self.tell_positions_wait(Obstacle::of(&error).unwrap_or(Obstacle::Away), &error.kind.to_string());
+                    self.tell_no_answer(&error);
                     tokio::time::sleep(PAUSE).await;
                 }
                 Err(NoPositions::Unacknowledged(partition)) => {
@@ -74,6 +71,10 @@ impl Worker {
                 Err(NoPositions::NoAnswer(error)) => return Err(self.store.outside(&error)),
             }
         }
+    }
+
+    fn tell_no_answer(&self, error: &Error) {
+        self.tell_positions_wait(Obstacle::of(error).unwrap_or(Obstacle::Away), &error.kind.to_string());
     }
 
     fn tell_positions_wait(&self, obstacle: Obstacle, detail: &str) {
