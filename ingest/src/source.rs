@@ -18,7 +18,7 @@ pub use fence::Fence;
 use crate::config::{Config, LostOffsets};
 use crate::error::IngestError;
 use chunk::{ChunkBuilder, Sent};
-use context::RebalanceContext;
+use context::{RebalanceContext, is_refused};
 use rdkafka::ClientConfig;
 use rdkafka::Message;
 use rdkafka::config::RDKafkaLogLevel;
@@ -269,12 +269,9 @@ impl Poller {
                 );
                 self.backlog.push_back(SourceEvent::Failed(IngestError::LostOffsets(text)));
             }
-            Some(
-                RDKafkaErrorCode::TopicAuthorizationFailed
-                | RDKafkaErrorCode::GroupAuthorizationFailed
-                | RDKafkaErrorCode::SaslAuthenticationFailed
-                | RDKafkaErrorCode::Fatal,
-            ) => self.backlog.push_back(SourceEvent::Failed(IngestError::Outside(format!("Kafka: {error}")))),
+            Some(code) if is_refused(code) => {
+                self.backlog.push_back(SourceEvent::Failed(IngestError::Outside(format!("Kafka: {error}"))));
+            }
             // librdkafka reconnects by itself; the worker waits.
             _ => {
                 tracing::warn!(%error, "Kafka is not answering; waiting: {}", self.consumer.context().connection.explain(error))

@@ -181,16 +181,19 @@ impl RebalanceContext {
 /// Whether the broker may answer another time.
 fn passes(error: &KafkaError) -> bool {
     use RDKafkaErrorCode as Code;
-    !matches!(
-        error.rdkafka_error_code(),
-        Some(
-            Code::UnknownTopicOrPartition
-                | Code::UnknownTopic
-                | Code::UnknownPartition
-                | Code::TopicAuthorizationFailed
-                | Code::SaslAuthenticationFailed
-                | Code::Fatal
-        )
+    match error.rdkafka_error_code() {
+        Some(Code::UnknownTopicOrPartition | Code::UnknownTopic | Code::UnknownPartition) => false,
+        Some(code) => !is_refused(code),
+        None => true,
+    }
+}
+
+/// Whether Kafka refuses this client: nothing that waiting would change.
+pub(super) fn is_refused(code: RDKafkaErrorCode) -> bool {
+    use RDKafkaErrorCode as Code;
+    matches!(
+        code,
+        Code::TopicAuthorizationFailed | Code::GroupAuthorizationFailed | Code::SaslAuthenticationFailed | Code::Fatal
     )
 }
 
