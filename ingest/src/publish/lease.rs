@@ -204,9 +204,11 @@ mod tests {
     use crate::config::{Config, Settings};
     use crate::publish::rows::RowWriter;
     use crate::stream;
-    use bson::rawdoc;
+    use bson::{RawDocumentBuf, rawdoc};
     use model::clock::Watermark;
+    use model::rollup::Row;
     use model::schema::{IMDB_REVIEW, Schema};
+    use model::window::Window;
     use std::sync::Arc;
 
     /// A database of the test's own, with the tables of a schema.
@@ -286,15 +288,16 @@ mod tests {
             number: lease.number,
         };
         let rollup = schema.rollups().group_rows(lease.table);
-        let id = |number: i32| rawdoc! { "window_start": number };
-        let row = |number| [writer.new_row(&id(number), false, |_| {})];
-        assert!(writer.insert_rows(rollup, &row(1)).await.unwrap().is_empty());
+        let row = |number: i32| {
+            let window = Window { start: 0, end: 1 };
+            [Row { id: rawdoc! { "window_start": number }, window, columns: RawDocumentBuf::new() }]
+        };
+        writer.write_ranked_rows(rollup, &row(1), &[]).await.unwrap();
         let tables = store.collection::<Document>(ROLLUP_TABLES);
         tables.update_many(doc! {}, doc! { "$set": { "plan": 1_i64 } }).await.unwrap();
-        let refused = writer.insert_rows(rollup, &row(2)).await.unwrap_err();
+        let refused = writer.write_ranked_rows(rollup, &row(2), &[]).await.unwrap_err();
         assert!(refused.to_string().contains("another plan is in force"), "{refused}");
-        let upsert = rawdoc! { "q": { "_id": id(3) }, "u": { "$set": { "revision": 1_i64 } }, "upsert": true };
-        assert!(writer.replace(rollup, &[upsert]).await.is_err());
+        assert!(writer.write_ranked_rows(rollup, &[], &row(3)).await.is_err());
         let rows = store.collection::<Document>(rollup.name());
         assert_eq!(rows.count_documents(doc! {}).await.unwrap(), 1);
         store.database().drop().await.unwrap();

@@ -196,7 +196,7 @@ impl RowWriter {
     }
 
     /// Inserts rows; returns the places of those that were there already.
-    pub(super) async fn insert_rows(&self, rollup: &Rollup, rows: &[RawDocumentBuf]) -> Result<HashSet<usize>, Error> {
+    async fn insert_rows(&self, rollup: &Rollup, rows: &[RawDocumentBuf]) -> Result<HashSet<usize>, Error> {
         let (mut met, mut before) = (HashSet::new(), 0);
         for some in in_commands(rows, COMMAND_BYTES) {
             let command = self.command(rollup, cstr!("insert"), cstr!("documents"), some);
@@ -268,7 +268,7 @@ impl RowWriter {
         update
     }
 
-    pub(super) async fn replace(&self, rollup: &Rollup, updates: &[RawDocumentBuf]) -> Result<(), Error> {
+    async fn replace(&self, rollup: &Rollup, updates: &[RawDocumentBuf]) -> Result<(), Error> {
         for some in in_commands(updates, COMMAND_BYTES) {
             let command = self.command(rollup, cstr!("update"), cstr!("updates"), some);
             if !self.run_at_once(&command).await {
