@@ -6,7 +6,7 @@ use bson::{Document, doc};
 use mongodb::Client;
 use mongodb::options::{Acknowledgment, WriteConcern};
 use nix::sys::signal::Signal;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use tempfile::TempDir;
 
@@ -104,10 +104,6 @@ fn an_assignment_waits_for_a_position_that_no_majority_has() {
     assert_exact(&pipeline, 1_100);
 }
 
-fn says(log: &Path, words: &str) -> usize {
-    std::fs::read_to_string(log).unwrap().matches(words).count()
-}
-
 #[test]
 fn a_start_without_a_majority_says_so_and_can_be_ended() {
     let servers = servers();
@@ -115,7 +111,7 @@ fn a_start_without_a_majority_says_so_and_can_be_ended() {
     produce(&pipeline, 0..100);
     let stalled = FailPoint::set(&servers, "stopReplProducer", false, doc! {});
     let (worker, log) = pipeline.worker_with_log(&[]);
-    wait_until("it says what it waits for", || says(&log, NO_MAJORITY) > 0);
+    wait_until("it says what it waits for", || log.says(NO_MAJORITY) > 0);
     worker.signal(Signal::SIGTERM);
     assert_eq!(worker.finish().read, 0, "it is no failure to be ended");
     drop(stalled);
@@ -133,7 +129,7 @@ fn a_signal_is_heard_while_mongodb_takes_nothing_and_everything_is_full() {
     wait_until_stored(&pipeline, 1_000);
     let stalled = FailPoint::set(&servers, "stopReplProducer", false, doc! {});
     produce(&pipeline, 1_000..40_000);
-    wait_until("nothing more is taken", || says(&log, "fetching is paused") > 0);
+    wait_until("nothing more is taken", || log.says("fetching is paused") > 0);
     worker.signal(Signal::SIGTERM);
     wait_until("it ends", || !worker.is_running());
     worker.finish();
@@ -147,13 +143,8 @@ fn an_assignment_that_mongodb_does_not_answer_in_time_is_asked_for_again() {
     let servers = servers();
     let pipeline = Pipeline::on("assignment-outage", &servers.set.uri());
     produce(&pipeline, 0..100);
-    let settings = [
-        "max_poll_interval_s=8",
-        "drain_timeout_s=3",
-        "commit_timeout_s=1",
-        "kafka.session.timeout.ms=6000",
-        "kafka.debug=cgrp",
-    ];
+    let settings =
+        ["max_poll_interval_s=8", "drain_timeout_s=3", "commit_timeout_s=1", "kafka.session.timeout.ms=6000"];
     let settings: Vec<&str> = settings.into_iter().flat_map(|setting| ["--set", setting]).collect();
     let (mut worker, log) = pipeline.worker_with_log(&settings);
     wait_until_stored(&pipeline, 100);
@@ -165,7 +156,7 @@ fn an_assignment_that_mongodb_does_not_answer_in_time_is_asked_for_again() {
     // As by another worker, so that this one joins the group again.
     move_position(5);
     produce(&pipeline, 100..200);
-    wait_until("it has joined again and again", || says(&log, "the stored positions could not be read in time") >= 2);
+    wait_until("it has joined again and again", || log.says("the stored positions could not be read in time") >= 2);
     assert!(worker.is_running());
     move_position(-5);
     drop(failing);

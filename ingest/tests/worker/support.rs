@@ -119,25 +119,27 @@ impl Pipeline {
 
     /// Starts a worker in the foreground of its own.
     pub fn worker(&self, options: &[&str]) -> Worker {
-        let arguments: Vec<&str> = std::iter::once("run").chain(options.iter().copied()).collect();
-        let child = self.command(&arguments).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let child = self.run(options).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         Worker(Some(child))
     }
 
     /// The same, for a worker that is to end with an error.
     pub fn worker_that_says(&self, options: &[&str]) -> Worker {
-        let arguments: Vec<&str> = std::iter::once("run").chain(options.iter().copied()).collect();
-        let child = self.command(&arguments).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let child = self.run(options).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         Worker(Some(child))
     }
 
     /// The same, with all that it does in a file.
-    pub fn worker_with_log(&self, options: &[&str]) -> (Worker, PathBuf) {
-        let arguments: Vec<&str> = std::iter::once("run").chain(options.iter().copied()).collect();
+    pub fn worker_with_log(&self, options: &[&str]) -> (Worker, Log) {
         let log = self.folder.path().join("worker.log");
-        let mut command = self.command(&arguments);
+        let mut command = self.run(options);
         command.env("RUST_LOG", "ingest=debug").stdout(Stdio::piped()).stderr(std::fs::File::create(&log).unwrap());
-        (Worker(Some(command.spawn().unwrap())), log)
+        (Worker(Some(command.spawn().unwrap())), Log(log))
+    }
+
+    fn run(&self, options: &[&str]) -> Command {
+        let arguments: Vec<&str> = std::iter::once("run").chain(options.iter().copied()).collect();
+        self.command(&arguments)
     }
 
     /// Names of all collections.
@@ -219,6 +221,22 @@ impl Pipeline {
 impl Drop for Pipeline {
     fn drop(&mut self) {
         let _ = self.runtime.block_on(self.database.drop().into_future());
+    }
+}
+
+/// What a worker says.
+pub struct Log(PathBuf);
+
+impl Log {
+    /// How often it has said it.
+    pub fn says(&self, words: &str) -> usize {
+        self.to_string().matches(words).count()
+    }
+}
+
+impl std::fmt::Display for Log {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&std::fs::read_to_string(&self.0).unwrap())
     }
 }
 
