@@ -10,11 +10,11 @@ use crate::part::Outcome;
 use crate::process::Running;
 use crate::report::{Column, Figures, Report, Row, Section};
 use anyhow::{Context as _, Result, ensure};
+use bson::doc;
 use bson::raw::RawDocumentBuf;
-use bson::{Document, doc};
 use futures_util::TryStreamExt;
 use ingest::files::{Options, RecordFile, find};
-use model::layout::ROLLUP_CATALOG;
+use model::layout::{CatalogEntry, ROLLUP_CATALOG};
 use mongodb::{Collection, Database};
 use rdkafka::ClientConfig;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
@@ -133,7 +133,7 @@ fn send(producer: &BaseProducer, topic: &Topic, records: &[Review], rate: u64) -
 
 /// Follows the sum of a rollup's counts.
 struct Reader {
-    catalog: Collection<Document>,
+    catalog: Collection<CatalogEntry>,
     rows: Collection<RawDocumentBuf>,
     name: &'static str,
     counts: HashMap<Vec<u8>, i64>,
@@ -168,7 +168,7 @@ impl Reader {
     /// Rows of a revision that is not published yet may still be written.
     async fn look(&mut self) -> Result<()> {
         let entry = self.catalog.find_one(doc! { "_id": self.name }).await?;
-        let published = entry.and_then(|entry| entry.get_i64("published_revision").ok()).unwrap_or(0);
+        let published = entry.map_or(0, |entry| entry.published_revision);
         if published <= self.revision {
             return Ok(());
         }

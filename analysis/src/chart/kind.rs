@@ -44,7 +44,7 @@ impl Kind {
     ];
 
     /// Whether `by` tells its lines, areas, bars or points apart.
-    pub(crate) fn has_series(self) -> bool {
+    pub fn has_series(self) -> bool {
         !matches!(self, Self::Histogram | Self::Box | Self::Pie | Self::HeatMap)
     }
 

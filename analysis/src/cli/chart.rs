@@ -177,7 +177,7 @@ impl Chart {
             "--color shades a heat map; tell the parts of a {kind} chart apart with --by"
         );
         ensure!(
-            self.by.is_none() || !matches!(kind, Kind::Histogram | Kind::Box | Kind::Pie | Kind::HeatMap),
+            self.by.is_none() || kind.has_series(),
             "a {kind} chart has no lines or parts for --by to tell apart; draw one for each value with --facet"
         );
         ensure!(

@@ -99,10 +99,8 @@ impl Shared {
             return Err(StoreError::SeveralGroups { groups: groups.into_iter().collect() });
         }
         let mut positions = Positions::default();
-        for document in &documents {
-            if group.is_some_and(|group| document.get_str("group").ok() != Some(group)) {
-                continue;
-            }
+        let of_group = |document: &&Document| group.is_none_or(|group| document.get_str("group").ok() == Some(group));
+        for document in documents.iter().filter(of_group) {
             let counts = document.get_document("counts").ok();
             let stored = counts.and_then(|counts| counts.get_i64("stored").ok()).unwrap_or_default();
             if let (Ok(partition), Ok(next)) = (document.get_i32("partition"), document.get_i64("next")) {
