@@ -6,8 +6,6 @@ use crate::topic::Log;
 use model::layout::dead_letter_id;
 use std::collections::{BTreeMap, HashMap};
 
-const WEEK: i64 = 7 * 86_400_000;
-
 /// What the records must have become.
 #[derive(Debug, Default)]
 pub struct Expected {
@@ -19,8 +17,6 @@ pub struct Expected {
     pub filtered: BTreeMap<i32, i64>,
     /// Dead letters, by partition.
     pub dead_of: BTreeMap<i32, i64>,
-    /// Readings, values and their sum by week and site.
-    pub weeks: BTreeMap<(i64, String), [i64; 3]>,
     /// Of the harness itself: a record that is not in the topic once.
     pub wrong: Vec<String>,
 }
@@ -35,13 +31,6 @@ impl Expected {
                 Some(&[(partition, offset)]) if partition == record.partition => expected.add(record, offset),
                 places => expected.wrong.push(format!("record {} is in the topic at {places:?}", record.number)),
             }
-        }
-        for (reading, _) in expected.events.values() {
-            let week = (reading.at.div_euclid(WEEK) * WEEK, reading.site.clone());
-            let [readings, values, sum] = expected.weeks.entry(week).or_default();
-            *readings += 1;
-            *values += i64::from(reading.value.is_some());
-            *sum += reading.value.unwrap_or_default();
         }
         expected
     }

@@ -12,6 +12,7 @@ mod positions;
 mod proxy;
 mod records;
 mod report;
+mod rows;
 mod run;
 mod schedule;
 mod servers;

@@ -2,6 +2,7 @@
 
 use crate::expected::Expected;
 use crate::records::{PARTITIONS, Reading};
+use crate::rows::{Key, Row, Rows, Stored};
 use crate::topic::Log;
 use anyhow::{Context, Result};
 use bson::{Bson, Document, doc};
@@ -35,11 +36,17 @@ pub struct Verdict {
 pub async fn verify(database: &Database, seed: u64, records: u64, log: &Log) -> Result<Verdict> {
     let mut expected = Expected::new(seed, records, log);
     let mut verdict = Verdict { wrong: std::mem::take(&mut expected.wrong), ..Verdict::default() };
-    verdict.positions(&all(database, OFFSETS).await?, &expected, log);
-    verdict.events(database, &expected).await?;
+    let positions = all(database, OFFSETS).await?;
+    verdict.positions(&positions, &expected, log);
+    let rows = verdict.events(database, &expected).await?;
+    verdict.clocks(&positions, &rows);
     verdict.dead_letters(database, &expected).await?;
-    verdict.weeks(&all(database, "readings_by_week").await?, &expected);
-    verdict.top_sites(&all(database, "top_sites_by_week").await?, &expected);
+    for (rollup, right) in
+        [("readings_by_week", &rows.weeks), ("readings_by_two_days", &rows.two_days), ("site_sessions", &rows.sessions)]
+    {
+        verdict.rollup(rollup, &all(database, rollup).await?, right, rows.watermark());
+    }
+    verdict.top_sites(&all(database, "top_sites_by_week").await?, &rows.weeks);
     for (collection, filter) in [(ROLLUP_STATES, doc! {}), (ROLLUP_TABLES, doc! { "round": { "$type": "array" } })] {
         let left = database.collection::<Document>(collection).count_documents(filter).await?;
         verdict.check(left == 0, || format!("{left} documents of {collection} wait although everything was published"));
@@ -95,24 +102,36 @@ impl Verdict {
         self.check(stored == right, || format!("stored is {stored:?}, should be {right:?}"));
     }
 
-    async fn events(&mut self, database: &Database, expected: &Expected) -> Result<()> {
+    /// Compares the events; returns the rows that they make.
+    async fn events(&mut self, database: &Database, expected: &Expected) -> Result<Rows> {
         let mut cursor = database.collection::<Document>(EVENTS).find(doc! {}).await?;
-        let (mut seen, mut wrong) = (HashSet::new(), Vec::new());
+        let (mut seen, mut stored, mut wrong) = (HashSet::new(), Vec::new(), Vec::new());
         while let Some(event) = cursor.try_next().await? {
             self.events += 1;
             let id = event.get_i64("_id").unwrap_or(-1);
             seen.insert(id);
-            match expected.events.get(&id) {
-                None => wrong.push(format!("{id} should not be there")),
-                Some((reading, places)) if !is(&event, reading, places) => {
-                    wrong.push(format!("{event} is not {reading:?}"))
+            match (expected.events.get(&id), place(&event)) {
+                (None, _) => wrong.push(format!("{id} should not be there")),
+                (Some((reading, places)), Some((partition, offset)))
+                    if is(&event, reading) && places.contains(&(partition, offset)) =>
+                {
+                    stored.push(Stored { partition, offset, reading });
                 }
-                Some(_) => {}
+                (Some((reading, _)), _) => wrong.push(format!("{event} is not {reading:?}")),
             }
         }
         wrong.extend(expected.events.keys().filter(|id| !seen.contains(id)).map(|id| format!("{id} is lost")));
         self.some("events are wrong", wrong);
-        Ok(())
+        Ok(Rows::new(stored))
+    }
+
+    /// The clock of every partition is the largest time that was stored from it.
+    fn clocks(&mut self, positions: &[Document], rows: &Rows) {
+        for position in positions {
+            let partition = position.get_i32("partition").unwrap_or(-1);
+            let (is, right) = (millis(position, "clock"), rows.clocks.get(&partition).copied());
+            self.check(is == right, || format!("partition {partition}: the clock is {is:?}, should be {right:?}"));
+        }
     }
 
     async fn dead_letters(&mut self, database: &Database, expected: &Expected) -> Result<()> {
@@ -134,27 +153,38 @@ impl Verdict {
         Ok(())
     }
 
-    /// The keyed rollup by weeks, against sums of the generator's.
-    fn weeks(&mut self, rows: &[Document], expected: &Expected) {
+    /// The rows of a rollup, and that those before the watermark are final.
+    fn rollup(&mut self, name: &str, rows: &[Document], right: &BTreeMap<Key, Row>, watermark: Option<i64>) {
         self.rows += rows.len();
-        let row = |row: &Document| {
-            let week = row.get_datetime("window_start").map_or(i64::MIN, |start| start.timestamp_millis());
+        let mut have = BTreeMap::new();
+        let mut open = Vec::new();
+        for row in rows {
             let number = |name: &str| row.get_i64(name).unwrap_or(-1);
-            let site = row.get_str("site").unwrap_or_default().to_owned();
-            // A sum over no values may be null.
-            let sum = row.get_i64("value_sum").unwrap_or_default();
-            ((week, site), [number("readings"), number("value_count"), sum])
-        };
-        let have: BTreeMap<_, _> = rows.iter().map(row).collect();
-        self.some("rows of readings_by_week are wrong", differences(&have, &expected.weeks));
+            let window = |name: &str| millis(row, name).unwrap_or(i64::MIN);
+            let key =
+                (window("window_start"), window("window_end"), row.get_str("site").unwrap_or_default().to_owned());
+            if Some(key.1) <= watermark && !row.get_bool("is_final").unwrap_or(false) {
+                open.push(format!("{key:?}"));
+            }
+            let numbers = Row {
+                readings: number("readings"),
+                values: number("value_count"),
+                // A sum over no values is null.
+                sum: row.get_i64("value_sum").unwrap_or_default(),
+                late: number("late"),
+            };
+            have.insert(key, numbers);
+        }
+        self.some(&format!("rows of {name} are wrong"), differences(&have, right));
+        self.some(&format!("rows of {name} are open although the watermark has passed them"), open);
     }
 
     /// The ranked rollup: the first five sites of every week, ties by name.
-    fn top_sites(&mut self, rows: &[Document], expected: &Expected) {
+    fn top_sites(&mut self, rows: &[Document], of_sites: &BTreeMap<Key, Row>) {
         self.rows += rows.len();
         let mut weeks: BTreeMap<i64, Vec<(i64, &str)>> = BTreeMap::new();
-        for ((week, site), [readings, ..]) in &expected.weeks {
-            weeks.entry(*week).or_default().push((-readings, site));
+        for ((week, _, site), row) in of_sites {
+            weeks.entry(*week).or_default().push((-row.readings, site));
         }
         let mut right = BTreeMap::new();
         for (week, mut sites) in weeks {
@@ -164,7 +194,7 @@ impl Verdict {
             }
         }
         let row = |row: &Document| {
-            let week = row.get_datetime("window_start").map_or(i64::MIN, |start| start.timestamp_millis());
+            let week = millis(row, "window_start").unwrap_or(i64::MIN);
             let site = row.get_str("site").unwrap_or_default().to_owned();
             ((week, row.get_i64("rank").unwrap_or(-1)), (site, row.get_i64("readings").unwrap_or(-1)))
         };
@@ -173,15 +203,22 @@ impl Verdict {
     }
 }
 
-/// Whether an event is the reading, from one of the places where a copy of it stands.
-fn is(event: &Document, reading: &Reading, places: &[(i32, i64)]) -> bool {
-    let source = event.get_document("src").ok();
-    let place = source.and_then(|source| Some((source.get_i32("partition").ok()?, source.get_i64("offset").ok()?)));
-    event.get_datetime("at").is_ok_and(|at| at.timestamp_millis() == reading.at)
+/// Whether an event has the contents of the reading.
+fn is(event: &Document, reading: &Reading) -> bool {
+    millis(event, "at") == Some(reading.at)
         && event.get_str("site").ok() == Some(reading.site.as_str())
         && event.get("value").and_then(Bson::as_i64) == reading.value
         && event.get("celsius").and_then(Bson::as_f64) == reading.celsius
-        && place.is_some_and(|place| places.contains(&place))
+}
+
+/// Partition and offset of the record that an event was stored from.
+fn place(event: &Document) -> Option<(i32, i64)> {
+    let source = event.get_document("src").ok()?;
+    Some((source.get_i32("partition").ok()?, source.get_i64("offset").ok()?))
+}
+
+fn millis(document: &Document, field: &str) -> Option<i64> {
+    Some(document.get_datetime(field).ok()?.timestamp_millis())
 }
 
 fn differences<K: Ord + std::fmt::Debug, V: PartialEq + std::fmt::Debug>(
