@@ -7,10 +7,12 @@ Where the library is missing or out of date, `rebuild.py` takes the kernel's pla
 
 from __future__ import annotations
 
+import ctypes
 import fcntl
 import hashlib
 import itertools
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -27,12 +29,21 @@ def slots() -> Path:
 
 def main() -> None:
     evcxr, connection_file = sys.argv[1:]
+    end_with_parent()
     wrong = library.what_is_wrong()
     if wrong is not None:
         rebuild = Path(__file__).with_name("rebuild.py")
         os.execv(sys.executable, [sys.executable, str(rebuild), "-f", connection_file])
     os.environ.update(environment())
     os.execv(evcxr, [evcxr, "--control_file", connection_file])
+
+
+def end_with_parent() -> None:
+    """A kernel does not notice that its Jupyter was killed, and would stay for ever; Linux can be asked to end it then."""
+    if sys.platform != "linux":
+        return
+    pr_set_pdeathsig = 1
+    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGTERM)
 
 
 def environment() -> dict[str, str]:
