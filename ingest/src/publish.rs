@@ -81,16 +81,25 @@ pub struct PublishContext {
     pub rebuild_events: u32,
 }
 
+/// What publishers do before they end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Finish {
+    /// They write what waits.
+    Rows,
+    /// They also close the windows that the stream has passed by then, for which they ask the broker where the topic ends.
+    RowsAndWindows,
+}
+
 /// The publishers that run beside the lanes, one for each state table.
 #[derive(Debug)]
 pub struct RunningPublishers {
-    finish: watch::Sender<bool>,
+    finish: watch::Sender<Option<Finish>>,
     tasks: Vec<tokio::task::JoinHandle<()>>,
 }
 
 /// Starts a publisher for each state table of the schema.
 pub fn start(context: &PublishContext) -> RunningPublishers {
-    let (finish, finished) = watch::channel(false);
+    let (finish, finished) = watch::channel(None);
     let tables = 0..context.schema.rollups().tables().len();
     let tasks =
         tables.map(|place| tokio::spawn(Publisher::new(context.clone(), place).run(finished.clone()))).collect();
@@ -99,8 +108,8 @@ pub fn start(context: &PublishContext) -> RunningPublishers {
 
 impl RunningPublishers {
     /// Publishes what is left, and ends; gives up when `patience` is over.
-    pub async fn finish(self, patience: impl Future<Output = ()>) {
-        let _ = self.finish.send(true);
+    pub async fn finish(self, finish: Finish, patience: impl Future<Output = ()>) {
+        let _ = self.finish.send(Some(finish));
         tokio::pin!(patience);
         let mut tasks = self.tasks.into_iter();
         while let Some(mut task) = tasks.next() {
@@ -127,6 +136,8 @@ struct Publisher {
     watermark: Watermark,
     quiet: Quiet,
     looked: Option<Instant>,
+    /// Whether all rows are written, and the last windows are being closed.
+    closing: bool,
     /// The watermark, and the table's revision, at which no row was open that the watermark had passed.
     closed: Option<(Watermark, i64)>,
     /// End of the last round.
@@ -163,6 +174,7 @@ impl Publisher {
             watermark: Watermark::Unknown,
             quiet: Quiet::default(),
             looked: None,
+            closing: false,
             closed: None,
             published: Instant::now(),
             cost: FIRST_COST,
@@ -170,16 +182,21 @@ impl Publisher {
         }
     }
 
-    async fn run(mut self, mut finished: watch::Receiver<bool>) {
+    async fn run(mut self, mut finished: watch::Receiver<Option<Finish>>) {
         loop {
+            let finish = *finished.borrow();
             // Whoever is told to finish publishes everything that waits by then.
-            let last = *finished.borrow();
+            let last = finish.is_some();
             if last {
                 self.context.waiting.notice_table(self.place);
             }
             let turn = self.turn(last).await;
             self.tell(turn.as_ref().err());
             let pause = match turn {
+                Ok(Turn::Idle) if finish == Some(Finish::RowsAndWindows) && !self.closing => {
+                    self.closing = true;
+                    continue;
+                }
                 Ok(Turn::Idle) if last => return,
                 Ok(Turn::Published { .. }) if last => continue,
                 Ok(Turn::Busy) => BUSY_PAUSE,
@@ -363,7 +380,7 @@ impl Publisher {
 
     /// Looks, from time to time, how far the stream is; whether it was time to.
     async fn look(&mut self) -> bool {
-        if self.looked.is_some_and(|looked| looked.elapsed() < LOOK_INTERVAL) {
+        if !self.closing && self.looked.is_some_and(|looked| looked.elapsed() < LOOK_INTERVAL) {
             return false;
         }
         self.looked = Some(Instant::now());

@@ -12,7 +12,7 @@ use crate::config::{Config, LostOffsets};
 use crate::error::IngestError;
 use crate::lane::{self, BatchLimits, LaneCommand, LaneContext};
 use crate::progress::Progress;
-use crate::publish::{self, PublishContext, RunningPublishers, Waiting};
+use crate::publish::{self, Finish, PublishContext, RunningPublishers, Waiting};
 use crate::source::{Fence, Source, SourceEvent, Watermarks};
 use crate::stamp::{Counting, PlanInForce};
 use crate::store::{Counts, Store};
@@ -196,8 +196,8 @@ impl Worker {
                 _ = tick.tick() => if self.has_reached_end().await { return Ok(()) } else { continue },
             };
             let event = event.ok_or_else(|| IngestError::Bug("the poll thread ended by itself".into()))?;
-            // While MongoDB is away, lanes are full and positions cannot be read, for as long as it takes. A revoke has a deadline of
-            // its own, and is not broken off: the group would give the partitions away too early.
+            // This may take as long as MongoDB is away, so it is broken off. A revoke is not: it has a deadline of its own, and the group
+            // would give the partitions away too early.
             let may_break_off = !matches!(event, SourceEvent::Revoked { .. });
             tokio::select! {
                 biased;
@@ -339,7 +339,7 @@ impl Worker {
             }
             tokio::time::sleep(patience).await;
         };
-        self.publishers.finish(patience).await;
+        self.publishers.finish(if waits { Finish::RowsAndWindows } else { Finish::Rows }, patience).await;
         for (lane, task) in self.lanes {
             drop(lane);
             task.abort();

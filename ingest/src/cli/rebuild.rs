@@ -5,7 +5,7 @@ use super::commands::{chosen, print, runtime};
 use crate::config::Config;
 use crate::error::IngestError;
 use crate::progress::Progress;
-use crate::publish::{self, PublishContext, Waiting};
+use crate::publish::{self, Finish, PublishContext, Waiting};
 use crate::stamp::{Counting, PlanInForce};
 use crate::store::Store;
 use crate::topic::TopicInspector;
@@ -78,7 +78,7 @@ async fn rebuild_tables(
         rebuild_events: config.settings.rebuild_events,
     };
     tokio::select! {
-        () = publish::start(&context).finish(std::future::pending()) => {}
+        () = publish::start(&context).finish(Finish::Rows, std::future::pending()) => {}
         () = show(&progress) => {}
         _ = tokio::signal::ctrl_c() => {
             return Err(IngestError::Outside(

@@ -11,7 +11,7 @@ use crate::commit::{Before, Committer, Outcome};
 use crate::config::Config;
 use crate::error::IngestError;
 use crate::lane::Backoff;
-use crate::publish::{self, PublishContext, Waiting};
+use crate::publish::{self, Finish, PublishContext, Waiting};
 use crate::stamp::{Counting, PlanInForce};
 use crate::store::{Counts, Store};
 use crate::stream::StoredStream;
@@ -273,6 +273,6 @@ async fn publish_rows(
         interval: config.publish_interval,
         rebuild_events: config.settings.rebuild_events,
     };
-    publish::start(&context).finish(patience).await;
+    publish::start(&context).finish(Finish::Rows, patience).await;
     Ok(())
 }

@@ -188,7 +188,7 @@ fn passes(error: &KafkaError) -> bool {
     }
 }
 
-/// Whether Kafka refuses this client: nothing that waiting would change.
+/// Whether waiting changes nothing: Kafka refuses this client, or librdkafka cannot go on.
 pub(super) fn is_refused(code: RDKafkaErrorCode) -> bool {
     use RDKafkaErrorCode as Code;
     matches!(

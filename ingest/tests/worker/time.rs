@@ -166,6 +166,22 @@ fn the_last_window_closes_on_a_quiet_stream_and_a_late_record_corrects_it() {
 }
 
 #[test]
+fn a_run_to_the_end_closes_the_windows_that_it_has_passed() {
+    let pipeline = Pipeline::with_schema("end", &schema("idle_timeout = \"1h\"", &rollup("by_hour", "1h", "")));
+    produce(&pipeline, [(1, at(0), "a")]);
+    pipeline.drain(&[]);
+    // Its other partitions are empty, and would hold the windows open.
+    make_idle(&pipeline, doc! { "clock": { "$exists": false } });
+    for (hours, id) in [(3, 2), (7, 3)] {
+        produce(&pipeline, [(id, at(hours * 60), "a")]);
+        pipeline.drain(&[]);
+        let open = pipeline.documents("by_hour", doc! { "is_final": false });
+        let starts: Vec<_> = open.iter().map(|row| millis(row, "window_start")).collect();
+        assert_eq!(starts, [at(hours * 60)], "only the window of the newest record is open");
+    }
+}
+
+#[test]
 fn an_idle_timeout_closes_the_last_window() {
     let pipeline = Pipeline::with_schema("timeout", &schema("idle_timeout = \"1s\"", &rollup("by_hour", "1h", "")));
     produce(&pipeline, [(1, at(0), "a")]);
