@@ -60,6 +60,8 @@ pub struct Rows {
     pub sessions: BTreeMap<Key, Row>,
     /// The event clock of each partition, in milliseconds since 1970.
     pub clocks: BTreeMap<i32, i64>,
+    /// Events that each partition has brought.
+    pub stored: BTreeMap<i32, i64>,
 }
 
 impl Rows {
@@ -71,7 +73,7 @@ impl Rows {
         for Stored { partition, reading, .. } in stored {
             let (at, site) = (reading.at, &reading.site);
             let clock = rows.clocks.get(&partition).copied();
-            // A window that ends at the clock, or before it.
+            // What it adds to a window that ends then: late where the end, and the allowed lateness, are not after the clock.
             let of_window = |end: i64| Row {
                 readings: 1,
                 values: i64::from(reading.value.is_some()),
@@ -86,8 +88,9 @@ impl Rows {
                 let end = start + HOPS * HOP;
                 rows.two_days.entry((start, end, String::new())).or_default().add(of_window(end));
             }
-            // Late is what would be late as a session by itself.
+            // It is late for its session where it would be late for one of its own.
             by_site.entry(site).or_default().push((at, of_window(at + GAP)));
+            *rows.stored.entry(partition).or_default() += 1;
             rows.clocks.insert(partition, clock.map_or(at, |clock| clock.max(at)));
         }
         for (site, readings) in by_site {
@@ -97,7 +100,7 @@ impl Rows {
         rows
     }
 
-    /// Up to where no window is open any more, whether or not the stream was ever idle: the watermark.
+    /// The watermark of a stream that was never idle: every window that ends here or earlier is final, and no other.
     pub fn watermark(&self) -> Option<i64> {
         self.clocks.values().min().map(|clock| clock - ALLOWED_LATENESS)
     }
@@ -131,15 +134,17 @@ mod tests {
         Row { readings, values, sum, late }
     }
 
+    fn rows(places: &[(i32, i64)], readings: &[Reading]) -> Rows {
+        let stored = |(&(partition, offset), reading)| Stored { partition, offset, reading };
+        Rows::new(places.iter().zip(readings).map(stored).collect())
+    }
+
     #[test]
     fn a_reading_is_in_its_week_in_two_hops_and_in_a_session() {
         // Two minutes apart, then half an hour; the fourth came behind its clock, and is before 1970.
         let times = [0, 2 * MINUTE, 32 * MINUTE, -3 * WEEK];
-        let readings: Vec<_> = times.iter().map(|at| reading(*at, (*at != 0).then_some(4))).collect();
-        let stored = |(offset, reading)| Stored { partition: 3, offset, reading };
-        let mut stored: Vec<_> = (0..).zip(&readings).map(stored).collect();
-        stored.reverse();
-        let rows = Rows::new(stored);
+        let readings: Vec<_> = times.iter().map(|at| reading(*at, (*at != 0).then_some(4))).rev().collect();
+        let rows = rows(&[(3, 9), (3, 7), (3, 5), (3, 4)], &readings);
         let key = |start: i64, end: i64| (start, end, "a".to_owned());
         let weeks = [(key(-3 * WEEK, -2 * WEEK), row(1, 1, 4, 1)), (key(0, WEEK), row(3, 2, 8, 0))];
         assert_eq!(rows.weeks, BTreeMap::from(weeks));
@@ -163,5 +168,20 @@ mod tests {
             ])
         );
         assert_eq!(rows.watermark(), Some(32 * MINUTE - ALLOWED_LATENESS));
+    }
+
+    #[test]
+    fn late_is_what_came_after_its_own_partitions_clock_had_closed_the_window() {
+        // The end of a hop and the lateness: the clock that closes it.
+        let closes = 2 * DAY + ALLOWED_LATENESS;
+        let late = |clock: i64, partition: i32| {
+            let readings = [reading(clock, None), reading(DAY, None)];
+            let rows = rows(&[(0, 0), (partition, 1)], &readings);
+            let hop = |start: i64| rows.two_days[&(start, start + 2 * DAY, String::new())].late;
+            (hop(0), hop(DAY))
+        };
+        assert_eq!(late(closes, 0), (1, 0));
+        assert_eq!(late(closes - 1, 0), (0, 0));
+        assert_eq!(late(closes, 1), (0, 0), "another partition's clock closes nothing");
     }
 }

@@ -39,7 +39,7 @@ pub async fn verify(database: &Database, seed: u64, records: u64, log: &Log) -> 
     let positions = all(database, OFFSETS).await?;
     verdict.positions(&positions, &expected, log);
     let rows = verdict.events(database, &expected).await?;
-    verdict.clocks(&positions, &rows);
+    verdict.stored(&positions, &rows);
     verdict.dead_letters(database, &expected).await?;
     for (rollup, right) in
         [("readings_by_week", &rows.weeks), ("readings_by_two_days", &rows.two_days), ("site_sessions", &rows.sessions)]
@@ -113,7 +113,7 @@ impl Verdict {
             match (expected.events.get(&id), place(&event)) {
                 (None, _) => wrong.push(format!("{id} should not be there")),
                 (Some((reading, places)), Some((partition, offset)))
-                    if is(&event, reading) && places.contains(&(partition, offset)) =>
+                    if is(&event, reading) && first_of(partition, places) == Some(offset) =>
                 {
                     stored.push(Stored { partition, offset, reading });
                 }
@@ -125,12 +125,17 @@ impl Verdict {
         Ok(Rows::new(stored))
     }
 
-    /// The clock of every partition is the largest time that was stored from it.
-    fn clocks(&mut self, positions: &[Document], rows: &Rows) {
+    /// The clock of every partition is the largest time that was stored from it, and so many were.
+    fn stored(&mut self, positions: &[Document], rows: &Rows) {
         for position in positions {
             let partition = position.get_i32("partition").unwrap_or(-1);
             let (is, right) = (millis(position, "clock"), rows.clocks.get(&partition).copied());
             self.check(is == right, || format!("partition {partition}: the clock is {is:?}, should be {right:?}"));
+            let counted = position.get_document("counts").ok().and_then(|counts| counts.get_i64("stored").ok());
+            let right = rows.stored.get(&partition).copied();
+            self.check(counted == right, || {
+                format!("partition {partition}: stored is {counted:?}, should be {right:?}")
+            });
         }
     }
 
@@ -153,30 +158,32 @@ impl Verdict {
         Ok(())
     }
 
-    /// The rows of a rollup, and that those before the watermark are final.
+    /// The rows of a rollup, and that those up to the watermark are final, and no other.
     fn rollup(&mut self, name: &str, rows: &[Document], right: &BTreeMap<Key, Row>, watermark: Option<i64>) {
         self.rows += rows.len();
         let mut have = BTreeMap::new();
-        let mut open = Vec::new();
+        let mut wrong = Vec::new();
         for row in rows {
             let number = |name: &str| row.get_i64(name).unwrap_or(-1);
             let window = |name: &str| millis(row, name).unwrap_or(i64::MIN);
             let key =
                 (window("window_start"), window("window_end"), row.get_str("site").unwrap_or_default().to_owned());
-            if Some(key.1) <= watermark && !row.get_bool("is_final").unwrap_or(false) {
-                open.push(format!("{key:?}"));
+            let is_final = row.get_bool("is_final").ok();
+            if is_final != Some(Some(key.1) <= watermark) {
+                wrong.push(format!("{key:?} has is_final {is_final:?} at the watermark {watermark:?}"));
             }
             let numbers = Row {
                 readings: number("readings"),
                 values: number("value_count"),
-                // A sum over no values is null.
-                sum: row.get_i64("value_sum").unwrap_or_default(),
+                sum: number("value_sum"),
                 late: number("late"),
             };
-            have.insert(key, numbers);
+            if let Some(other) = have.insert(key.clone(), numbers) {
+                wrong.push(format!("{key:?} is there twice, once with {other:?}"));
+            }
         }
-        self.some(&format!("rows of {name} are wrong"), differences(&have, right));
-        self.some(&format!("rows of {name} are open although the watermark has passed them"), open);
+        wrong.extend(differences(&have, right));
+        self.some(&format!("rows of {name} are wrong"), wrong);
     }
 
     /// The ranked rollup: the first five sites of every week, ties by name.
@@ -209,6 +216,11 @@ fn is(event: &Document, reading: &Reading) -> bool {
         && event.get_str("site").ok() == Some(reading.site.as_str())
         && event.get("value").and_then(Bson::as_i64) == reading.value
         && event.get("celsius").and_then(Bson::as_f64) == reading.celsius
+}
+
+/// The first of a record's copies in a partition: whoever stores another one has left that out.
+fn first_of(partition: i32, places: &[(i32, i64)]) -> Option<i64> {
+    places.iter().filter(|place| place.0 == partition).map(|place| place.1).min()
 }
 
 /// Partition and offset of the record that an event was stored from.
