@@ -44,7 +44,7 @@ need_evcxr() {
     # A shell that a signal ends does not run what is to be done at its exit.
     trap 'exit 130' INT
     trap 'exit 143' TERM
-    # As in Cargo.toml: a quarter less to compile.
+    # As in Cargo.toml: less to compile.
     CARGO_PROFILE_RELEASE_LTO=off \
         cargo install --quiet --locked --root "$staging" --target-dir "$staging/build" "evcxr_jupyter@$EVCXR_VERSION"
     rm -rf "$staging/build" "$cache/evcxr_jupyter-$EVCXR_VERSION"

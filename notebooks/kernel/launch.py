@@ -39,11 +39,18 @@ def main() -> None:
 
 
 def end_with_parent() -> None:
-    """A kernel does not notice that its Jupyter was killed, and would stay for ever; Linux can be asked to end it then."""
+    """A kernel does not notice that its Jupyter was killed, and would stay for ever; Linux can be asked to end it then.
+
+    Linux goes by the thread that has started the kernel: in Jupyter that is its main thread. A cell that is running is a process of its
+    own, which ends with the cell.
+    """
     if sys.platform != "linux":
         return
     pr_set_pdeathsig = 1
     ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGTERM)
+    jupyter = os.environ.get("JPY_PARENT_PID")
+    if jupyter and not Path("/proc", jupyter).exists():
+        sys.exit("the Jupyter that has started this kernel is gone")
 
 
 def environment() -> dict[str, str]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -20,7 +23,7 @@ time.sleep(600)
 PARENT = """
 import subprocess, sys
 kernel = subprocess.Popen([sys.executable, "-c", sys.argv[2], sys.argv[1]], stdout=subprocess.PIPE)
-kernel.stdout.readline()
+assert kernel.stdout.readline().strip() == b"ready"
 print(kernel.pid)
 """
 
@@ -34,12 +37,18 @@ def is_running(pid: int) -> bool:
     return state != "Z"
 
 
+def end(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+
+
 class EndWithParent(unittest.TestCase):
     @unittest.skipUnless(sys.platform == "linux", "the signal is Linux's")
     def test_a_kernel_ends_with_the_jupyter_that_has_started_it(self) -> None:
         folder = str(Path(__file__).parent)
         printed = subprocess.run([sys.executable, "-c", PARENT, folder, KERNEL], stdout=subprocess.PIPE, check=True)
         pid = int(printed.stdout)
+        self.addCleanup(end, pid)
         deadline = time.monotonic() + 60
         while is_running(pid) and time.monotonic() < deadline:
             time.sleep(0.05)
