@@ -3,6 +3,6 @@
 set -eu
 
 if [ ! -x target/release/analysis ]; then
-    echo "building everything once; polars and librdkafka take most of 10 to 15 minutes on two cores"
+    echo "building everything once; polars and librdkafka take most of 13 to 18 minutes on two cores"
 fi
 exec cargo build --release --locked
