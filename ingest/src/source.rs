@@ -1,5 +1,8 @@
 //! The Kafka side of the worker: one thread that polls, and one bounded channel that carries records and rebalances in order.
 //!
+//! Each partition has a queue of its own, and they take turns. In librdkafka's one queue for all of them a backlog starves partitions: what is
+//! waiting in it counts against each, and those that are asked first fill it again.
+//!
 //! The channel is bounded in chunks, and a chunk in bytes, so memory does not follow the size of records. While it is full the
 //! partitions are paused and the thread goes on polling: the broker sees a living member, however long MongoDB is away.
 //!
@@ -22,11 +25,13 @@ use context::{RebalanceContext, is_refused};
 use rdkafka::ClientConfig;
 use rdkafka::Message;
 use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::base_consumer::PartitionQueue;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc as sync_mpsc;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{self, error::TrySendError};
@@ -37,8 +42,6 @@ const CHANNEL_EVENTS: usize = 16;
 /// it is for outages, not for lanes that are a little behind.
 const PATIENCE: Duration = Duration::from_secs(5);
 const IDLE_POLL: Duration = Duration::from_millis(50);
-/// While a chunk is open the next record is waited for only so long.
-const OPEN_POLL: Duration = Duration::from_millis(2);
 const GROUP_COMMIT_INTERVAL: Duration = Duration::from_secs(1);
 
 /// What the poll thread tells the worker, in order.
@@ -88,28 +91,51 @@ pub struct Source {
 }
 
 impl Source {
-    /// Subscribes and starts to poll.
+    /// Subscribes and starts to poll; `partitions` are those that the topic has now, any of which may be assigned.
     ///
     /// # Errors
     /// [`IngestError::Usage`] where librdkafka refuses an option, [`IngestError::Outside`] where no thread can be started.
-    pub fn start(config: &Config, fence: Arc<Fence>) -> Result<(Self, mpsc::Receiver<SourceEvent>), IngestError> {
+    pub fn start(
+        config: &Config,
+        fence: Arc<Fence>,
+        partitions: impl Iterator<Item = i32>,
+    ) -> Result<(Self, mpsc::Receiver<SourceEvent>), IngestError> {
         let (sender, receiver) = mpsc::channel(CHANNEL_EVENTS);
         let (stop, rejoin) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
         let context =
             RebalanceContext::new(sender.clone(), Arc::clone(&fence), Arc::clone(&stop), Arc::clone(&rejoin), config);
         let topic = config.settings.topic.clone();
-        let consumer: BaseConsumer<RebalanceContext> =
+        let mut consumer: BaseConsumer<RebalanceContext> =
             client_config(config).create_with_context(context).map_err(|error| {
                 IngestError::Usage(format!(
                     "the Kafka consumer cannot be made: {error}; look at [kafka] in the configuration"
                 ))
             })?;
+        let (wake, woken) = sync_mpsc::sync_channel(1);
+        let waker = || {
+            let wake = wake.clone();
+            // Where it is full, the thread is about to look.
+            move || {
+                let _ = wake.try_send(());
+            }
+        };
+        consumer.set_nonempty_callback(waker());
+        let consumer = Arc::new(consumer);
+        // Before the first assignment, and for all that come: messages must not change from one queue to another.
+        let own_queue = |partition| {
+            let mut queue = consumer.split_partition_queue(&topic, partition)?;
+            queue.set_nonempty_callback(waker());
+            Some(queue)
+        };
+        let queues = partitions.filter_map(own_queue).collect();
         consumer
             .subscribe(&[&topic])
             .map_err(|error| IngestError::Outside(format!("cannot subscribe to {topic}: {error}")))?;
         let positions = GroupPositions::default();
         let mut poller = Poller {
+            queues,
             consumer,
+            woken,
             sender,
             fence,
             topic,
@@ -147,12 +173,12 @@ pub(crate) fn client_config(config: &Config) -> ClientConfig {
         .set("client.id", "rushes-ingest")
         .set("session.timeout.ms", "45000")
         .set("queued.min.messages", "20000")
-        // Of each partition; more only costs memory.
-        .set("queued.max.messages.kbytes", "1024")
+        // Of each partition; a fetch adds up to a megabyte to it. More only costs memory.
+        .set("queued.max.messages.kbytes", "128")
         // By default a fetcher whose queue is full looks again after a second, and the lanes run dry meanwhile.
         .set("fetch.queue.backoff.ms", "5")
         .set("fetch.wait.max.ms", "50")
-        .set("fetch.message.max.bytes", "262144")
+        .set("fetch.message.max.bytes", "131072")
         .set("topic.metadata.refresh.interval.ms", "30000");
     config.settings.kafka.apply(&mut client);
     // What exactly-once rests on: positions live in MongoDB, nothing is skipped silently, assignments replace each other.
@@ -170,7 +196,12 @@ pub(crate) fn client_config(config: &Config) -> ClientConfig {
 }
 
 struct Poller {
-    consumer: BaseConsumer<RebalanceContext>,
+    /// Of each partition that the topic had at the start; dropped before the consumer.
+    queues: Vec<PartitionQueue<RebalanceContext>>,
+    /// Its own queue has everything else: rebalances, errors, and the records of partitions that were added later.
+    consumer: Arc<BaseConsumer<RebalanceContext>>,
+    /// Told when something comes into a queue that was empty.
+    woken: sync_mpsc::Receiver<()>,
     sender: mpsc::Sender<SourceEvent>,
     fence: Arc<Fence>,
     topic: String,
@@ -187,38 +218,60 @@ struct Poller {
 
 impl Poller {
     fn run(&mut self) {
-        let mut open = ChunkBuilder::default();
         while !self.stop.load(Ordering::Relaxed) && !self.sender.is_closed() {
-            let wait = if open.is_empty() { IDLE_POLL } else { OPEN_POLL };
-            match self.consumer.poll(wait) {
-                None => self.close_chunk(&mut open),
-                Some(Ok(message)) => {
-                    let generation = self.fence.generation();
-                    if !open.fits(message.partition(), generation) {
-                        let full = std::mem::take(&mut open).finish();
-                        self.backlog.extend(full.map(SourceEvent::Records));
-                    }
-                    open.push(&message, generation);
-                }
-                Some(Err(KafkaError::PartitionEOF(partition))) => {
-                    self.close_chunk(&mut open);
-                    self.reached_end(partition);
-                }
-                Some(Err(error)) => {
-                    self.close_chunk(&mut open);
-                    self.error(&error);
-                }
+            let mut any = self.take_turn(None);
+            for queue in 0..self.queues.len() {
+                any |= self.take_turn(Some(queue));
             }
-            self.send_backlog();
             self.commit_group(false);
             if self.rejoin.swap(false, Ordering::Relaxed) {
                 self.join_again();
+            }
+            if !any {
+                // Nothing in time: rebalances are looked for all the same.
+                let _ = self.woken.recv_timeout(IDLE_POLL);
             }
         }
         self.commit_group(true);
         // Leaves the group: the rebalance callback revokes what is assigned.
         self.consumer.unsubscribe();
         let _ = self.consumer.unassign();
+    }
+
+    /// Takes what waits in the queue of a partition, or in the consumer's, but no more than a chunk; whether there was anything.
+    fn take_turn(&mut self, queue: Option<usize>) -> bool {
+        let mut open = ChunkBuilder::default();
+        let mut ended = None;
+        while !open.is_full() {
+            let next = match queue {
+                Some(queue) => self.queues[queue].poll(Duration::ZERO),
+                None => self.consumer.poll(Duration::ZERO),
+            };
+            match next {
+                None => break,
+                Some(Ok(message)) => {
+                    let generation = self.fence.generation();
+                    if !open.fits(message.partition(), generation) {
+                        let other = std::mem::take(&mut open).finish();
+                        self.backlog.extend(other.map(SourceEvent::Records));
+                    }
+                    open.push(&message, generation);
+                }
+                Some(Err(error)) => {
+                    ended = Some(error);
+                    break;
+                }
+            }
+        }
+        self.backlog.extend(open.finish().map(SourceEvent::Records));
+        match ended {
+            Some(KafkaError::PartitionEOF(partition)) => self.reached_end(partition),
+            Some(error) => self.error(&error),
+            None => {}
+        }
+        let any = !self.backlog.is_empty();
+        self.send_backlog();
+        any
     }
 
     /// Leaves the group, which revokes what is assigned, and joins it again, which reads the stored positions.
@@ -228,11 +281,6 @@ impl Poller {
             let text = format!("cannot subscribe to {} again: {error}", self.topic);
             self.backlog.push_back(SourceEvent::Failed(IngestError::Outside(text)));
         }
-    }
-
-    fn close_chunk(&mut self, open: &mut ChunkBuilder) {
-        let closed = std::mem::take(open).finish();
-        self.backlog.extend(closed.map(SourceEvent::Records));
     }
 
     /// Tells where the consumer stands at a partition's end: past control records, which are never delivered.
@@ -326,7 +374,7 @@ impl Poller {
         if let Some(Ok(message)) = self.consumer.poll(Duration::from_millis(20)) {
             open.push(&message, generation);
         }
-        self.close_chunk(&mut open);
+        self.backlog.extend(open.finish().map(SourceEvent::Records));
     }
 
     /// Commits to the group, only so that tools that show lag have something to show: never awaited, never read back.

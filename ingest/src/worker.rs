@@ -70,7 +70,8 @@ pub async fn run(
     };
     // Until the positions are read, a rebuild may be going on.
     let plan = Arc::new(PlanInForce::new(Counting { plan, rebuilding: true }));
-    let (mut worker, failures) = Worker::start(config, Arc::new(schema), plan, store, inspector, progress)?;
+    let partitions = ends.iter().map(|end| end.partition);
+    let (mut worker, failures) = Worker::start(config, Arc::new(schema), plan, store, inspector, progress, partitions)?;
     if until == Until::End {
         worker.ends = Some(ends);
     }
@@ -112,13 +113,14 @@ impl Worker {
         store: Store,
         inspector: TopicInspector,
         progress: Arc<Progress>,
+        partitions: impl Iterator<Item = i32>,
     ) -> Result<(Self, mpsc::UnboundedReceiver<IngestError>), IngestError> {
         let settings = &config.settings;
         let fence = Arc::new(Fence::default());
         let waiting = Arc::new(Waiting::new(schema.rollups()));
         let name = worker_name();
         let decoder = Decoder::new(&schema).map_err(|error| IngestError::Usage(error.to_string()))?;
-        let (source, events) = Source::start(&config, Arc::clone(&fence))?;
+        let (source, events) = Source::start(&config, Arc::clone(&fence), partitions)?;
         let (failures, failed) = mpsc::unbounded_channel();
         let context = Arc::new(LaneContext {
             decoder,

@@ -98,18 +98,13 @@ impl Chunk {
 pub(super) struct ChunkBuilder(Option<Chunk>);
 
 impl ChunkBuilder {
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_none()
+    pub(super) fn is_full(&self) -> bool {
+        self.0.as_ref().is_some_and(|chunk| chunk.records.len() >= MAX_RECORDS || chunk.bytes.len() >= MAX_BYTES)
     }
 
-    /// Whether a record of this partition and generation belongs here, and there is room.
+    /// Whether records of this partition and generation belong here.
     pub(super) fn fits(&self, partition: i32, generation: u64) -> bool {
-        self.0.as_ref().is_none_or(|chunk| {
-            chunk.partition == partition
-                && chunk.generation == generation
-                && chunk.records.len() < MAX_RECORDS
-                && chunk.bytes.len() < MAX_BYTES
-        })
+        self.0.as_ref().is_none_or(|chunk| chunk.partition == partition && chunk.generation == generation)
     }
 
     pub(super) fn push(&mut self, message: &BorrowedMessage<'_>, generation: u64) {
@@ -152,16 +147,22 @@ mod tests {
     }
 
     #[test]
-    fn a_chunk_takes_records_of_one_partition_and_generation_until_it_is_full() {
+    fn a_chunk_takes_records_of_one_partition_and_generation() {
         let fits = |chunk: Option<Chunk>, partition, generation| ChunkBuilder(chunk).fits(partition, generation);
-        assert!(fits(None, 7, 7));
-        assert!(fits(Some(chunk(MAX_BYTES - 1)), 0, 0));
-        assert!(!fits(Some(chunk(MAX_BYTES)), 0, 0), "bounded by bytes");
+        assert!(fits(None, 7, 7) && fits(Some(chunk(1)), 0, 0));
         assert!(!fits(Some(chunk(1)), 1, 0) && !fits(Some(chunk(1)), 0, 1));
+    }
+
+    #[test]
+    fn a_chunk_is_full_by_its_bytes_and_by_its_records() {
+        let is_full = |chunk: Option<Chunk>| ChunkBuilder(chunk).is_full();
+        assert!(!is_full(None));
+        assert!(!is_full(Some(chunk(MAX_BYTES - 1))));
+        assert!(is_full(Some(chunk(MAX_BYTES))));
         let record = |offset| Stored { offset, timestamp: None, key: None, payload: None, headers: Vec::new() };
         let of_records = |count| Chunk { records: (0..count).map(record).collect(), ..chunk(0) };
-        assert!(fits(Some(of_records(MAX_RECORDS as i64 - 1)), 0, 0));
-        assert!(!fits(Some(of_records(MAX_RECORDS as i64)), 0, 0), "and by records");
+        assert!(!is_full(Some(of_records(MAX_RECORDS as i64 - 1))));
+        assert!(is_full(Some(of_records(MAX_RECORDS as i64))));
     }
 
     #[test]

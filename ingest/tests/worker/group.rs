@@ -72,3 +72,19 @@ fn a_position_moved_by_another_drops_the_batch_and_is_read_again() {
     assert_eq!(all.read, next, "nothing was counted again");
     pipeline.assert_audit();
 }
+
+#[test]
+fn no_partition_waits_for_the_backlog_of_others() {
+    let pipeline = Pipeline::new("turns");
+    let reviews = pipeline.reviews(40_000, 33);
+    pipeline.succeed(&["produce", "--partitions", "12", reviews.to_str().unwrap()]);
+    let worker = pipeline.worker(&["--set", "batch_records=200", "--set", "lanes=1"]);
+    pipeline.wait_until_read(20_000);
+    worker.signal(Signal::SIGTERM);
+    worker.finish();
+    assert!(pipeline.stored_counts().read < 40_000, "nothing is shown where all was read");
+    let positions = pipeline.documents("offsets", doc! {});
+    let next: Vec<i64> = positions.iter().map(|position| position.get_i64("next").unwrap()).collect();
+    assert_eq!(next.len(), 12);
+    assert!(next.iter().all(|&next| next > 0), "some partitions were not read at all: {next:?}");
+}
