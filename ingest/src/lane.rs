@@ -1,6 +1,6 @@
 //! A lane: gathers the records of its partitions into a batch and commits it, one transaction in flight.
 //!
-//! A partition is always in the same lane, so its batches commit in order; lanes run side by side, so that one decodes while
+//! A partition is in the same lane as long as it is assigned, so its batches commit in order; lanes run side by side, so that one decodes while
 //! another waits for MongoDB. Errors from outside are waited out here, with growing pauses: meanwhile the lane takes no more
 //! records, its queue fills, and the source pauses the partitions.
 
@@ -15,6 +15,7 @@ use crate::source::{Chunk, Fence, GroupPositions};
 use crate::store::Obstacle;
 use model::clock::EventClock;
 use model::decode::Decoder;
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
@@ -94,6 +95,20 @@ pub struct BatchLimits {
     pub bytes: usize,
     /// Age.
     pub age: Duration,
+}
+
+/// The lane of each partition of an assignment, given how many records of it wait. The longest go first, each to the lane that has least,
+/// so that lanes end together; partitions that are read to their end are spread evenly.
+pub fn share(backlogs: impl IntoIterator<Item = (i32, u64)>, lanes: usize) -> HashMap<i32, usize> {
+    let mut backlogs: Vec<(i32, u64)> = backlogs.into_iter().collect();
+    backlogs.sort_unstable_by_key(|&(partition, records)| (Reverse(records), partition));
+    let mut loads = vec![0_u64; lanes];
+    let lane_of = |(partition, records): (i32, u64)| {
+        let (lane, load) = loads.iter_mut().enumerate().min_by_key(|(_, load)| **load)?;
+        *load = load.saturating_add(records).saturating_add(1);
+        Some((partition, lane))
+    };
+    backlogs.into_iter().filter_map(lane_of).collect()
 }
 
 /// Starts a lane; it ends when the sender is dropped.
@@ -358,5 +373,42 @@ impl Backoff {
     pub(crate) async fn wait(&mut self) {
         tokio::time::sleep(self.pause.mul_f64(0.5 + 0.5 * rand::random::<f64>())).await;
         self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn partitions_without_a_backlog_are_spread_evenly() {
+        let lanes = share((0..6).map(|partition| (partition, 0)), 3);
+        assert_eq!(lanes, (0..6).map(|partition| (partition, partition as usize % 3)).collect());
+    }
+
+    #[test]
+    fn long_partitions_do_not_share_a_lane_with_each_other() {
+        let lanes = share([(0, 90), (1, 10), (2, 20), (3, 80), (4, 10), (5, 70)], 3);
+        assert_eq!(lanes, HashMap::from([(0, 0), (3, 1), (5, 2), (2, 2), (1, 1), (4, 0)]));
+    }
+
+    proptest! {
+        #[test]
+        fn every_partition_has_a_lane_and_no_lane_has_far_more_than_it_must(
+            backlogs in prop::collection::vec(0..1_000_000_u64, 0..40),
+            lanes in 1..9_usize,
+        ) {
+            let shared = share((0..).zip(backlogs.iter().copied()), lanes);
+            prop_assert_eq!(shared.len(), backlogs.len());
+            let mut loads = vec![0; lanes];
+            for (partition, records) in (0..).zip(&backlogs) {
+                loads[shared[&partition]] += records + 1;
+            }
+            // Whichever came last to a lane came to the one with the least.
+            let all: u64 = loads.iter().sum();
+            let longest = backlogs.iter().max().map_or(0, |records| records + 1);
+            prop_assert!(loads.iter().all(|&load| load <= all / lanes as u64 + longest));
+        }
     }
 }

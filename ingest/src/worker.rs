@@ -23,6 +23,7 @@ use futures_util::future::{Fuse, FusedFuture};
 use model::clock::AllowedLateness;
 use model::decode::Decoder;
 use model::schema::Schema;
+use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -92,6 +93,8 @@ struct Worker {
     source: Source,
     events: mpsc::Receiver<SourceEvent>,
     lanes: Vec<(mpsc::Sender<LaneCommand>, tokio::task::JoinHandle<()>)>,
+    /// The lane of each assigned partition.
+    lane_of: HashMap<i32, usize>,
     publishers: RunningPublishers,
     inspector: TopicInspector,
     /// Name of this worker in positions and leases.
@@ -164,6 +167,7 @@ impl Worker {
             source,
             events,
             lanes,
+            lane_of: HashMap::new(),
             publishers,
             topic_ids: watch_topic_id(inspector.clone()),
             inspector,
@@ -247,6 +251,13 @@ impl Worker {
         self.topic_id = self.inspector.topic_id().await;
         let Some(stored) = self.positions(partitions).await? else { return Ok(None) };
         self.progress.gaps(stored.values().flat_map(|position| position.gaps.clone()).collect());
+        // What is left of an assignment that was never taken up.
+        self.drain().await;
+        let backlogs = partitions.iter().map(|marks| {
+            let next = stored.get(&marks.partition).map_or(marks.low, |position| position.next);
+            (marks.partition, u64::try_from(marks.high - next).unwrap_or_default())
+        });
+        self.lane_of = lane::share(backlogs, self.lanes.len());
         for marks in partitions {
             let position = stored.get(&marks.partition).ok_or_else(|| {
                 IngestError::Bug(format!("partition {} has no position after it was made", marks.partition))
@@ -280,7 +291,8 @@ impl Worker {
     }
 
     async fn tell(&self, partition: i32, command: LaneCommand) -> Result<(), IngestError> {
-        let lane = usize::try_from(partition).unwrap_or_default() % self.lanes.len();
+        // Of a partition that was taken away there is nothing to be done.
+        let Some(&lane) = self.lane_of.get(&partition) else { return Ok(()) };
         self.lanes[lane].0.send(command).await.map_err(|_| IngestError::Bug("a lane ended by itself".into()))
     }
 
