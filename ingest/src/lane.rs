@@ -54,6 +54,8 @@ pub enum LaneCommand {
         next: i64,
         /// Generation of the assignment.
         generation: u64,
+        /// Whether the run wants no more of it: nothing is worth waiting for then.
+        last: bool,
     },
     /// Commit what is open and forget all partitions; answered when done.
     Drain(oneshot::Sender<()>),
@@ -171,7 +173,12 @@ impl Lane {
                 self.partitions.insert(partition, state);
             }
             LaneCommand::Records(chunk) => self.take(&chunk).await,
-            LaneCommand::ReachedEnd { partition, next, generation } => self.reach_end(partition, next, generation),
+            LaneCommand::ReachedEnd { partition, next, generation, last } => {
+                self.reach_end(partition, next, generation);
+                if last {
+                    self.commit().await;
+                }
+            }
             LaneCommand::Drain(done) => {
                 self.commit().await;
                 self.forget();

@@ -31,7 +31,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 
-const TICK: Duration = Duration::from_millis(50);
+const TICK: Duration = Duration::from_millis(20);
 const OTHERS_INTERVAL: Duration = Duration::from_millis(500);
 /// How often the topic is asked whether it is still the same: one that is made again quickly leaves no other trace.
 const TOPIC_INTERVAL: Duration = Duration::from_secs(10);
@@ -227,7 +227,9 @@ impl Worker {
                 }
             }
             SourceEvent::ReachedEnd { partition, next, generation } => {
-                self.tell(partition, LaneCommand::ReachedEnd { partition, next, generation }).await?;
+                let end = self.ends.iter().flatten().find(|end| end.partition == partition);
+                let last = end.is_some_and(|end| next >= end.high);
+                self.tell(partition, LaneCommand::ReachedEnd { partition, next, generation, last }).await?;
             }
             SourceEvent::Revoked { done } => {
                 tracing::info!("the partitions are taken away; finishing open batches");
@@ -344,7 +346,6 @@ impl Worker {
         }
         // With what it holds: a rebalance that waits for an answer gets none.
         drop(self.events);
-        self.source.stop().await;
         // A run to the end is asked for its tables; any other leaves what is left to the next worker.
         let waits = self.ends.is_some() && outcome.is_ok() && !shutdown.is_terminated();
         let patience = async {
@@ -353,7 +354,8 @@ impl Worker {
             }
             tokio::time::sleep(patience).await;
         };
-        self.publishers.finish(if waits { Finish::RowsAndWindows } else { Finish::Rows }, patience).await;
+        let finish = if waits { Finish::RowsAndWindows } else { Finish::Rows };
+        tokio::join!(self.source.stop(), self.publishers.finish(finish, patience));
         for (lane, task) in self.lanes {
             drop(lane);
             task.abort();
