@@ -256,11 +256,16 @@ impl Lane {
         if batch.is_empty() {
             return;
         }
+        let begun = Instant::now();
         let before = batch.spans().keys().filter_map(|id| Some((*id, self.partitions.get(id)?.before))).collect();
         let mut backoff = Backoff::default();
         while self.context.fence.permits(self.generation) {
             match self.context.committer.commit(&batch, &before).await {
-                Outcome::Committed(committed) => return self.committed(committed),
+                Outcome::Committed(committed) => {
+                    let partitions: Vec<_> = committed.moves.keys().collect();
+                    tracing::debug!(?partitions, records = batch.records(), took = ?begun.elapsed(), "committed");
+                    return self.committed(committed);
+                }
                 Outcome::Fenced => return self.fenced(),
                 Outcome::Unknown(committed, error) => {
                     tracing::info!(error = %error.kind, "the result of a commit is not known; reading the positions");
