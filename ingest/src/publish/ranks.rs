@@ -105,11 +105,16 @@ impl RowWriter {
         let room = windows_of(rollup).saturating_sub(ranks.windows.len());
         let unknown: Vec<_> = windows.iter().copied().filter(|window| !ranks.has(*window)).take(room).collect();
         let rows = self.store.collection::<Document>(self.plan().group_rows(self.table()).name());
-        let is_empty = async |window: Window| {
+        let has_none = async |some: Document| {
             let mut session = self.store.session_after(self.after).await?;
-            let any = rows.find_one(rows_of(window)).projection(doc! { "_id": 1 }).session(&mut session).await?;
-            Ok::<_, Error>(any.is_none().then_some(window))
+            let any = rows.find_one(some).projection(doc! { "_id": 1 }).session(&mut session).await?;
+            Ok::<_, Error>(any.is_none())
         };
+        if unknown.len() > 1 && has_none(doc! {}).await? {
+            unknown.into_iter().for_each(|window| ranks.load(rollup, window, Vec::new()));
+            return Ok(());
+        }
+        let is_empty = async |window| Ok::<_, Error>(has_none(rows_of(window)).await?.then_some(window));
         let mut empty = stream::iter(unknown).map(is_empty).buffer_unordered(QUERIES_IN_FLIGHT);
         while let Some(window) = empty.try_next().await? {
             if let Some(window) = window {

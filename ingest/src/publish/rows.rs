@@ -69,15 +69,18 @@ impl RowWriter {
         let (mut windows, mut count) = (BTreeSet::new(), 0);
         let mut next = Some(first);
         while let Some(mut part) = next {
+            // Combining the next part takes a processor, too; the task ends with the set.
             let groups = part.take_groups();
             count += groups.len();
-            let read = async {
-                match part.next() {
-                    Some(next) => combine::fill(next, &self.store, self.table(), states, self.after).await.map(Some),
-                    None => Ok(None),
-                }
-            };
-            ((), next) = tokio::try_join!(self.write_part(groups, &mut windows, known, lease), read)?;
+            let mut reading = JoinSet::new();
+            if let Some(next) = part.next() {
+                let (reader, states) = (self.clone(), states.to_vec());
+                reading.spawn(async move {
+                    combine::fill(next, &reader.store, reader.table(), &states, reader.after).await
+                });
+            }
+            self.write_part(groups, &mut windows, known, lease).await?;
+            next = reading.join_next().await.transpose().map_err(Error::custom)?.transpose()?;
         }
         for rollup in self.ranked() {
             self.write_ranked(rollup, &windows, known.ranks(rollup)).await?;
@@ -298,7 +301,9 @@ impl RowWriter {
     /// Fails where another plan is in force: a collection may be another table's by now, in which these rows would stay.
     async fn check_plan(&self, session: Option<&mut ClientSession>) -> Result<(), Error> {
         let tables = self.store.collection::<Document>(ROLLUP_TABLES);
-        let entry = tables.find_one(doc! { "_id": self.table().id(), "plan": self.number });
+        // Without the round's states, of which there may be thousands.
+        let entry =
+            tables.find_one(doc! { "_id": self.table().id(), "plan": self.number }).projection(doc! { "_id": 1 });
         let entry = match session {
             Some(session) => entry.session(session).await?,
             None => entry.await?,
