@@ -9,7 +9,6 @@
 use super::{Group, Groups, KeyValue, State, StateTable};
 use crate::state::StateError;
 use crate::window::Window;
-use bson::DateTime;
 use bson::raw::{RawArray, RawArrayBuf, RawBsonRef, RawDocument, RawDocumentBuf, cstr};
 use std::collections::hash_map::Entry;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
@@ -21,7 +20,7 @@ const DOCUMENT_BYTES: usize = 1 << 20;
 pub const SLICES: u8 = 8;
 
 /// A batch with fewer groups of a table keeps them in one document.
-const FEW: usize = 512;
+const FEW: usize = 1_000;
 
 /// Partial states as one document holds them.
 #[derive(Debug, Clone)]
@@ -90,8 +89,7 @@ fn slice_of(window_start: i64, key: &RawArray) -> u8 {
 pub fn combine(table: &StateTable, document: &RawDocument, sum: &mut Groups) -> Result<(), StateError> {
     for entry in entries(table, document)? {
         let entry = entry?;
-        let group = Group { window: entry.window()?, key: entry.key()? };
-        add(sum, group, entry.state()?);
+        add(sum, entry.group()?, entry.state()?);
     }
     Ok(())
 }
@@ -136,12 +134,11 @@ impl Part {
         for entry in entries(table, document)? {
             let entry = entry?;
             if let Some(slice) = self.slice
-                && entry.slice()? != slice
+                && entry.slice() != slice
             {
                 continue;
             }
-            let group = Group { window: entry.window()?, key: entry.key()? };
-            self.bytes += add(&mut self.groups, group, entry.state()?);
+            self.bytes += add(&mut self.groups, entry.group()?, entry.state()?);
             if self.bytes > self.most && self.slice.is_none() {
                 self.slice = Some(0);
                 self.groups.retain(|group, _| slice_of(group.window.start, &group.key_array()) == 0);
@@ -185,7 +182,9 @@ fn add(sum: &mut Groups, group: Group, state: State) -> usize {
 /// The stored state of one group.
 struct PartialState<'a> {
     table: &'a StateTable,
-    entry: &'a RawDocument,
+    window: Window,
+    key: &'a RawArray,
+    state: &'a RawDocument,
 }
 
 fn entries<'a>(
@@ -195,47 +194,40 @@ fn entries<'a>(
     let entries = document.get_array("groups").map_err(|error| StateError(error.to_string()))?;
     Ok(entries.into_iter().map(move |entry| {
         let entry = entry.map_err(|error| StateError(error.to_string()))?;
-        let no_document = || StateError(format!("{entry:?} is not the state of a group"));
-        Ok(PartialState { table, entry: entry.as_document().ok_or_else(no_document)? })
+        let partial = entry.as_document().and_then(|stored| PartialState::read(table, stored));
+        partial.ok_or_else(|| StateError(format!("{entry:?} is not the state of a group")))
     }))
 }
 
 impl<'a> PartialState<'a> {
-    fn window(&self) -> Result<Window, StateError> {
-        let start = self.moment("w")?;
-        Ok(if self.table.has_sessions() {
-            Window { start, end: self.moment("e")? }
-        } else {
-            self.table.window_at(start)
-        })
+    /// In one pass over the fields: a publisher reads each entry of each batch.
+    fn read(table: &'a StateTable, stored: &'a RawDocument) -> Option<Self> {
+        let (mut start, mut end, mut key, mut state) = (None, None, None, None);
+        for field in stored {
+            match field.ok()? {
+                (name, RawBsonRef::DateTime(moment)) if name == "w" => start = Some(moment.timestamp_millis()),
+                (name, RawBsonRef::DateTime(moment)) if name == "e" => end = Some(moment.timestamp_millis()),
+                (name, RawBsonRef::Array(values)) if name == "k" => key = Some(values),
+                (name, RawBsonRef::Document(parts)) if name == "s" => state = Some(parts),
+                _ => {}
+            }
+        }
+        let start = start?;
+        let window = if table.has_sessions() { Window { start, end: end? } } else { table.window_at(start) };
+        Some(Self { table, window, key: key?, state: state? })
     }
 
-    fn slice(&self) -> Result<u8, StateError> {
-        Ok(slice_of(self.moment("w")?, self.stored_key()?))
+    fn slice(&self) -> u8 {
+        slice_of(self.window.start, self.key)
     }
 
-    fn key(&self) -> Result<Box<[KeyValue]>, StateError> {
-        key(self.stored_key()?).ok_or_else(|| self.unreadable())
-    }
-
-    fn stored_key(&self) -> Result<&'a RawArray, StateError> {
-        self.part("k")?.as_array().ok_or_else(|| self.unreadable())
+    fn group(&self) -> Result<Group, StateError> {
+        let unreadable = || StateError(format!("{:?} is not a key of {}", self.key, self.table.id()));
+        Ok(Group { window: self.window, key: key(self.key).ok_or_else(unreadable)? })
     }
 
     fn state(&self) -> Result<State, StateError> {
-        State::read(self.table, self.part("s")?.as_document().ok_or_else(|| self.unreadable())?)
-    }
-
-    fn moment(&self, name: &str) -> Result<i64, StateError> {
-        self.part(name)?.as_datetime().map(DateTime::timestamp_millis).ok_or_else(|| self.unreadable())
-    }
-
-    fn part(&self, name: &str) -> Result<RawBsonRef<'a>, StateError> {
-        self.entry.get(name).ok().flatten().ok_or_else(|| self.unreadable())
-    }
-
-    fn unreadable(&self) -> StateError {
-        StateError(format!("{:?} is not the state of a group", self.entry))
+        State::read(self.table, self.state)
     }
 }
 
