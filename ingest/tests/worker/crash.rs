@@ -3,6 +3,7 @@
 use crate::support::{Pipeline, text, wait_until};
 use bson::doc;
 use nix::sys::signal::Signal;
+use std::collections::BTreeSet;
 
 const KILLS: i64 = 10;
 /// Small batches, so that there are many moments to be killed in; a fixed member name, so that the group does not wait for
@@ -21,7 +22,7 @@ fn ten_kills_lose_nothing() {
         // Some records further, the worker is in the middle of its work; where exactly is up to chance.
         pipeline.wait_until_read(before + 500 + i64::from(rand::random::<u16>() % 1_500));
         worker.crash();
-        assert!(pipeline.stored_counts().add_up(), "after kill {kill}");
+        pipeline.assert_moment(&format!("after kill {kill}"));
     }
     let between = pipeline.stored_counts();
     let last = pipeline.drain(&OPTIONS);
@@ -33,6 +34,22 @@ fn ten_kills_lose_nothing() {
     );
     assert_eq!(pipeline.count("events", doc! {}), u64::try_from(all.stored).unwrap());
     pipeline.assert_audit();
+}
+
+#[test]
+fn counts_are_true_at_every_moment() {
+    const RECORDS: i64 = 30_000 + 60 + 30;
+    let pipeline = Pipeline::new("moments");
+    pipeline.produce(&pipeline.reviews(30_000, 26));
+    let worker = pipeline.worker(&[&OPTIONS[..], &["--until-end"]].concat());
+    let mut moments = BTreeSet::new();
+    wait_until("everything is read", || {
+        let counts = pipeline.assert_moment("while it runs");
+        moments.insert(counts.read);
+        counts.read == RECORDS
+    });
+    worker.finish();
+    assert!(moments.len() > 10, "looked at while it worked: {moments:?}");
 }
 
 /// Stores the rest of the topic, and dies before it is published.

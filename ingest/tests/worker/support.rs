@@ -4,6 +4,7 @@ use bson::{Document, doc};
 use futures_util::TryStreamExt;
 use ingest::generate::{self, GenerateOptions};
 use ingest::store::Counts;
+use mongodb::error::ErrorKind;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::io::Read;
@@ -15,6 +16,7 @@ use tempfile::TempDir;
 
 /// Far more than anything here takes: reached only where something hangs.
 pub const PATIENCE: Duration = Duration::from_secs(120);
+const SNAPSHOT_UNAVAILABLE: i32 = 246;
 
 /// A topic, a group and a database of one test.
 pub struct Pipeline {
@@ -154,12 +156,35 @@ impl Pipeline {
 
     /// What all positions of the store say together.
     pub fn stored_counts(&self) -> Counts {
-        let offsets = self.documents("offsets", doc! {});
-        let mut sum = Counts::default();
-        for position in &offsets {
-            sum += bson::deserialize_from_document::<Counts>(position.get_document("counts").unwrap().clone()).unwrap();
-        }
-        sum
+        sum(&self.documents("offsets", doc! {}))
+    }
+
+    /// At one moment the positions have counted as many events and dead letters as there are; returns their counts. Of a transaction
+    /// that is committed meanwhile, as a server does that has the commit of a dead worker, all three know or none.
+    pub fn assert_moment(&self, when: &str) -> Counts {
+        let read = || async {
+            let mut session = self.database.client().start_session().snapshot(true).await?;
+            let offsets = self.database.collection::<Document>("offsets");
+            let mut positions = offsets.find(doc! {}).session(&mut session).await?;
+            let positions: Vec<_> = positions.stream(&mut session).try_collect().await?;
+            let mut there = [0; 2];
+            for (collection, count) in ["events", "dead_letters"].into_iter().zip(&mut there) {
+                let collection = self.database.collection::<Document>(collection);
+                *count = collection.count_documents(doc! {}).session(&mut session).await?;
+            }
+            mongodb::error::Result::Ok((sum(&positions), there))
+        };
+        let (counts, there) = loop {
+            match self.runtime.block_on(read()) {
+                // A collection has just been made; it is to be asked again.
+                Err(error) if matches!(*error.kind, ErrorKind::Command(ref answer) if answer.code == SNAPSHOT_UNAVAILABLE) =>
+                    {}
+                read => break read.unwrap(),
+            }
+        };
+        assert!(counts.add_up(), "{when}: {counts:?}");
+        assert_eq!([counts.stored, counts.dead].map(i64::cast_unsigned), there, "{when}");
+        counts
     }
 
     /// Waits until the store has read so many records.
@@ -292,6 +317,14 @@ impl Drop for Worker {
             let _ = child.wait();
         }
     }
+}
+
+fn sum(positions: &[Document]) -> Counts {
+    let mut sum = Counts::default();
+    for position in positions {
+        sum += bson::deserialize_from_document::<Counts>(position.get_document("counts").unwrap().clone()).unwrap();
+    }
+    sum
 }
 
 pub fn counts(printed: &str) -> Counts {
