@@ -32,7 +32,7 @@ use lease::{Asked, Lease};
 use model::clock::{PartitionClock, Watermark};
 use model::rollup::StateTable;
 use model::schema::Schema;
-use mongodb::error::Error;
+use mongodb::error::{Error, TRANSIENT_TRANSACTION_ERROR};
 use rows::RowWriter;
 use sessions::SessionWriter;
 use std::ops::RangeInclusive;
@@ -190,7 +190,11 @@ impl Publisher {
             if last {
                 self.context.waiting.notice_table(self.place);
             }
-            let turn = self.turn(last).await;
+            let store = self.context.store.clone();
+            let turn = store.release_abandoned_during(self.turn(last)).await;
+            if turn.as_ref().is_err_and(|error| error.contains_label(TRANSIENT_TRANSACTION_ERROR)) {
+                store.release_abandoned().await;
+            }
             self.tell(turn.as_ref().err());
             let pause = match turn {
                 Ok(Turn::Idle) if finish == Some(Finish::RowsAndWindows) && !self.closing => {

@@ -1,9 +1,10 @@
 //! Transactions that nobody will end.
 //!
 //! A worker that dies, or is cut off, within a transaction leaves it open. The server keeps it for a minute, and with it the positions
-//! that it has moved: whoever owns those partitions next meets a write conflict all that time. So a worker that meets one at a
-//! position looks for transactions of its group in which nothing has happened for a while, and ends their sessions. A worker that was
-//! only slow loses a try by that, and tries again.
+//! that it has moved: whoever owns those partitions next meets a write conflict all that time. A write outside of a transaction, as
+//! those of rows and leases are, does not even meet it: the server keeps it waiting. So a worker that meets a conflict, or waits long,
+//! looks for transactions of its group in which nothing has happened for a while, and ends their sessions. A worker that was only slow
+//! loses a try by that, and tries again.
 
 use super::Store;
 use bson::{Document, doc};
@@ -32,6 +33,17 @@ impl Store {
             Ok(ended) => tracing::info!(ended, "ended transactions that a worker has left open"),
             Err(error) => {
                 tracing::debug!(%error, "abandoned transactions cannot be ended; the server does it after a minute")
+            }
+        }
+    }
+
+    /// Does `request`, and as long as that lasts looks for abandoned transactions that may keep it waiting.
+    pub async fn release_abandoned_during<T>(&self, request: impl Future<Output = T>) -> T {
+        tokio::pin!(request);
+        loop {
+            match tokio::time::timeout(ABANDONED, &mut request).await {
+                Ok(done) => return done,
+                Err(_) => self.release_abandoned().await,
             }
         }
     }

@@ -6,6 +6,7 @@ use bson::{Document, doc};
 use ingest::config::{Config, Settings};
 use ingest::store::{Moment, Store};
 use mongodb::Client;
+use mongodb::error::TRANSIENT_TRANSACTION_ERROR;
 use mongodb::options::{Acknowledgment, ClientOptions, WriteConcern};
 use std::process::Stdio;
 
@@ -155,23 +156,41 @@ fn a_transaction_that_a_dead_worker_has_left_open_is_ended() {
     produce(&pipeline, 0..100);
     let worker = Background::start(&pipeline);
     wait_until_stored(&pipeline, 100);
-    // Another worker of the group has moved the positions, and is not heard of any more. The client keeps the session.
-    let _abandoned = servers.runtime.block_on(async {
-        let mut options = ClientOptions::parse(servers.set.uri()).await.unwrap();
-        options.app_name = Some(application(&pipeline));
-        let client = Client::with_options(options).unwrap();
-        let mut session = client.start_session().await.unwrap();
-        session.start_transaction().await.unwrap();
-        let offsets = client.database(&pipeline.name).collection::<Document>("offsets");
-        let moved = doc! { "$inc": { "next": 1_i64 } };
-        offsets.update_many(doc! {}, moved).session(&mut session).await.unwrap();
-        session
-    });
-    produce(&pipeline, 100..1_100);
-    wait_until_stored(&pipeline, 1_100);
+    let mut stored = 100;
+    // Another worker of the group has moved positions, written rows or taken leases, and is not heard of any more.
+    for (collection, field) in [("offsets", "next"), ("movies_by_month", "reviews"), ("rollup_tables", "revision")] {
+        wait_until_published(&pipeline);
+        // The client keeps the session.
+        let _abandoned = servers.runtime.block_on(async {
+            let mut options = ClientOptions::parse(servers.set.uri()).await.unwrap();
+            options.app_name = Some(application(&pipeline));
+            let client = Client::with_options(options).unwrap();
+            let mut session = client.start_session().await.unwrap();
+            let documents = client.database(&pipeline.name).collection::<Document>(collection);
+            // A publisher that takes its lease just now is met.
+            loop {
+                session.start_transaction().await.unwrap();
+                let change = doc! { "$inc": { field: 1_i64 } };
+                match documents.update_many(doc! {}, change).session(&mut session).await {
+                    Ok(updated) => break assert!(updated.modified_count > 0, "{collection}"),
+                    Err(error) => assert!(error.contains_label(TRANSIENT_TRANSACTION_ERROR), "{error}"),
+                }
+                let _ = session.abort_transaction().await;
+            }
+            session
+        });
+        produce(&pipeline, stored..stored + 1_000);
+        stored += 1_000;
+        wait_until_stored(&pipeline, i64::try_from(stored).unwrap());
+        wait_until_published(&pipeline);
+    }
     drop(worker);
-    assert_exact(&pipeline, 1_100);
+    assert_exact(&pipeline, i64::try_from(stored).unwrap());
     admin(&servers, lifetime(60));
+}
+
+fn wait_until_published(pipeline: &Pipeline) {
+    wait_until("everything is published", || pipeline.count("rollup_states", doc! {}) == 0);
 }
 
 /// Code of the server's error that a command took longer than it may.

@@ -244,8 +244,23 @@ impl Pipeline {
 }
 
 impl Drop for Pipeline {
+    /// A database is not dropped before its transactions are over: those that a dead worker has left are ended.
     fn drop(&mut self) {
-        let _ = self.runtime.block_on(self.database.drop().into_future());
+        let dropped = async {
+            let admin = self.database.client().database("admin");
+            let left =
+                doc! { "type": "idleSession", "appName": { "$regex": format!("^rushes-ingest {}/", self.name) } };
+            let operations = [doc! { "$currentOp": { "idleSessions": true } }, doc! { "$match": left }];
+            let left: Vec<Document> = admin.aggregate(operations).await?.try_collect().await?;
+            let sessions =
+                left.iter().filter_map(|one| Some(doc! { "id": one.get_document("lsid").ok()?.get("id")?.clone() }));
+            let sessions: Vec<Document> = sessions.collect();
+            if !sessions.is_empty() {
+                admin.run_command(doc! { "killSessions": sessions }).await?;
+            }
+            self.database.drop().await
+        };
+        let _ = self.runtime.block_on(dropped);
     }
 }
 
