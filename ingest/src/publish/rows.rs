@@ -17,7 +17,7 @@ use mongodb::ClientSession;
 use mongodb::error::Error;
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 
 pub(super) const ROWS_PER_COMMAND: usize = 1_000;
 const WRITES_IN_FLIGHT: usize = 3;
@@ -80,7 +80,7 @@ impl RowWriter {
                 });
             }
             self.write_part(groups, &mut windows, known, lease).await?;
-            next = reading.join_next().await.transpose().map_err(Error::custom)?.transpose()?;
+            next = reading.join_next().await.map(done).transpose()?;
         }
         for rollup in self.ranked() {
             self.write_ranked(rollup, &windows, known.ranks(rollup)).await?;
@@ -118,7 +118,7 @@ impl RowWriter {
                 }
             }
             let Some(written) = writes.join_next().await else { break };
-            for (group, state) in written.map_err(Error::custom)?? {
+            for (group, state) in done(written)? {
                 for rollup in self.ranked() {
                     known.ranks(rollup).offer(rollup, &group, &state);
                 }
@@ -351,6 +351,11 @@ impl RowWriter {
         }
         Ok(met)
     }
+}
+
+/// What a task has done; its panic is the publisher's. Nothing but the end of its set cancels it.
+fn done<T>(task: Result<T, JoinError>) -> T {
+    task.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
 }
 
 impl Change {
