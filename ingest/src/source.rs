@@ -21,7 +21,7 @@ pub use fence::Fence;
 use crate::config::{Config, LostOffsets};
 use crate::error::IngestError;
 use chunk::{ChunkBuilder, Sent};
-use context::{RebalanceContext, is_refused};
+use context::{Queued, RebalanceContext, is_refused};
 use rdkafka::ClientConfig;
 use rdkafka::Message;
 use rdkafka::config::RDKafkaLogLevel;
@@ -42,6 +42,8 @@ const CHANNEL_EVENTS: usize = 16;
 /// it is for outages, not for lanes that are a little behind.
 const PATIENCE: Duration = Duration::from_secs(5);
 const IDLE_POLL: Duration = Duration::from_millis(50);
+/// Chunks that are taken from one queue at a time, where it has records of several partitions.
+const BACKLOG: usize = 4;
 const GROUP_COMMIT_INTERVAL: Duration = Duration::from_secs(1);
 
 /// What the poll thread tells the worker, in order.
@@ -102,8 +104,15 @@ impl Source {
     ) -> Result<(Self, mpsc::Receiver<SourceEvent>), IngestError> {
         let (sender, receiver) = mpsc::channel(CHANNEL_EVENTS);
         let (stop, rejoin) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
-        let context =
-            RebalanceContext::new(sender.clone(), Arc::clone(&fence), Arc::clone(&stop), Arc::clone(&rejoin), config);
+        let queued = Arc::new(Mutex::new(Queued { wanted: partitions.collect(), ..Queued::default() }));
+        let context = RebalanceContext::new(
+            sender.clone(),
+            Arc::clone(&fence),
+            Arc::clone(&stop),
+            Arc::clone(&rejoin),
+            Arc::clone(&queued),
+            config,
+        );
         let topic = config.settings.topic.clone();
         let mut consumer: BaseConsumer<RebalanceContext> =
             client_config(config).create_with_context(context).map_err(|error| {
@@ -112,29 +121,13 @@ impl Source {
                 ))
             })?;
         let (wake, woken) = sync_mpsc::sync_channel(1);
-        let waker = || {
-            let wake = wake.clone();
-            // Where it is full, the thread is about to look.
-            move || {
-                let _ = wake.try_send(());
-            }
-        };
-        consumer.set_nonempty_callback(waker());
-        let consumer = Arc::new(consumer);
-        // Before the first assignment, and for all that come: messages must not change from one queue to another.
-        let own_queue = |partition| {
-            let mut queue = consumer.split_partition_queue(&topic, partition)?;
-            queue.set_nonempty_callback(waker());
-            Some(queue)
-        };
-        let queues = partitions.filter_map(own_queue).collect();
-        consumer
-            .subscribe(&[&topic])
-            .map_err(|error| IngestError::Outside(format!("cannot subscribe to {topic}: {error}")))?;
+        consumer.set_nonempty_callback(waker(&wake));
         let positions = GroupPositions::default();
         let mut poller = Poller {
-            queues,
-            consumer,
+            queues: Vec::new(),
+            consumer: Arc::new(consumer),
+            queued,
+            wake,
             woken,
             sender,
             fence,
@@ -148,6 +141,12 @@ impl Source {
             sent: Sent::default(),
             backlog: VecDeque::new(),
         };
+        poller.add_queues();
+        let topic = &poller.topic;
+        poller
+            .consumer
+            .subscribe(&[topic])
+            .map_err(|error| IngestError::Outside(format!("cannot subscribe to {topic}: {error}")))?;
         let thread = std::thread::Builder::new()
             .name("kafka-poll".into())
             .spawn(move || poller.run())
@@ -195,11 +194,22 @@ pub(crate) fn client_config(config: &Config) -> ClientConfig {
     client
 }
 
+/// Wakes the poll thread.
+fn waker(wake: &sync_mpsc::SyncSender<()>) -> impl Fn() + Send + Sync + 'static {
+    let wake = wake.clone();
+    // Where it is full, the thread is about to look.
+    move || {
+        let _ = wake.try_send(());
+    }
+}
+
 struct Poller {
-    /// Of each partition that the topic had at the start; dropped before the consumer.
+    /// Of each partition in `queued`; dropped before the consumer.
     queues: Vec<PartitionQueue<RebalanceContext>>,
-    /// Its own queue has everything else: rebalances, errors, and the records of partitions that were added later.
+    /// Its own queue has everything else: rebalances, errors, and the records of a topic that was made again while it was read.
     consumer: Arc<BaseConsumer<RebalanceContext>>,
+    queued: Arc<Mutex<Queued>>,
+    wake: sync_mpsc::SyncSender<()>,
     /// Told when something comes into a queue that was empty.
     woken: sync_mpsc::Receiver<()>,
     sender: mpsc::Sender<SourceEvent>,
@@ -222,6 +232,8 @@ impl Poller {
             let mut any = self.take_turn(None);
             for queue in 0..self.queues.len() {
                 any |= self.take_turn(Some(queue));
+                // A turn may wait for the lanes, and the group does not wait for all turns.
+                any |= self.take_turn(None);
             }
             self.commit_group(false);
             if self.rejoin.swap(false, Ordering::Relaxed) {
@@ -238,11 +250,26 @@ impl Poller {
         let _ = self.consumer.unassign();
     }
 
-    /// Takes what waits in the queue of a partition, or in the consumer's, but no more than a chunk; whether there was anything.
+    /// Gives partitions queues of their own, for all assignments that come. None of them is assigned now: messages must not change from
+    /// one queue to another.
+    fn add_queues(&mut self) {
+        let mut queued = self.queued.lock().unwrap_or_else(PoisonError::into_inner);
+        while let Some(partition) = queued.wanted.pop_first() {
+            if !queued.have.insert(partition) {
+                continue;
+            }
+            if let Some(mut queue) = self.consumer.split_partition_queue(&self.topic, partition) {
+                queue.set_nonempty_callback(waker(&self.wake));
+                self.queues.push(queue);
+            }
+        }
+    }
+
+    /// Takes what waits in the queue of a partition, or in the consumer's, but not much more than a chunk; whether there was anything.
     fn take_turn(&mut self, queue: Option<usize>) -> bool {
         let mut open = ChunkBuilder::default();
         let mut ended = None;
-        while !open.is_full() {
+        while !open.is_full() && self.backlog.len() < BACKLOG {
             let next = match queue {
                 Some(queue) => self.queues[queue].poll(Duration::ZERO),
                 None => self.consumer.poll(Duration::ZERO),
@@ -276,6 +303,7 @@ impl Poller {
 
     /// Leaves the group, which revokes what is assigned, and joins it again, which reads the stored positions.
     fn join_again(&mut self) {
+        self.add_queues();
         self.consumer.unsubscribe();
         if let Err(error) = self.consumer.subscribe(&[&self.topic]) {
             let text = format!("cannot subscribe to {} again: {error}", self.topic);

@@ -12,9 +12,10 @@ use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::KafkaError;
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
-use std::sync::Arc;
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc as sync_mpsc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{self, error::TrySendError};
 
@@ -35,8 +36,19 @@ pub struct Watermarks {
     pub high: i64,
 }
 
+/// Partitions that have queues of their own.
+#[derive(Debug, Default)]
+pub(super) struct Queued {
+    /// Those that have one.
+    pub(super) have: BTreeSet<i32>,
+    /// Those that are to get one.
+    pub(super) wanted: BTreeSet<i32>,
+}
+
 /// Why an assignment could not be taken up.
 enum NotBegun {
+    /// Partitions were added to the topic: they get their queues while they are not assigned.
+    Added,
     /// It may pass: the group is joined again.
     Yet(String),
     /// It will not.
@@ -59,6 +71,7 @@ pub(super) struct RebalanceContext {
     stop: Arc<AtomicBool>,
     /// Set where the group must be joined again.
     rejoin: Arc<AtomicBool>,
+    queued: Arc<Mutex<Queued>>,
     topic: String,
     assign_timeout: Duration,
     drain_timeout: Duration,
@@ -71,6 +84,7 @@ impl RebalanceContext {
         fence: Arc<Fence>,
         stop: Arc<AtomicBool>,
         rejoin: Arc<AtomicBool>,
+        queued: Arc<Mutex<Queued>>,
         config: &Config,
     ) -> Self {
         Self {
@@ -79,6 +93,7 @@ impl RebalanceContext {
             fence,
             stop,
             rejoin,
+            queued,
             topic: config.settings.topic.clone(),
             assign_timeout: config.max_poll_interval / 2,
             drain_timeout: config.drain_timeout,
@@ -103,6 +118,7 @@ impl RebalanceContext {
     fn assign(&self, consumer: &BaseConsumer<Self>, list: &mut TopicPartitionList) -> Result<(), NotBegun> {
         let deadline = Instant::now() + self.assign_timeout;
         let ids: Vec<i32> = list.elements().iter().map(|element| element.partition()).collect();
+        self.has_queues(&ids)?;
         let partitions = ids.iter().map(|&partition| self.watermarks(consumer, partition, deadline));
         let partitions = partitions.collect::<Result<_, _>>()?;
         let (reply, starts) = sync_mpsc::channel();
@@ -114,6 +130,24 @@ impl RebalanceContext {
             list.set_partition_offset(&self.topic, partition, Offset::Offset(next))?;
         }
         Ok(consumer.assign(list)?)
+    }
+
+    /// Fails where one of the partitions has no queue of its own; all of the topic's are wanted then, so that it happens once.
+    fn has_queues(&self, partitions: &[i32]) -> Result<(), NotBegun> {
+        let mut queued = self.queued.lock().unwrap_or_else(PoisonError::into_inner);
+        match partitions.iter().max() {
+            Some(&last) if !partitions.iter().all(|partition| queued.have.contains(partition)) => {
+                queued.wanted = (0..=last).collect();
+                Err(NotBegun::Added)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes the assignment up with nothing in it, and joins the group again; after an `unassign` librdkafka would not.
+    fn begin_later(&self, consumer: &BaseConsumer<Self>) {
+        self.rejoin.store(true, Ordering::Relaxed);
+        let _ = consumer.assign(&TopicPartitionList::new());
     }
 
     /// The offsets that the broker has of a partition. One whose leader is away is asked for again, as long as Kafka waits for this
@@ -219,13 +253,15 @@ impl ConsumerContext for RebalanceContext {
             ResponseError::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => {
                 let Err(problem) = self.assign(consumer, list) else { return };
                 match problem {
+                    NotBegun::Added => {
+                        tracing::info!("partitions were added to {}; joining the group again", self.topic);
+                        self.begin_later(consumer);
+                    }
                     NotBegun::Yet(problem) => {
                         if !self.stop.load(Ordering::Relaxed) {
                             tracing::warn!("cannot begin with {} yet: {problem}; joining the group again", self.topic);
                         }
-                        self.rejoin.store(true, Ordering::Relaxed);
-                        // Taken up, but with nothing in it: after an `unassign` here librdkafka would not join again.
-                        let _ = consumer.assign(&TopicPartitionList::new());
+                        self.begin_later(consumer);
                     }
                     NotBegun::AtAll(problem) => {
                         let error = IngestError::Outside(format!("cannot begin with {}: {problem}", self.topic));

@@ -1,6 +1,7 @@
 //! Workers that share a topic: partitions move between them while they work (invariants I3 and I7).
 
-use crate::support::{Pipeline, wait_until};
+use crate::kafka;
+use crate::support::{Pipeline, Worker, wait_until};
 use bson::doc;
 use nix::sys::signal::Signal;
 use std::collections::BTreeSet;
@@ -76,9 +77,29 @@ fn a_position_moved_by_another_drops_the_batch_and_is_read_again() {
 #[test]
 fn no_partition_waits_for_the_backlog_of_others() {
     let pipeline = Pipeline::new("turns");
+    kafka::create_topic(&pipeline, 12);
+    pipeline.produce(&pipeline.reviews(40_000, 33));
+    assert_all_are_read(&pipeline, pipeline.worker(&TURNS));
+}
+
+#[test]
+fn no_partition_that_was_added_waits_for_the_backlog_of_others() {
+    let pipeline = Pipeline::new("more-turns");
     let reviews = pipeline.reviews(40_000, 33);
-    pipeline.succeed(&["produce", "--partitions", "12", reviews.to_str().unwrap()]);
-    let worker = pipeline.worker(&["--set", "batch_records=200", "--set", "lanes=1"]);
+    kafka::create_topic(&pipeline, 1);
+    let worker = pipeline.worker(&TURNS);
+    wait_until("one is assigned", || pipeline.count("offsets", doc! {}) == 1);
+    kafka::add_partitions(&pipeline, 12);
+    wait_until("all are assigned", || pipeline.count("offsets", doc! {}) == 12);
+    pipeline.produce(&reviews);
+    assert_all_are_read(&pipeline, worker);
+}
+
+const TURNS: [&str; 6] =
+    ["--set", "batch_records=200", "--set", "lanes=1", "--set", "kafka.topic.metadata.refresh.interval.ms=500"];
+
+/// Ends the worker half-way, which has read some of each partition by then.
+fn assert_all_are_read(pipeline: &Pipeline, worker: Worker) {
     pipeline.wait_until_read(20_000);
     worker.signal(Signal::SIGTERM);
     worker.finish();
