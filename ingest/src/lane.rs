@@ -46,12 +46,12 @@ pub enum LaneCommand {
     },
     /// Records of one of its partitions.
     Records(Chunk),
-    /// The consumer stands at `next`, the end of a partition.
+    /// The consumer stands at `next`, the end of a partition, or there where it began.
     ReachedEnd {
         /// Partition.
         partition: i32,
         /// Where the consumer stands.
-        next: i64,
+        next: Option<i64>,
         /// Generation of the assignment.
         generation: u64,
         /// Whether the run wants no more of it: nothing is worth waiting for then.
@@ -219,14 +219,16 @@ impl Lane {
         }
     }
 
-    fn reach_end(&mut self, partition: i32, next: i64, generation: u64) {
+    fn reach_end(&mut self, partition: i32, next: Option<i64>, generation: u64) {
         let Some(state) = self.partitions.get_mut(&partition) else { return };
         if generation != self.generation {
             return;
         }
         state.unread_since = None;
-        state.behind = None;
-        if next > state.open {
+        if state.behind.take().is_some() {
+            tracing::debug!(partition, "read to its end");
+        }
+        if let Some(next) = next.filter(|&next| next > state.open) {
             self.batch.advance(partition, state.next, next);
             state.open = next;
             self.deadline.get_or_insert_with(|| Instant::now() + self.context.limits.age);

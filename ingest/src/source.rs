@@ -60,12 +60,12 @@ pub enum SourceEvent {
     },
     /// Records of one partition.
     Records(Chunk),
-    /// A partition has no more records for now; `next` is where the consumer stands.
+    /// A partition has no more records for now; `next` is where the consumer stands, if that is not where it began.
     ReachedEnd {
         /// Partition.
         partition: i32,
         /// Offset of the next record.
-        next: i64,
+        next: Option<i64>,
         /// Generation of the assignment.
         generation: u64,
     },
@@ -291,10 +291,8 @@ impl Poller {
             }
         }
         self.backlog.extend(open.finish().map(SourceEvent::Records));
-        match ended {
-            Some(KafkaError::PartitionEOF(partition)) => self.reached_end(partition),
-            Some(error) => self.error(&error),
-            None => {}
+        if let Some(error) = ended {
+            self.error(&error);
         }
         let any = !self.backlog.is_empty();
         self.send_backlog();
@@ -311,21 +309,23 @@ impl Poller {
         }
     }
 
-    /// Tells where the consumer stands at a partition's end: past control records, which are never delivered.
+    /// Tells where the consumer stands at a partition's end: past control records, which are never delivered. Where nothing was to be
+    /// delivered since the assignment, it does not know, and stands where it was told to.
     fn reached_end(&mut self, partition: i32) {
         let generation = self.fence.generation();
-        let stands = self.consumer.position().ok().and_then(|list| {
+        let next = self.consumer.position().ok().and_then(|list| {
             match list.find_partition(&self.topic, partition)?.offset() {
                 Offset::Offset(next) => Some(next),
                 _ => None,
             }
         });
-        if let Some(next) = stands {
-            self.backlog.push_back(SourceEvent::ReachedEnd { partition, next, generation });
-        }
+        self.backlog.push_back(SourceEvent::ReachedEnd { partition, next, generation });
     }
 
     fn error(&mut self, error: &KafkaError) {
+        if let KafkaError::PartitionEOF(partition) = *error {
+            return self.reached_end(partition);
+        }
         match error.rdkafka_error_code() {
             Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => {
                 let text = format!("the topic {} is not there any more; `ingest produce` makes it", self.topic);
@@ -399,10 +399,17 @@ impl Poller {
     fn poll_while_paused(&mut self) {
         let generation = self.fence.generation();
         let mut open = ChunkBuilder::default();
-        if let Some(Ok(message)) = self.consumer.poll(Duration::from_millis(20)) {
-            open.push(&message, generation);
+        let mut error = None;
+        match self.consumer.poll(Duration::from_millis(20)) {
+            Some(Ok(message)) => open.push(&message, generation),
+            Some(Err(told)) => error = Some(told),
+            None => {}
         }
         self.backlog.extend(open.finish().map(SourceEvent::Records));
+        // Some are told only once.
+        if let Some(error) = error {
+            self.error(&error);
+        }
     }
 
     /// Commits to the group, only so that tools that show lag have something to show: never awaited, never read back.

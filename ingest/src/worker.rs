@@ -23,7 +23,7 @@ use futures_util::future::{Fuse, FusedFuture};
 use model::clock::AllowedLateness;
 use model::decode::Decoder;
 use model::schema::Schema;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -105,6 +105,8 @@ struct Worker {
     topic_ids: mpsc::Receiver<String>,
     /// The end of the topic at the start, where the run stops there.
     ends: Option<Vec<Watermarks>>,
+    /// Partitions of this assignment that were read to that end.
+    finished: HashSet<i32>,
     others_asked: Instant,
 }
 
@@ -174,6 +176,7 @@ impl Worker {
             name,
             topic_id: None,
             ends: None,
+            finished: HashSet::new(),
             others_asked: Instant::now(),
         };
         Ok((worker, failed))
@@ -228,12 +231,15 @@ impl Worker {
             }
             SourceEvent::ReachedEnd { partition, next, generation } => {
                 let end = self.ends.iter().flatten().find(|end| end.partition == partition);
-                let last = end.is_some_and(|end| next >= end.high);
+                let is_past = end.is_some_and(|end| next.is_some_and(|next| next >= end.high));
+                // Once: what is written to the topic afterwards must not cut batches of other partitions short.
+                let last = is_past && self.finished.insert(partition);
                 self.tell(partition, LaneCommand::ReachedEnd { partition, next, generation, last }).await?;
             }
             SourceEvent::Revoked { done } => {
                 tracing::info!("the partitions are taken away; finishing open batches");
                 self.drain().await;
+                self.lane_of.clear();
                 drop(done);
             }
             SourceEvent::Failed(error) => return Err(error),
@@ -260,6 +266,7 @@ impl Worker {
             (marks.partition, u64::try_from(marks.high - next).unwrap_or_default())
         });
         self.lane_of = lane::share(backlogs, self.lanes.len());
+        self.finished.clear();
         for marks in partitions {
             let position = stored.get(&marks.partition).ok_or_else(|| {
                 IngestError::Bug(format!("partition {} has no position after it was made", marks.partition))

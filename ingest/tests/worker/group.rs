@@ -109,3 +109,16 @@ fn assert_all_are_read(pipeline: &Pipeline, worker: Worker) {
     assert_eq!(next.len(), 12);
     assert!(next.iter().all(|&next| next > 0), "some partitions were not read at all: {next:?}");
 }
+
+#[test]
+fn a_partition_that_is_taken_up_at_its_end_is_at_its_end() {
+    let pipeline = Pipeline::new("at-its-end");
+    kafka::create_topic(&pipeline, 3);
+    pipeline.produce(&pipeline.reviews(500, 34));
+    pipeline.drain(&[]);
+    // Nothing comes any more that could tell.
+    let (worker, log) = pipeline.worker_with_log(&[]);
+    wait_until("all are known to be read", || log.says("read to its end") == 3);
+    worker.signal(Signal::SIGTERM);
+    assert_eq!(worker.finish().read, 0);
+}
