@@ -25,11 +25,13 @@ use model::decode::Decoder;
 use model::schema::Schema;
 use std::collections::{HashMap, HashSet};
 use std::future::Future;
+use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::MissedTickBehavior;
 
 const TICK: Duration = Duration::from_millis(20);
 const OTHERS_INTERVAL: Duration = Duration::from_millis(500);
@@ -82,6 +84,16 @@ pub async fn run(
 
 /// Resolves where the worker is to end; later it stays pending, so that it can be asked for again.
 type Shutdown<'s, F> = Pin<&'s mut Fuse<F>>;
+
+/// What the worker does next.
+enum Step {
+    /// The topic's id was looked up.
+    TopicId(String),
+    /// It is time to look whether the end is reached.
+    Tick,
+    /// The poll thread tells something.
+    Event(SourceEvent),
+}
 
 struct Worker {
     config: Config,
@@ -196,24 +208,41 @@ impl Worker {
         };
         tokio::pin!(end);
         let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            let event = tokio::select! {
+            let step = tokio::select! {
                 biased;
                 ended = &mut end => return ended,
-                event = self.events.recv() => event,
-                Some(id) = self.topic_ids.recv() => { self.compare_topic(id)?; continue },
-                _ = tick.tick() => if self.has_reached_end().await { return Ok(()) } else { continue },
+                // Before the events, of which there is always one in a backlog.
+                Some(id) = self.topic_ids.recv() => Step::TopicId(id),
+                _ = tick.tick() => Step::Tick,
+                event = self.events.recv() => {
+                    Step::Event(event.ok_or_else(|| IngestError::Bug("the poll thread ended by itself".into()))?)
+                }
             };
-            let event = event.ok_or_else(|| IngestError::Bug("the poll thread ended by itself".into()))?;
             // This may take as long as MongoDB is away, so it is broken off. A revoke is not: it has a deadline of its own, and the group
             // would give the partitions away too early.
-            let may_break_off = !matches!(event, SourceEvent::Revoked { .. });
-            tokio::select! {
+            let may_break_off = !matches!(step, Step::Event(SourceEvent::Revoked { .. }));
+            let taken = tokio::select! {
                 biased;
                 ended = &mut end, if may_break_off => return ended,
-                handled = self.handle(event) => handled?,
+                taken = self.take(step) => taken?,
+            };
+            if taken.is_break() {
+                return Ok(());
             }
         }
+    }
+
+    /// Breaks where the run has reached its end.
+    async fn take(&mut self, step: Step) -> Result<ControlFlow<()>, IngestError> {
+        match step {
+            Step::TopicId(id) => self.compare_topic(id)?,
+            Step::Tick if self.has_reached_end().await => return Ok(ControlFlow::Break(())),
+            Step::Tick => {}
+            Step::Event(event) => self.handle(event).await?,
+        }
+        Ok(ControlFlow::Continue(()))
     }
 
     async fn handle(&mut self, event: SourceEvent) -> Result<(), IngestError> {
@@ -329,7 +358,8 @@ impl Worker {
         if open.is_empty() {
             return true;
         }
-        if self.others_asked.elapsed() < OTHERS_INTERVAL {
+        let is_mine = |end: &&Watermarks| self.lane_of.contains_key(&end.partition);
+        if open.iter().any(is_mine) || self.others_asked.elapsed() < OTHERS_INTERVAL {
             return false;
         }
         self.others_asked = Instant::now();

@@ -1,10 +1,12 @@
 //! Workers that share a topic: partitions move between them while they work (invariants I3 and I7).
 
 use crate::kafka;
-use crate::support::{Pipeline, Worker, wait_until};
+use crate::support::{PATIENCE, Pipeline, Worker, wait_until};
 use bson::doc;
 use nix::sys::signal::Signal;
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 /// Small batches and one lane make the work last long enough to be shared.
 const SLOW: [&str; 8] = [
@@ -121,4 +123,27 @@ fn a_partition_that_is_taken_up_at_its_end_is_at_its_end() {
     wait_until("all are known to be read", || log.says("read to its end") == 3);
     worker.signal(Signal::SIGTERM);
     assert_eq!(worker.finish().read, 0);
+}
+
+#[test]
+fn a_run_to_the_end_ends_though_more_is_written_than_it_can_read() {
+    let pipeline = Pipeline::new("flood");
+    pipeline.produce(&pipeline.reviews(2_000, 35));
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let flood = scope.spawn(|| {
+            let begun = Instant::now();
+            while !is_over.load(Ordering::Relaxed) && begun.elapsed() < PATIENCE {
+                kafka::send_all(&pipeline, 0, std::iter::repeat_n(b"{}".as_slice(), 2_000));
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            is_over.load(Ordering::Relaxed)
+        });
+        let slow = ["batch_records=20", "lanes=1", "dead_in_a_row=0", "dead_ratio=1"];
+        let options: Vec<&str> = slow.iter().flat_map(|option| ["--set", *option]).collect();
+        let counts = pipeline.drain(&options);
+        is_over.store(true, Ordering::Relaxed);
+        assert_eq!(counts.stored, 2_000);
+        assert!(flood.join().unwrap(), "it ended only when nothing more was written");
+    });
 }
