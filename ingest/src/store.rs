@@ -97,8 +97,6 @@ pub struct Position {
 pub struct Store {
     client: Client,
     database: Database,
-    /// What this worker, and every other of its group, calls itself to the server.
-    application: String,
     /// Without its secrets, for messages.
     uri: String,
     group: String,
@@ -120,8 +118,7 @@ impl Store {
         }
         let mut options = ClientOptions::parse(&settings.mongodb_uri).await.map_err(outside)?;
         // Never the address's own, which other programs may have too: transactions of this name are ended where they seem abandoned.
-        let application = abandoned::application(&settings.database, &settings.group, &settings.topic);
-        options.app_name = Some(application.clone());
+        options.app_name = Some(abandoned::application(&settings.database, &settings.group, &settings.topic));
         options.server_selection_timeout.get_or_insert(Duration::from_secs(10));
         // What is read decides what is written next, so it must be something that no election takes back.
         options.read_concern = Some(ReadConcern::majority());
@@ -140,7 +137,6 @@ impl Store {
         Ok(Self {
             client,
             database,
-            application,
             uri: mask(&settings.mongodb_uri),
             group: settings.group.clone(),
             topic: settings.topic.clone(),
