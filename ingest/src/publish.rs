@@ -19,10 +19,11 @@ mod waiting;
 pub use combine::waiting_for;
 pub use waiting::{Behind, Waiting};
 
+use crate::error::IngestError;
 use crate::fail_point::FailPoint;
 use crate::progress::Progress;
 use crate::stamp::PlanInForce;
-use crate::store::{Obstacle, Store};
+use crate::store::{Obstacle, Store, WRITE_CONFLICT, error_code};
 use crate::stream::Stage;
 use crate::topic::TopicInspector;
 use combine::Combined;
@@ -32,7 +33,7 @@ use lease::{Asked, Lease};
 use model::clock::{PartitionClock, Watermark};
 use model::rollup::StateTable;
 use model::schema::Schema;
-use mongodb::error::{Error, TRANSIENT_TRANSACTION_ERROR};
+use mongodb::error::Error;
 use rows::RowWriter;
 use sessions::SessionWriter;
 use std::ops::RangeInclusive;
@@ -40,6 +41,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 /// Publishing one table takes at most this share of the time, so that a large table leaves the ingest its share.
 const SHARE: f64 = 0.1;
@@ -94,37 +96,56 @@ pub enum Finish {
 #[derive(Debug)]
 pub struct RunningPublishers {
     finish: watch::Sender<Option<Finish>>,
-    tasks: Vec<tokio::task::JoinHandle<()>>,
+    tasks: JoinSet<()>,
 }
 
 /// Starts a publisher for each state table of the schema.
 pub fn start(context: &PublishContext) -> RunningPublishers {
     let (finish, finished) = watch::channel(None);
-    let tables = 0..context.schema.rollups().tables().len();
-    let tasks =
-        tables.map(|place| tokio::spawn(Publisher::new(context.clone(), place).run(finished.clone()))).collect();
+    let mut tasks = JoinSet::new();
+    for place in 0..context.schema.rollups().tables().len() {
+        tasks.spawn(Publisher::new(context.clone(), place).run(finished.clone()));
+    }
     RunningPublishers { finish, tasks }
 }
 
 impl RunningPublishers {
+    /// Resolves where a publisher ends though nobody has told it to.
+    pub async fn failure(&mut self) -> IngestError {
+        match self.tasks.join_next().await {
+            Some(_) => ended_by_itself(),
+            None => std::future::pending().await,
+        }
+    }
+
     /// Publishes what is left, and ends; gives up when `patience` is over.
-    pub async fn finish(self, finish: Finish, patience: impl Future<Output = ()>) {
+    ///
+    /// # Errors
+    /// [`IngestError::Bug`] where a publisher has panicked; what it left waits for the next worker.
+    pub async fn finish(mut self, finish: Finish, patience: impl Future<Output = ()>) -> Result<(), IngestError> {
         let _ = self.finish.send(Some(finish));
         tokio::pin!(patience);
-        let mut tasks = self.tasks.into_iter();
-        while let Some(mut task) = tasks.next() {
+        let mut outcome = Ok(());
+        loop {
             tokio::select! {
                 biased;
-                // A task that has panicked has said so; what it left waits for the next worker.
-                _ = &mut task => {}
+                ended = self.tasks.join_next() => match ended {
+                    None => return outcome,
+                    Some(Ok(())) => {}
+                    Some(Err(_)) => outcome = Err(ended_by_itself()),
+                },
                 () = &mut patience => {
                     tracing::warn!("not everything could be published in time; the next worker publishes it");
-                    std::iter::once(task).chain(tasks).for_each(|task| task.abort());
-                    return;
+                    return outcome;
                 }
             }
         }
     }
+}
+
+/// The panic itself has been printed.
+fn ended_by_itself() -> IngestError {
+    IngestError::Bug("a publisher ended by itself".into())
 }
 
 /// Publishes one state table.
@@ -192,10 +213,10 @@ impl Publisher {
             }
             let store = self.context.store.clone();
             let turn = store.release_abandoned_during(self.turn(last)).await;
-            if turn.as_ref().is_err_and(|error| error.contains_label(TRANSIENT_TRANSACTION_ERROR)) {
+            self.tell(turn.as_ref().err());
+            if turn.as_ref().is_err_and(|error| error_code(error) == Some(WRITE_CONFLICT)) {
                 store.release_abandoned().await;
             }
-            self.tell(turn.as_ref().err());
             let pause = match turn {
                 Ok(Turn::Idle) if finish == Some(Finish::RowsAndWindows) && !self.closing => {
                     self.closing = true;

@@ -213,6 +213,7 @@ impl Worker {
             let step = tokio::select! {
                 biased;
                 ended = &mut end => return ended,
+                failure = self.publishers.failure() => return Err(failure),
                 // Before the events, of which there is always one in a backlog.
                 Some(id) = self.topic_ids.recv() => Step::TopicId(id),
                 _ = tick.tick() => Step::Tick,
@@ -392,13 +393,13 @@ impl Worker {
             tokio::time::sleep(patience).await;
         };
         let finish = if waits { Finish::RowsAndWindows } else { Finish::Rows };
-        tokio::join!(self.source.stop(), self.publishers.finish(finish, patience));
+        let ((), published) = tokio::join!(self.source.stop(), self.publishers.finish(finish, patience));
         for (lane, task) in self.lanes {
             drop(lane);
             task.abort();
         }
         self.store.close().await;
-        outcome.map(|()| self.progress.snapshot().counts)
+        outcome.and(published).map(|()| self.progress.snapshot().counts)
     }
 }
 

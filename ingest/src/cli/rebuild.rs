@@ -78,7 +78,7 @@ async fn rebuild_tables(
         rebuild_events: config.settings.rebuild_events,
     };
     tokio::select! {
-        () = publish::start(&context).finish(Finish::Rows, std::future::pending()) => {}
+        published = publish::start(&context).finish(Finish::Rows, std::future::pending()) => published?,
         () = show(&progress) => {}
         _ = tokio::signal::ctrl_c() => {
             return Err(IngestError::Outside(

@@ -273,6 +273,6 @@ async fn publish_rows(
         interval: config.publish_interval,
         rebuild_events: config.settings.rebuild_events,
     };
-    publish::start(&context).finish(Finish::Rows, patience).await;
+    publish::start(&context).finish(Finish::Rows, patience).await?;
     Ok(())
 }
