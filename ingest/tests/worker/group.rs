@@ -93,7 +93,10 @@ fn no_partition_that_was_added_waits_for_the_backlog_of_others() {
     wait_until("one is assigned", || pipeline.count("offsets", doc! {}) == 1);
     kafka::add_partitions(&pipeline, 12);
     wait_until("all are assigned", || pipeline.count("offsets", doc! {}) == 12);
+    // It sees all of them at once.
+    worker.signal(Signal::SIGSTOP);
     pipeline.produce(&reviews);
+    worker.signal(Signal::SIGCONT);
     assert_all_are_read(&pipeline, worker);
 }
 
@@ -134,12 +137,12 @@ fn a_run_to_the_end_ends_though_more_is_written_than_it_can_read() {
         let flood = scope.spawn(|| {
             let begun = Instant::now();
             while !is_over.load(Ordering::Relaxed) && begun.elapsed() < PATIENCE {
-                kafka::send_all(&pipeline, 0, std::iter::repeat_n(b"{}".as_slice(), 2_000));
+                kafka::send_all(&pipeline, 0, std::iter::repeat_n(b"{}".as_slice(), 200));
                 std::thread::sleep(Duration::from_millis(50));
             }
             is_over.load(Ordering::Relaxed)
         });
-        let slow = ["batch_records=20", "lanes=1", "dead_in_a_row=0", "dead_ratio=1"];
+        let slow = ["batch_records=5", "lanes=1", "dead_in_a_row=0", "dead_ratio=1"];
         let options: Vec<&str> = slow.iter().flat_map(|option| ["--set", *option]).collect();
         let counts = pipeline.drain(&options);
         is_over.store(true, Ordering::Relaxed);

@@ -217,7 +217,8 @@ impl Pipeline {
 impl Pipeline {
     /// Runs a command in the pipeline's database.
     pub fn command_of_server(&self, command: Document) {
-        self.runtime.block_on(self.database.run_command(command).into_future()).unwrap();
+        let answer = self.runtime.block_on(self.database.run_command(command).into_future()).unwrap();
+        assert!(!answer.contains_key("writeErrors"), "{answer}");
     }
 
     /// Changes all documents of a collection in a transaction that is open as long as the session is.
