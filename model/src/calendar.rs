@@ -3,7 +3,9 @@
 //! Days are counted from 1970-01-01 (day 0); the Gregorian calendar is used for all years.
 
 use crate::window::Window;
-use jiff::{Timestamp, ToSpan, civil::Date, tz::TimeZone};
+use jiff::civil::Date;
+use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
+use jiff::{Timestamp, ToSpan};
 
 /// Milliseconds of a civil day by label.
 pub const DAY_MS: i64 = 86_400_000;
@@ -91,14 +93,43 @@ pub fn first_instant_of(text: &str) -> Option<i64> {
         4 => format!("{text}-01-01"),
         7 => format!("{text}-01"),
         10 => text.to_owned(),
-        _ => return text.parse::<Timestamp>().ok().map(|instant| instant.as_millisecond()),
+        _ => return crate::moment::parse(text).ok(),
     };
     first.parse::<Date>().ok().map(|date| day_of_date(date) * DAY_MS)
 }
 
+/// Days after which the calendar, with its weeks, repeats: 400 years.
+const CYCLE: i64 = 146_097;
+
+/// The whole cycles by which a day lies outside the years that [`Date`] knows; 0 for a day inside. In a zone, the civil date of an instant
+/// at the end of the year 9999 can be in the year 10000.
+fn cycles_outside(day: i64) -> i64 {
+    let (first, last) = (day_of_date(Date::MIN), day_of_date(Date::MAX));
+    if day > last {
+        (day - last + CYCLE - 1) / CYCLE
+    } else if day < first {
+        -((first - day + CYCLE - 1) / CYCLE)
+    } else {
+        0
+    }
+}
+
+/// Year, month and day of the month of a day counted from 1970-01-01, also outside the years that [`Date`] knows.
+pub(crate) fn parts_of_day(day: i64) -> (i64, i8, i8) {
+    let cycles = cycles_outside(day);
+    let date = date_of_day(day - cycles * CYCLE);
+    (i64::from(date.year()) + cycles * 400, date.month(), date.day())
+}
+
 /// The window of `unit` that holds the civil `day`, by label.
 pub(crate) fn window_of(unit: CalendarUnit, day: i64) -> Window {
-    let (start, end) = match unit {
+    let moved = cycles_outside(day) * CYCLE;
+    let (start, end) = days_of(unit, day - moved);
+    Window { start: (start + moved) * DAY_MS, end: (end + moved) * DAY_MS }
+}
+
+fn days_of(unit: CalendarUnit, day: i64) -> (i64, i64) {
+    match unit {
         CalendarUnit::Day => (day, day + 1),
         CalendarUnit::Week => {
             // 1970-01-01 was a Thursday, the fourth day of its week.
@@ -109,17 +140,47 @@ pub(crate) fn window_of(unit: CalendarUnit, day: i64) -> Window {
         CalendarUnit::Month => months(date_of_day(day), 1),
         CalendarUnit::Quarter => months(date_of_day(day), 3),
         CalendarUnit::Year => months(date_of_day(day), 12),
-    };
-    Window { start: start * DAY_MS, end: end * DAY_MS }
+    }
 }
 
-/// The instant in milliseconds at which the civil date `label` begins in `zone`.
+/// The civil time of an instant in a zone, as milliseconds by label.
+pub(crate) fn label_in(zone: &TimeZone, instant: i64) -> i64 {
+    instant + offset_ms(zone, instant)
+}
+
+/// The first instant in milliseconds from which on no clock of the zone shows a time before the civil date `label`.
+///
+/// If clocks are set back across midnight, that is the second midnight: between the two the date before has come again.
 pub(crate) fn midnight_in(zone: &TimeZone, label: i64) -> i64 {
-    let date = date_of_day(label.div_euclid(DAY_MS));
-    match date.to_zoned(zone.clone()) {
-        Ok(zoned) => zoned.timestamp().as_millisecond(),
-        Err(_) => label,
+    let day = label.div_euclid(DAY_MS);
+    // At the ends of the library's calendar no clock changes.
+    let without_change = || label - offset_ms(zone, label);
+    if cycles_outside(day) != 0 {
+        return without_change();
     }
+    let midnight = zone.to_ambiguous_timestamp(date_of_day(day).at(0, 0, 0, 0));
+    let at = |offset: Offset| label - i64::from(offset.seconds()) * 1000;
+    match midnight.offset() {
+        AmbiguousOffset::Unambiguous { .. } => {
+            midnight.compatible().map_or_else(|_| without_change(), Timestamp::as_millisecond)
+        }
+        // Clocks are set forward over it: the day begins when they are.
+        AmbiguousOffset::Gap { before, after } => {
+            let change = Timestamp::from_millisecond(at(after)).ok().and_then(|time| zone.following(time).next());
+            change.map_or_else(|| at(before), |change| change.timestamp().as_millisecond())
+        }
+        AmbiguousOffset::Fold { before, after } => {
+            let second = at(after);
+            if label_in(zone, second - 1) < label { second } else { at(before) }
+        }
+    }
+}
+
+/// The zone's offset from UTC at an instant; beyond the library's calendar that of its first or last instant.
+pub(crate) fn offset_ms(zone: &TimeZone, instant: i64) -> i64 {
+    let nearest = if instant < 0 { Timestamp::MIN } else { Timestamp::MAX };
+    let time = Timestamp::from_millisecond(instant).unwrap_or(nearest);
+    i64::from(zone.to_offset(time).seconds()) * 1000
 }
 
 fn ten_day(date: Date, day: i64) -> (i64, i64) {
@@ -171,6 +232,83 @@ mod tests {
         ] {
             assert_eq!(window(unit, date), (start.to_owned(), end.to_owned()), "{unit:?} of {date}");
         }
+    }
+
+    /// In every zone, around every change of its clocks: an instant is before the end of its window, and what is at the end or after it
+    /// is in a later window.
+    #[test]
+    fn a_window_ends_after_its_last_instant_in_every_zone() {
+        const AROUND: [i64; 10] =
+            [-86_400_000, -3_600_000, -60_000, -1, 0, 1, 60_000, 3_599_000, 3_600_000, 86_400_000];
+        for name in jiff::tz::db().available() {
+            let zone = TimeZone::get(name.as_str()).unwrap();
+            let first: Timestamp = "1900-01-01T00:00:00Z".parse().unwrap();
+            let changes = zone.following(first).map(|change| change.timestamp().as_millisecond());
+            for change in changes.take_while(|&change| change < 2_000_000_000_000) {
+                for unit in CalendarUnit::ALL {
+                    let window = |instant: i64| window_of(unit, label_in(&zone, instant).div_euclid(DAY_MS));
+                    for instant in AROUND.map(|by| change + by) {
+                        let end = midnight_in(&zone, window(instant).end);
+                        assert!(instant < end, "{name}: {instant} is not before the end of its {unit:?}, {end}");
+                        for after in [0, 1, 1_800_000, 3_600_000, 7_200_000] {
+                            let later = window(end + after);
+                            assert!(
+                                later.start >= window(instant).end,
+                                "{name}: {} is in a {unit:?} that has ended",
+                                end + after
+                            );
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_day_ends_with_its_last_instant_where_clocks_change_at_midnight() {
+        for (zone, last) in [
+            // Clocks went from 00:01 back to 23:01.
+            ("America/St_Johns", "2010-11-07T03:29:59.999Z"),
+            ("America/Goose_Bay", "2010-11-07T03:59:59.999Z"),
+            ("America/Moncton", "2006-10-29T03:59:59.999Z"),
+            // From 24:00 back to 23:00, and from 01:00 back to 00:00.
+            ("America/Sao_Paulo", "2018-02-18T02:59:59.999Z"),
+            ("America/Havana", "2010-10-31T03:59:59.999Z"),
+            // Forward over midnight, and over a whole day.
+            ("Asia/Beirut", "2020-03-28T21:59:59.999Z"),
+            ("Pacific/Apia", "2011-12-30T09:59:59.999Z"),
+        ] {
+            let zone = TimeZone::get(zone).unwrap();
+            let last = crate::moment::parse(last).unwrap();
+            let day = label_in(&zone, last).div_euclid(DAY_MS);
+            let end = midnight_in(&zone, window_of(CalendarUnit::Day, day).end);
+            assert_eq!(end, last + 1, "{zone:?}");
+        }
+    }
+
+    #[test]
+    fn windows_reach_into_the_years_beyond_the_calendar() {
+        let last = day_of_date(Date::MAX);
+        for unit in CalendarUnit::ALL {
+            for zone in ["UTC", "Asia/Seoul", "America/New_York"] {
+                let zone = TimeZone::get(zone).unwrap();
+                for instant in [
+                    crate::moment::LAST,
+                    crate::moment::LAST - DAY_MS,
+                    crate::moment::FIRST,
+                    crate::moment::FIRST + DAY_MS,
+                ] {
+                    let window = window_of(unit, label_in(&zone, instant).div_euclid(DAY_MS));
+                    let label = label_in(&zone, instant);
+                    assert!(window.start <= label && label < window.end, "{unit:?} {zone:?} {instant} {window:?}");
+                    assert!(instant < midnight_in(&zone, window.end), "{unit:?} {zone:?} {instant} {window:?}");
+                }
+            }
+        }
+        assert_eq!(window_of(CalendarUnit::Year, last + 1).start, (last + 1) * DAY_MS);
+        assert_eq!(window_of(CalendarUnit::Month, last + 1).end, (last + 32) * DAY_MS);
+        assert_eq!(parts_of_day(last + 1), (10_000, 1, 1));
+        assert_eq!(parts_of_day(day_of_date(Date::MIN) - 1), (-10_000, 12, 31));
     }
 
     proptest! {

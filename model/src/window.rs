@@ -14,7 +14,7 @@ pub use hopping::Hopping;
 pub use session::Sessions;
 
 use crate::calendar::{self, CalendarUnit};
-use jiff::{Span, SpanRelativeTo, Timestamp, tz::TimeZone};
+use jiff::{Span, SpanRelativeTo, tz::TimeZone};
 use std::fmt;
 
 /// A half-open window `[start, end)`; labels in milliseconds, see the module's text.
@@ -176,11 +176,8 @@ impl WindowSpec {
 
     /// The label of an instant (milliseconds), to be held against labels of windows.
     pub fn label_of(&self, instant: i64) -> i64 {
-        match (&self.timeline, self.kind, Timestamp::from_millisecond(instant)) {
-            (Timeline::Zoned(zone), WindowKind::Calendar(_), Ok(time)) => {
-                instant + i64::from(zone.to_offset(time).seconds()) * 1000
-            }
-            // Beyond the calendar of the library (year 9999) the instant is all there is.
+        match (&self.timeline, self.kind) {
+            (Timeline::Zoned(zone), WindowKind::Calendar(_)) => calendar::label_in(zone, instant),
             _ => instant,
         }
     }
@@ -212,6 +209,7 @@ fn write_size(f: &mut fmt::Formatter<'_>, size: i64) -> fmt::Result {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use jiff::Timestamp;
     use proptest::prelude::*;
 
     fn only(spec: &WindowSpec, event_time: i64) -> Window {
