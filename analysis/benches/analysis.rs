@@ -215,7 +215,13 @@ fn rollup_refresh(runtime: &Runtime, uri: &str, database: &Database, rows: u64) 
 
 /// Writes the rows with these numbers under a revision, as a round of the publisher does: a hundred films a day.
 fn publish(runtime: &Runtime, database: &Database, revision: i64, numbers: std::ops::Range<u64>) -> Done {
-    let column = |name: &str, kind, role| model::layout::Column { name: name.to_owned(), kind, role, measure: None };
+    let column = |name: &str, kind, role| model::layout::Column {
+        name: name.to_owned(),
+        kind,
+        role,
+        measure: None,
+        relative_error: None,
+    };
     let entry = CatalogEntry {
         name: ROLLUP.to_owned(),
         stream: "reviews".to_owned(),

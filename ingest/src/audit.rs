@@ -1,7 +1,9 @@
 //! Proves invariant I6: every rollup equals a `GROUP BY` over the stored events, computed by MongoDB, not by this program.
 //!
-//! Both sides are read in the order of `_id` and compared row by row in constant memory. Whole numbers must be equal; numbers with a
-//! fraction may differ by rounding (one part in a billion), distinct counts beyond 512 by the error of their sketch.
+//! Both sides are read in the order of `_id` and compared row by row in constant memory. Whole numbers must be equal, also beyond 64 bits;
+//! numbers with a fraction may differ by rounding (one part in a billion, and what the size of the values takes), distinct counts beyond
+//! 512 by the error of their sketch. Where the values are so large that a sum of them can leave the floats, a missing sum, mean or
+//! deviation is no difference.
 
 mod compare;
 mod pipeline;

@@ -138,7 +138,7 @@ pub enum ColumnRole {
 }
 
 /// One column of a rollup's table.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Column {
     /// Name, unique in its table.
     pub name: String,
@@ -150,6 +150,9 @@ pub struct Column {
     /// The measured field, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub measure: Option<String>,
+    /// Standard error of the values as a share of the value, where they are estimates: 0.016 is 1.6 %.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub relative_error: Option<f64>,
 }
 
 /// A rollup's document in [`ROLLUP_CATALOG`].

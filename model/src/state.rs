@@ -7,7 +7,7 @@ mod distinct;
 mod histogram;
 mod moments;
 
-pub use distinct::Distinct;
+pub use distinct::{Distinct, SPARSE_LIMIT};
 pub use histogram::Histogram;
 pub use moments::{FloatMoments, IntMoments};
 

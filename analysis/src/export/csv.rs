@@ -190,7 +190,13 @@ mod tests {
 
     fn columns(frame: &DataFrame) -> Vec<OutputColumn> {
         let column = |name: &str| {
-            let source = Column { name: name.to_owned(), kind: ColumnType::Int, role: ColumnRole::Key, measure: None };
+            let source = Column {
+                name: name.to_owned(),
+                kind: ColumnType::Int,
+                role: ColumnRole::Key,
+                measure: None,
+                relative_error: None,
+            };
             OutputColumn { name: name.to_owned(), source }
         };
         frame.get_column_names().iter().map(|name| column(name)).collect()

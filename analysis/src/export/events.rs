@@ -51,6 +51,7 @@ fn columns(schema: &Schema) -> Vec<Column> {
         kind: field.kind.column_type(),
         role: ColumnRole::Key,
         measure: None,
+        relative_error: None,
     });
     let (lists, columns): (Vec<_>, Vec<_>) = fields.partition(|column| column.kind == ColumnType::StringList);
     if !lists.is_empty() {

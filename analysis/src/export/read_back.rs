@@ -24,8 +24,13 @@ const DAYS: std::ops::RangeInclusive<i32> = -719_162..=2_932_896;
 const MILLIS: std::ops::RangeInclusive<i64> = -62_135_596_800_000..=253_402_207_200_000;
 
 fn columns() -> Vec<Column> {
-    let column =
-        |(name, kind): (&str, ColumnType)| Column { name: name.to_owned(), kind, role: ColumnRole::Key, measure: None };
+    let column = |(name, kind): (&str, ColumnType)| Column {
+        name: name.to_owned(),
+        kind,
+        role: ColumnRole::Key,
+        measure: None,
+        relative_error: None,
+    };
     KINDS.map(column).to_vec()
 }
 

@@ -7,7 +7,7 @@ use model::layout::{Column, ColumnRole, ColumnType};
 use super::{ExportError, options::Settings};
 
 /// A column as it is written.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct OutputColumn {
     /// Its name in the files.
     pub name: String,

@@ -173,7 +173,7 @@ mod tests {
     use model::layout::ColumnRole;
 
     fn column(name: &str, kind: ColumnType) -> Column {
-        Column { name: name.into(), kind, role: ColumnRole::Key, measure: None }
+        Column { name: name.into(), kind, role: ColumnRole::Key, measure: None, relative_error: None }
     }
 
     fn filter(text: &str, kind: ColumnType) -> Document {

@@ -253,6 +253,7 @@ mod tests {
             kind,
             role: ColumnRole::Key,
             measure: None,
+            relative_error: None,
         };
         kinds.iter().map(column).collect()
     }

@@ -88,7 +88,8 @@ impl EventFields {
     pub fn filter(&self, condition: &Condition) -> Result<bson::Document, StoreError> {
         let found = self.find(condition.column())?;
         let Some(kind) = found.kind else { return Ok(condition.to_open_filter(&found.path)) };
-        let column = Column { name: found.path.clone(), kind, role: ColumnRole::Key, measure: None };
+        let column =
+            Column { name: found.path.clone(), kind, role: ColumnRole::Key, measure: None, relative_error: None };
         condition.to_filter(&column).map_err(|value| StoreError::Value {
             table: model::layout::EVENTS.to_owned(),
             column: found.name.clone(),

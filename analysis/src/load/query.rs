@@ -161,6 +161,7 @@ pub(crate) mod tests {
             kind,
             role,
             measure: measure.map(Into::into),
+            relative_error: None,
         };
         CatalogEntry {
             name: "movies_by_month".into(),

@@ -161,7 +161,13 @@ mod tests {
     use polars::prelude::df;
 
     fn column(name: &str, role: ColumnRole, measure: Option<&str>) -> Column {
-        Column { name: name.into(), kind: ColumnType::Int, role, measure: measure.map(Into::into) }
+        Column {
+            name: name.into(),
+            kind: ColumnType::Int,
+            role,
+            measure: measure.map(Into::into),
+            relative_error: None,
+        }
     }
 
     fn columns() -> Vec<Column> {

@@ -192,7 +192,8 @@ fn combine<S: Clone>(states: &mut [S], into: usize, from: usize, add: impl Fn(&m
 /// What is read from a state of type `S` with values of type `V`.
 struct Readings<S, V> {
     count: fn(&S) -> i64,
-    sum: fn(&S) -> V,
+    /// `None` where `V` cannot hold it.
+    sum: fn(&S) -> Option<V>,
     mean: fn(&S) -> Option<f64>,
     variance: fn(&S) -> Option<f64>,
     min: fn(&S) -> Option<V>,
@@ -201,7 +202,7 @@ struct Readings<S, V> {
 
 const HISTOGRAM: Readings<Histogram, i64> = Readings {
     count: Histogram::count,
-    sum: Histogram::sum,
+    sum: |state| i64::try_from(state.sum()).ok(),
     mean: Histogram::mean,
     variance: Histogram::variance,
     min: Histogram::min,
@@ -209,8 +210,7 @@ const HISTOGRAM: Readings<Histogram, i64> = Readings {
 };
 const INT: Readings<IntMoments, i64> = Readings {
     count: IntMoments::count,
-    // One that leaves 64 bits is held at their limit, as in a rollup.
-    sum: |state| i64::try_from(state.sum()).unwrap_or(if state.sum() < 0 { i64::MIN } else { i64::MAX }),
+    sum: |state| i64::try_from(state.sum()).ok(),
     mean: IntMoments::mean,
     variance: IntMoments::variance,
     min: |state| state.extremes().map(|(min, _)| min),
@@ -218,7 +218,7 @@ const INT: Readings<IntMoments, i64> = Readings {
 };
 const FLOAT: Readings<FloatMoments, f64> = Readings {
     count: FloatMoments::count,
-    sum: FloatMoments::sum,
+    sum: |state| Some(state.sum()).filter(|sum| sum.is_finite()),
     mean: FloatMoments::mean,
     variance: FloatMoments::variance,
     min: |state| state.extremes().map(|(min, _)| min),

@@ -5,7 +5,7 @@
 use super::Range;
 use bson::{Bson, Document, doc};
 use model::calendar::CalendarUnit;
-use model::layout::{Column, ColumnRole, column, source};
+use model::layout::{Column, ColumnRole, ColumnType, column, source};
 use model::rollup::{Rollup, StateTable};
 use model::schema::Schema;
 use model::window::{Hopping, WindowKind};
@@ -78,6 +78,8 @@ fn accumulator(column: &Column, path: &impl Fn(&str) -> String) -> Option<Docume
         (ColumnRole::Count, Some(value)) => {
             doc! { "$sum": { "$cond": [{ "$gt": [&value, Bson::Null] }, 1_i64, 0_i64] } }
         }
+        // The server's sum of integers becomes a float beyond 64 bits; its decimals are exact.
+        (ColumnRole::Sum, Some(value)) if column.kind == ColumnType::Int => doc! { "$sum": { "$toDecimal": value } },
         (ColumnRole::Sum, Some(value)) => doc! { "$sum": value },
         (ColumnRole::Mean, Some(value)) => doc! { "$avg": value },
         (ColumnRole::Stddev, Some(value)) => doc! { "$stdDevSamp": value },

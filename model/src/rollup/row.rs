@@ -3,6 +3,7 @@
 use super::state::MeasureState;
 use super::{Group, Rollup, State};
 use crate::layout::{Column, ColumnRole, ColumnType};
+use crate::state::Distinct;
 use crate::window::Window;
 use bson::DateTime;
 use bson::raw::{CString, RawBsonRef, RawDocumentBuf, cstr};
@@ -41,7 +42,8 @@ pub(super) enum Output {
 impl OutputColumn {
     pub(super) fn new(name: &str, kind: ColumnType, role: ColumnRole, measure: Option<String>, output: Output) -> Self {
         let stored = CString::try_from(name).expect("names of fields and streams were checked for NUL characters");
-        Self { column: Column { name: name.to_owned(), kind, role, measure }, name: stored, output }
+        let relative_error = matches!(role, ColumnRole::Distinct).then_some(Distinct::RELATIVE_ERROR);
+        Self { column: Column { name: name.to_owned(), kind, role, measure, relative_error }, name: stored, output }
     }
 }
 
@@ -124,7 +126,7 @@ fn value<'a>(output: &Output, group: &'a Group, state: &State, rank: Option<i64>
         Output::Max(at) => state.measures[at].max(),
         Output::Median(at) => float(state.measures[at].median()),
         Output::Bucket(at, value) => RawBsonRef::Int64(state.measures[at].count_of(value)),
-        Output::Distinct(at) => RawBsonRef::Int64(state.distinct[at].estimate()),
+        Output::Distinct(at) => RawBsonRef::Int64(state.distinct[at].estimate().min(state.count)),
         Output::Late => RawBsonRef::Int64(state.late),
         Output::Publisher => RawBsonRef::Null,
     }
@@ -134,19 +136,36 @@ fn int<'a>(value: Option<i64>) -> RawBsonRef<'a> {
     value.map_or(RawBsonRef::Null, RawBsonRef::Int64)
 }
 
+/// A number, or null: what a float cannot hold is no value of a row.
 fn float<'a>(value: Option<f64>) -> RawBsonRef<'a> {
-    value.map_or(RawBsonRef::Null, RawBsonRef::Double)
+    value.filter(|value| value.is_finite()).map_or(RawBsonRef::Null, RawBsonRef::Double)
+}
+
+/// An exact integer: Int64 where it fits, Decimal128 beyond. Null beyond 34 digits, which a sum of fewer than 10^15 integers does not have.
+fn integer(sum: i128) -> RawBsonRef<'static> {
+    match i64::try_from(sum) {
+        Ok(sum) => RawBsonRef::Int64(sum),
+        Err(_) => sum.to_string().parse().map_or(RawBsonRef::Null, RawBsonRef::Decimal128),
+    }
+}
+
+/// The inverse of [`integer`].
+fn exact(value: RawBsonRef<'_>) -> Option<i128> {
+    match value {
+        RawBsonRef::Int64(number) => Some(number.into()),
+        RawBsonRef::Decimal128(number) => number.to_string().parse().ok(),
+        _ => None,
+    }
 }
 
 /// Larger numbers first, null last.
 fn descending(a: RawBsonRef<'_>, b: RawBsonRef<'_>) -> Ordering {
     match (a, b) {
-        (RawBsonRef::Int64(a), RawBsonRef::Int64(b)) => b.cmp(&a),
         (RawBsonRef::Double(a), RawBsonRef::Double(b)) => b.total_cmp(&a),
         (RawBsonRef::Null, RawBsonRef::Null) => Ordering::Equal,
         (RawBsonRef::Null, _) => Ordering::Greater,
         (_, RawBsonRef::Null) => Ordering::Less,
-        _ => Ordering::Equal,
+        (a, b) => exact(b).cmp(&exact(a)),
     }
 }
 
@@ -159,15 +178,12 @@ impl MeasureState {
         }
     }
 
-    /// The sum; one of integers that leaves 64 bits is held at their limit.
+    /// The sum: exact for integers, null for floats if it is beyond the largest float.
     fn sum(&self) -> RawBsonRef<'static> {
         match self {
-            Self::Histogram(state) => RawBsonRef::Int64(state.sum()),
-            Self::Int(state) => {
-                let limit = if state.sum() < 0 { i64::MIN } else { i64::MAX };
-                RawBsonRef::Int64(i64::try_from(state.sum()).unwrap_or(limit))
-            }
-            Self::Float(state) => RawBsonRef::Double(state.sum()),
+            Self::Histogram(state) => integer(state.sum()),
+            Self::Int(state) => integer(state.sum()),
+            Self::Float(state) => float(Some(state.sum())),
         }
     }
 
@@ -215,5 +231,137 @@ impl MeasureState {
             Self::Histogram(state) => state.iter().find(|&(seen, _)| seen == value).map_or(0, |(_, count)| count),
             _ => 0,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::{AllowedLateness, EventClock};
+    use crate::rollup::{Changes, Facts, RollupPlan};
+    use crate::schema::Schema;
+    use bson::{Bson, Document, rawdoc};
+
+    const FLOWS: &str = r#"
+stream = "flows"
+id = ["id"]
+event_time = "day"
+[fields]
+id = { type = "int" }
+day = { type = "date" }
+host = { type = "string" }
+bytes = { type = "int" }
+x = { type = "float" }
+near = { type = "int", range = [9223372036854775800, 9223372036854775807] }
+[[rollups]]
+name = "flows_by_day"
+window = "day"
+measures = ["bytes", "x", "near"]
+distinct = ["host"]
+[[rollups]]
+name = "largest"
+window = "day"
+keys = ["host"]
+measures = ["bytes"]
+top = { rows = 3, by = "bytes_sum" }
+"#;
+
+    fn groups(plan: &RollupPlan, table: usize, events: &[RawDocumentBuf]) -> Vec<(Group, State)> {
+        let (mut changes, mut clock) = (Changes::default(), EventClock::default());
+        for event in events {
+            changes.add(plan, 0, &Facts::read(plan, event).unwrap(), &mut clock, AllowedLateness::Unbounded);
+        }
+        let (table, groups) = changes.tables(plan).nth(table).unwrap();
+        // As the publisher has them: read back from what is stored.
+        let stored =
+            groups.iter().map(|(group, state)| (group.clone(), State::read(table, &state.to_document()).unwrap()));
+        stored.collect()
+    }
+
+    fn row(events: &[RawDocumentBuf]) -> Document {
+        let schema = Schema::parse("flows", FLOWS).unwrap();
+        let plan = schema.rollups();
+        let groups = groups(plan, 0, events);
+        let mut row = RawDocumentBuf::new();
+        plan.rollups()[0].append_columns(&groups[0].0, &groups[0].1, &mut row);
+        Document::try_from(row).unwrap()
+    }
+
+    fn decimal(text: &str) -> Bson {
+        Bson::Decimal128(text.parse().unwrap())
+    }
+
+    #[test]
+    fn a_sum_of_integers_is_exact_beyond_64_bits() {
+        for (bytes, sum) in [
+            (&[i64::MAX, 1][..], decimal("9223372036854775808")),
+            (&[i64::MAX, i64::MAX, i64::MAX], decimal("27670116110564327421")),
+            (&[i64::MIN, i64::MIN], decimal("-18446744073709551616")),
+            (&[i64::MAX, i64::MIN], Bson::Int64(-1)),
+            (&[i64::MAX, 0], Bson::Int64(i64::MAX)),
+            (&[], Bson::Int64(0)),
+        ] {
+            let mut events: Vec<_> = bytes.iter().map(|&bytes| rawdoc! { "_id": 1_i64, "bytes": bytes }).collect();
+            events.push(rawdoc! { "_id": 2_i64 });
+            let row = row(&events);
+            assert_eq!(row.get("bytes_sum"), Some(&sum), "{bytes:?}");
+            let mean = bytes.iter().map(|&value| i128::from(value)).sum::<i128>() as f64 / bytes.len() as f64;
+            assert_eq!(row.get_f64("bytes_mean").ok(), (!bytes.is_empty()).then_some(mean), "{bytes:?}");
+        }
+        let near = row(&[rawdoc! { "_id": 1_i64, "near": i64::MAX }, rawdoc! { "_id": 2_i64, "near": i64::MAX }]);
+        assert_eq!(near.get("near_sum"), Some(&decimal("18446744073709551614")));
+    }
+
+    #[test]
+    fn what_a_float_cannot_hold_is_null_in_a_row() {
+        for (values, sum, mean, stddev) in [
+            (&[1.7e308, 1.7e308, 1.7e308][..], None, Some(1.7e308), Some(0.0)),
+            (&[1.7e308, -1.7e308], Some(0.0), Some(0.0), None),
+            (&[1e200, -1e200], Some(0.0), Some(0.0), None),
+            (&[1e150, -1e150], Some(0.0), Some(0.0), Some(2e300_f64.sqrt())),
+            (&[1e300, 1.0, -1e300, 1.0], Some(2.0), Some(0.5), None),
+        ] {
+            let events: Vec<_> = values.iter().map(|&x| rawdoc! { "_id": 1_i64, "x": x }).collect();
+            let row = row(&events);
+            let found = ["x_sum", "x_mean", "x_stddev"].map(|name| row.get_f64(name).ok());
+            assert_eq!(found[..2], [sum, mean], "{values:?}");
+            let close = |(a, b): (f64, f64)| (a - b).abs() <= 1e-9 * b.abs();
+            assert!(
+                found[2].is_some() == stddev.is_some() && found[2].zip(stddev).is_none_or(close),
+                "{values:?}: {found:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn rows_are_ranked_by_sums_beyond_64_bits() {
+        let schema = Schema::parse("flows", FLOWS).unwrap();
+        let plan = schema.rollups();
+        let event = |host: &str, bytes: i64| rawdoc! { "_id": 1_i64, "host": host, "bytes": bytes };
+        let events = [
+            event("small", 7),
+            event("far", i64::MAX),
+            event("far", i64::MAX),
+            event("max", i64::MAX),
+            event("below", i64::MIN),
+            event("below", i64::MIN),
+        ];
+        let rows = plan.rollups()[1].ranked(groups(plan, 1, &events));
+        let hosts: Vec<_> = rows.iter().map(|row| row.columns.get_str("host").unwrap().to_owned()).collect();
+        assert_eq!(hosts, ["far", "max", "small"]);
+    }
+
+    #[test]
+    fn a_distinct_count_is_never_above_the_count() {
+        for count in [511_i64, 512, 513, 600, 1_000, 5_000, 12_000] {
+            let events: Vec<_> = (0..count).map(|host| rawdoc! { "_id": host, "host": format!("h{host}") }).collect();
+            let found = row(&events).get_i64("host_distinct").unwrap();
+            assert!(found <= count && (count > 512 || found == count), "{found} of {count}");
+        }
+        let schema = Schema::parse("flows", FLOWS).unwrap();
+        let columns = schema.rollups().rollups()[0].columns();
+        let estimated =
+            columns.iter().filter(|column| column.relative_error.is_some()).map(|column| column.name.as_str());
+        assert_eq!(estimated.collect::<Vec<_>>(), ["host_distinct"]);
     }
 }

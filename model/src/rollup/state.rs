@@ -2,7 +2,8 @@
 //!
 //! Stored: `{count, late, m: [{…} …], d: [binary …]}`, measures and sets in the order of the table's definition; `late` is absent where
 //! it is 0. A histogram is `{"8": 3, …}` with the values seen, moments are `{n, mean, m2, sum, min, max}`; the exact sum of an
-//! integer measure is a Decimal128.
+//! integer measure is a Decimal128. The sum of a float measure has what it lacks for being exact beside it, as `low`, absent where that
+//! is 0.
 
 use super::key::ALLOCATION;
 use super::{Facts, Measure, MeasureKind, StateTable};
@@ -183,12 +184,17 @@ impl MeasureState {
                 let sum =
                     moments.sum().to_string().parse::<Decimal128>().map_or(RawBsonRef::Null, RawBsonRef::Decimal128);
                 let (min, max) = (RawBsonRef::Int64(min), RawBsonRef::Int64(max));
-                moments_document(moments.count(), moments.mean(), moments.m2(), sum, min, max)
+                moments_document(moments.count(), moments.combined_mean(), moments.m2(), sum, min, max)
             }
             Self::Float(moments) => {
                 let (min, max) = moments.extremes().unwrap_or_default();
                 let [sum, min, max] = [moments.sum(), min, max].map(RawBsonRef::Double);
-                moments_document(moments.count(), moments.mean(), moments.m2(), sum, min, max)
+                let mut document =
+                    moments_document(moments.count(), moments.combined_mean(), moments.m2(), sum, min, max);
+                if moments.sum_remainder() != 0.0 {
+                    document.append(cstr!("low"), moments.sum_remainder());
+                }
+                document
             }
         }
     }
@@ -221,13 +227,9 @@ impl MeasureState {
             MeasureKind::Float => {
                 let count = integer(part("n")?)?;
                 let extremes = (count > 0).then_some((number("min")?, number("max")?));
-                Ok(Self::Float(FloatMoments::from_parts(
-                    count,
-                    number("mean")?,
-                    number("m2")?,
-                    number("sum")?,
-                    extremes,
-                )))
+                let moments = FloatMoments::from_parts(count, number("mean")?, number("m2")?, number("sum")?, extremes);
+                let low = stored.get("low").ok().flatten().and_then(RawBsonRef::as_f64).unwrap_or_default();
+                Ok(Self::Float(moments.with_sum_remainder(low)))
             }
         }
     }
@@ -235,7 +237,7 @@ impl MeasureState {
 
 fn moments_document(
     count: i64,
-    mean: Option<f64>,
+    mean: f64,
     m2: f64,
     sum: RawBsonRef<'_>,
     min: RawBsonRef<'_>,
@@ -243,7 +245,7 @@ fn moments_document(
 ) -> RawDocumentBuf {
     let mut document = RawDocumentBuf::new();
     document.append(cstr!("n"), count);
-    document.append(cstr!("mean"), mean.unwrap_or_default());
+    document.append(cstr!("mean"), mean);
     document.append(cstr!("m2"), m2);
     document.append(cstr!("sum"), sum);
     document.append(cstr!("min"), min);

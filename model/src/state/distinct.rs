@@ -19,7 +19,7 @@ const LARGEST: usize = 64 - PRECISION as usize + 1;
 const SPARSE_TAG: u8 = 1;
 const DENSE_TAG: u8 = 2;
 
-/// A set of values whose size can be asked.
+/// A set of values that returns how many it holds: exactly up to [`SPARSE_LIMIT`], as an estimate beyond.
 ///
 /// ```
 /// let mut reviewers = model::state::Distinct::default();
@@ -44,6 +44,9 @@ impl Default for Distinct {
 }
 
 impl Distinct {
+    /// Standard error of [`estimate`](Self::estimate) beyond [`SPARSE_LIMIT`], as a share of the number: 1.04 / sqrt(registers).
+    pub const RELATIVE_ERROR: f64 = 1.04 / 64.0;
+
     /// Adds a value, given as bytes that are equal exactly where the values are.
     pub fn insert(&mut self, value: &[u8]) {
         self.insert_hash(xxh3_64(value));
@@ -69,11 +72,14 @@ impl Distinct {
         }
     }
 
-    /// The number of distinct values, exact up to 512.
+    /// The number of distinct values, exact up to [`SPARSE_LIMIT`].
+    ///
+    /// The set does not know how many values it was given; the caller holds the estimate to that number.
     pub fn estimate(&self) -> i64 {
         match &self.0 {
             Form::Sparse(hashes) => hashes.len() as i64,
-            Form::Dense(registers) => estimate(registers).round() as i64,
+            // Registers take over when the limit is passed, so there are at least so many.
+            Form::Dense(registers) => (estimate(registers).round() as i64).max(SPARSE_LIMIT as i64 + 1),
         }
     }
 
@@ -204,6 +210,15 @@ mod tests {
             let error = (estimate - size as i64).abs() as f64;
             let bound = if size as usize <= SPARSE_LIMIT { 0.0 } else { size as f64 * 4.0 * 1.04 / 64.0 };
             assert!(error <= bound, "{size} values were estimated as {estimate}");
+        }
+    }
+
+    #[test]
+    fn an_estimate_is_never_below_what_is_counted_exactly() {
+        for seed in 0..200_u64 {
+            let first = seed << 32;
+            let estimate = of(first..first + SPARSE_LIMIT as u64 + 1).estimate();
+            assert!(estimate > SPARSE_LIMIT as i64, "seed {seed}: {estimate}");
         }
     }
 

@@ -74,8 +74,8 @@ impl Histogram {
     }
 
     /// Sum of the values seen.
-    pub fn sum(&self) -> i64 {
-        self.iter().map(|(value, count)| value * count).sum()
+    pub fn sum(&self) -> i128 {
+        self.iter().map(|(value, count)| i128::from(value) * i128::from(count)).sum()
     }
 
     /// Smallest value seen.
@@ -159,6 +159,14 @@ mod tests {
     }
 
     #[test]
+    fn a_sum_is_exact_beyond_64_bits() {
+        let mut large = Histogram::new(i64::MAX - 1, i64::MAX);
+        assert!(large.add(i64::MAX, 3) && large.add(i64::MAX - 1, 1));
+        assert_eq!(large.sum(), 4 * i128::from(i64::MAX) - 1);
+        assert_eq!(large.mean(), Some(i64::MAX as f64));
+    }
+
+    #[test]
     fn an_even_count_has_its_median_in_the_middle() {
         assert_eq!(of(&[1, 2, 3, 10]).quantile(0.5), Some(2.5));
         assert_eq!(of(&[7]).quantile(0.5), Some(7.0));
@@ -170,7 +178,7 @@ mod tests {
         fn agrees_with_the_values_in_order(mut values in prop::collection::vec(1_i64..=10, 2..200)) {
             let histogram = of(&values);
             values.sort_unstable();
-            let (count, sum) = (values.len() as i64, values.iter().sum::<i64>());
+            let (count, sum) = (values.len() as i64, values.iter().map(|&value| i128::from(value)).sum::<i128>());
             let mean = sum as f64 / count as f64;
             let variance = values.iter().map(|&v| (v as f64 - mean).powi(2)).sum::<f64>() / (count - 1) as f64;
             prop_assert_eq!((histogram.count(), histogram.sum()), (count, sum));

@@ -16,16 +16,74 @@ impl Spread {
         if other.count == 0 {
             return;
         }
+        if self.count == 0 {
+            *self = other;
+            return;
+        }
         let count = self.count + other.count;
         let (ours, theirs) = (self.count as f64, other.count as f64);
         let delta = other.mean - self.mean;
-        self.mean += delta * theirs / count as f64;
-        self.m2 += other.m2 + delta * delta * ours * theirs / count as f64;
+        let mean = self.mean + delta * theirs / count as f64;
+        // Between the two means, also if the way from one to the other leaves the range of f64.
+        let weighted = || self.mean * (ours / count as f64) + other.mean * (theirs / count as f64);
+        self.mean = if mean.is_finite() { mean } else { weighted() };
+        let between = delta * delta * ours * theirs / count as f64;
+        let in_another_order = || delta * (ours * theirs / count as f64) * delta;
+        self.m2 += other.m2 + if between.is_finite() { between } else { in_another_order() };
         self.count = count;
     }
 
+    /// `None` also if it is beyond the largest f64.
     fn variance(self) -> Option<f64> {
-        (self.count > 1).then(|| self.m2 / (self.count - 1) as f64)
+        (self.count > 1).then(|| self.m2 / (self.count - 1) as f64).filter(|variance| variance.is_finite())
+    }
+}
+
+/// A sum that does not lose what is small beside what is large.
+trait Total: Copy {
+    /// The sum over the number of values; `None` if it is not known.
+    fn mean(self, count: i64) -> Option<f64>;
+}
+
+impl Total for i128 {
+    fn mean(self, count: i64) -> Option<f64> {
+        Some(self as f64 / count as f64)
+    }
+}
+
+/// A sum of floats in twice their precision: `high` is the sum as a float, `low` what it lacks (Knuth's TwoSum). Split anywhere, large
+/// values that cancel leave the small ones.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+struct FloatSum {
+    high: f64,
+    low: f64,
+}
+
+impl From<f64> for FloatSum {
+    fn from(high: f64) -> Self {
+        Self { high, low: 0.0 }
+    }
+}
+
+impl std::ops::AddAssign for FloatSum {
+    fn add_assign(&mut self, other: Self) {
+        let (high, lost) = two_sum(self.high, other.high);
+        let (high, low) = two_sum(high, lost + (self.low + other.low));
+        // Beyond the largest float nothing is known any more.
+        *self = Self { high, low: if high.is_finite() { low } else { 0.0 } };
+    }
+}
+
+/// The rounded sum, and what rounding took from it.
+fn two_sum(a: f64, b: f64) -> (f64, f64) {
+    let sum = a + b;
+    let of_b = sum - a;
+    (sum, (a - (sum - of_b)) + (b - of_b))
+}
+
+impl Total for FloatSum {
+    fn mean(self, count: i64) -> Option<f64> {
+        self.high.is_finite().then(|| self.high / count as f64)
     }
 }
 
@@ -44,7 +102,7 @@ macro_rules! moments {
             pub fn insert(&mut self, value: $value) {
                 self.combine(&Self {
                     spread: Spread { count: 1, mean: value as f64, m2: 0.0 },
-                    sum: value as $sum,
+                    sum: value.into(),
                     extremes: Some((value, value)),
                 });
             }
@@ -61,19 +119,9 @@ macro_rules! moments {
                 };
             }
 
-            /// A state from its stored parts.
-            pub fn from_parts(count: i64, mean: f64, m2: f64, sum: $sum, extremes: Option<($value, $value)>) -> Self {
-                Self { spread: Spread { count, mean, m2 }, sum, extremes }
-            }
-
             /// Number of values seen.
             pub fn count(&self) -> i64 {
                 self.spread.count
-            }
-
-            /// Sum of the values seen.
-            pub fn sum(&self) -> $sum {
-                self.sum
             }
 
             /// Sum of the squared deviations from the mean.
@@ -83,10 +131,19 @@ macro_rules! moments {
 
             /// Arithmetic mean.
             pub fn mean(&self) -> Option<f64> {
-                (self.count() > 0).then_some(self.spread.mean)
+                let count = Some(self.count()).filter(|&count| count > 0)?;
+                let mean = self.sum.mean(count).unwrap_or(self.spread.mean);
+                // Rounding can take it past the extremes by a hair.
+                let (min, max) = self.extremes.map_or((mean, mean), |(min, max)| (min as f64, max as f64));
+                Some(mean.max(min).min(max)).filter(|mean| mean.is_finite())
             }
 
-            /// Sample variance (divided by count - 1), from two values on.
+            /// The mean as it was combined pairwise: what is stored, because the deviations are from it.
+            pub fn combined_mean(&self) -> f64 {
+                self.spread.mean
+            }
+
+            /// Sample variance (divided by count - 1), from two values on; `None` also if it is beyond the largest f64.
             pub fn variance(&self) -> Option<f64> {
                 self.spread.variance()
             }
@@ -124,8 +181,44 @@ moments!(
     /// ```
     FloatMoments,
     f64,
-    f64
+    FloatSum
 );
+
+impl IntMoments {
+    /// A state from its stored parts.
+    pub fn from_parts(count: i64, mean: f64, m2: f64, sum: i128, extremes: Option<(i64, i64)>) -> Self {
+        Self { spread: Spread { count, mean, m2 }, sum, extremes }
+    }
+
+    /// Sum of the values seen.
+    pub fn sum(&self) -> i128 {
+        self.sum
+    }
+}
+
+impl FloatMoments {
+    /// A state from its stored parts.
+    pub fn from_parts(count: i64, mean: f64, m2: f64, sum: f64, extremes: Option<(f64, f64)>) -> Self {
+        Self { spread: Spread { count, mean, m2 }, sum: sum.into(), extremes }
+    }
+
+    /// The state with what its [`sum`](Self::sum) lacks for being exact.
+    #[must_use]
+    pub fn with_sum_remainder(mut self, low: f64) -> Self {
+        self.sum.low = low;
+        self
+    }
+
+    /// Sum of the values seen; infinite or not a number if it, or a part of it, is beyond the largest f64.
+    pub fn sum(&self) -> f64 {
+        self.sum.high
+    }
+
+    /// What [`sum`](Self::sum) lacks for being exact.
+    pub fn sum_remainder(&self) -> f64 {
+        self.sum.low
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -158,7 +251,61 @@ mod tests {
         assert_eq!(state.variance(), Some(30.0));
     }
 
+    #[test]
+    fn the_ends_of_the_floats_give_a_number_or_none() {
+        const FAR: f64 = 1.7e308;
+        for (values, mean, variance) in [
+            (&[FAR, FAR, FAR][..], Some(FAR), Some(0.0)),
+            (&[FAR, -FAR], Some(0.0), None),
+            (&[1e200, -1e200], Some(0.0), None),
+            (&[1.34e154, -1.34e154, 0.0], Some(0.0), None),
+            (&[1e150, -1e150], Some(0.0), Some(2e300)),
+            (&[5e-324, 5e-324], Some(5e-324), Some(0.0)),
+            (&[f64::MAX, f64::MAX, f64::MAX, f64::MAX], Some(f64::MAX), Some(0.0)),
+        ] {
+            let state = floats(values);
+            assert_eq!((state.mean(), state.variance().is_some()), (mean, variance.is_some()), "{values:?}");
+            assert!(
+                state
+                    .variance()
+                    .zip(variance)
+                    .is_none_or(|(found, variance)| (found - variance).abs() <= 1e-9 * variance)
+            );
+        }
+        let mixed = floats(&[FAR, FAR, -FAR, -FAR, FAR]);
+        assert!(mixed.mean().is_some_and(|mean| mean.abs() <= FAR), "{mixed:?}");
+    }
+
+    #[test]
+    fn large_values_that_cancel_leave_the_small_ones() {
+        for values in [[1e300, 1.0, -1e300], [1.0, 1e300, -1e300], [1e16, 1.0, -1e16]] {
+            assert_eq!(floats(&values).sum(), 1.0, "{values:?}");
+        }
+        let mut parts = floats(&[1e300, 0.5]);
+        parts.combine(&floats(&[-1e300, 0.25]));
+        assert_eq!((parts.sum(), parts.mean()), (0.75, Some(0.1875)));
+    }
+
+    #[test]
+    fn the_mean_of_integers_is_that_of_their_exact_sum() {
+        let mut state = IntMoments::default();
+        [i64::MAX, i64::MAX, i64::MIN, i64::MIN, 5].iter().for_each(|&value| state.insert(value));
+        assert_eq!((state.sum(), state.mean()), (3, Some(0.6)));
+    }
+
     proptest! {
+        #[test]
+        fn no_finite_values_give_a_nan(values in prop::collection::vec(any::<f64>().prop_filter("finite", |value| value.is_finite()), 1..40), cut in 0_usize..40) {
+            let (first, second) = values.split_at(cut.min(values.len()));
+            let mut state = floats(first);
+            state.combine(&floats(second));
+            let (min, max) = state.extremes().unwrap();
+            let mean = state.mean();
+            prop_assert!(mean.is_some_and(|mean| min <= mean && mean <= max), "{:?} of {:?}", mean, values);
+            prop_assert!(state.variance().is_none_or(|variance| variance >= 0.0));
+            prop_assert!(!state.m2().is_nan());
+        }
+
         #[test]
         fn agrees_with_two_passes(values in prop::collection::vec(-1e6_f64..1e6, 2..100)) {
             let state = floats(&values);

@@ -82,7 +82,13 @@ mod tests {
             ("b", ColumnType::Bool),
         ];
         let columns = kinds
-            .map(|(name, kind)| Column { name: name.to_owned(), kind, role: ColumnRole::Key, measure: None })
+            .map(|(name, kind)| Column {
+                name: name.to_owned(),
+                kind,
+                role: ColumnRole::Key,
+                measure: None,
+                relative_error: None,
+            })
             .to_vec();
         let frame = df!(
             "d" => [Some(-1_i32), None, Some(0)],
