@@ -7,6 +7,8 @@ mod compile;
 mod error;
 mod field;
 pub mod file;
+pub(crate) mod names;
+mod range;
 
 pub use error::SchemaError;
 pub use field::{Comparable, DateFormat, Derivation, Field, FieldKind, Filter, NumberRange, Place, Source};
@@ -37,6 +39,7 @@ pub struct Schema {
     pub(crate) message_key: Option<String>,
     pub(crate) filters: Vec<Filter>,
     pub(crate) tombstones: Tombstones,
+    pub(crate) states_decimal: bool,
     pub(crate) time_zone: TimeZone,
     pub(crate) allowed_lateness: AllowedLateness,
     pub(crate) late_records: LateRecords,
@@ -110,6 +113,11 @@ impl Schema {
         self.tombstones
     }
 
+    /// Whether it says how numbers in texts are written (`decimal`), for the stream or for a field.
+    pub fn states_decimal(&self) -> bool {
+        self.states_decimal
+    }
+
     /// How long after its end a window still takes records as in time.
     pub fn allowed_lateness(&self) -> AllowedLateness {
         self.allowed_lateness
@@ -147,14 +155,4 @@ fn version_of(toml: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_version_follows_the_text() {
-        let schema = |toml: &str| Schema::parse("x", toml).unwrap().version().to_owned();
-        assert_eq!(schema(IMDB_REVIEW), schema(IMDB_REVIEW));
-        assert_ne!(schema(IMDB_REVIEW), schema(&format!("{IMDB_REVIEW}\n")));
-        assert_eq!(version_of(""), "2d06800538d394c2", "what is stored must stay comparable");
-    }
-}
+mod tests;

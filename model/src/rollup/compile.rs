@@ -4,9 +4,10 @@ use super::row::{Output, OutputColumn};
 use super::{DistinctCount, GroupRows, Measure, MeasureKind, Rollup, RollupPlan, Slot, StateTable, Top};
 use crate::layout::{Column, ColumnRole, ColumnType, LATE, RESERVED, column};
 use crate::schema::file::{RollupRule, TopRule};
-use crate::schema::{Field, FieldKind};
+use crate::schema::{Field, FieldKind, names};
 use crate::state::Histogram;
 use crate::window::{Timeline, WindowKind, WindowSpec};
+use std::borrow::Cow;
 
 /// Hopping windows that a record may be in: each is a state that it changes and a row that is written.
 const MOST_WINDOWS: i64 = 1_000;
@@ -32,8 +33,10 @@ impl RollupPlan {
         for rule in rules {
             let fail = |problem: String| RollupError { rollup: rule.name.clone(), problem };
             check_name(&rule.name).map_err(fail)?;
-            if plan.find(&rule.name).is_some() {
-                return Err(fail("two rollups have this name".into()));
+            match names::alike(plan.rollups.iter().map(|rollup| rollup.name.as_str()), &rule.name) {
+                None => {}
+                Some(other) if other == rule.name => return Err(fail("two rollups have this name".into())),
+                Some(other) => return Err(fail(names::differ_by_case(other, &rule.name))),
             }
             let table = plan.table(stream, rule, fields, timeline).map_err(fail)?;
             let columns = columns(stream, rule, &plan, &plan.tables[table]);
@@ -116,9 +119,10 @@ impl RollupPlan {
     fn definition(&self, table: &StateTable) -> String {
         let typed = |slot: &usize| {
             let field = &self.slots[*slot].field;
+            let name = encoded(&field.name);
             match field.kind {
-                FieldKind::String => field.name.clone(),
-                _ => format!("{}:{}", field.name, field.kind.name()),
+                FieldKind::String => name.into_owned(),
+                _ => format!("{name}:{}", field.kind.name()),
             }
         };
         let zone = match (table.window.is_calendar(), table.window.zone().and_then(|zone| zone.iana_name())) {
@@ -130,13 +134,34 @@ impl RollupPlan {
             .measures
             .iter()
             .map(|measure| match measure.kind {
-                MeasureKind::Histogram(range) => format!("{}:{}..{}", measure.name, range.first, range.last),
+                MeasureKind::Histogram(range) => {
+                    format!("{}:{}..{}", encoded(&measure.name), range.first, range.last)
+                }
                 _ => typed(&measure.slot),
             })
             .chain(table.distinct.iter().map(|distinct| format!("distinct {}", typed(&distinct.slot))))
             .collect();
         format!("{}{zone}/{}/{}", table.window.kind(), keys.join(","), measures.join(","))
     }
+}
+
+/// A field's name in a definition: as it is, unless it could be read as something else there; then those of its characters that have a
+/// meaning are written as `:HEX:`. No type's name and no range looks like that. Stored tables have these names, so they must never change.
+fn encoded(name: &str) -> Cow<'_, str> {
+    let is_suffix = |part: &str| {
+        (part.len() == 2 && part.bytes().all(|byte| byte.is_ascii_hexdigit()))
+            || ["string", "int", "float", "bool", "date", "timestamp", "string list"].contains(&part)
+    };
+    let is_plain =
+        !name.contains([',', '/']) && !name.starts_with("distinct ") && !name.split(':').skip(1).any(is_suffix);
+    if is_plain {
+        return Cow::Borrowed(name);
+    }
+    let escape = |character: char| match character {
+        ',' | '/' | ':' | ' ' => format!(":{:02x}:", u32::from(character)),
+        other => other.to_string(),
+    };
+    Cow::Owned(name.chars().map(escape).collect())
 }
 
 /// Reads a rollup's window.
@@ -177,6 +202,10 @@ impl Use {
     }
 }
 
+/// Longest name of a rollup, in bytes. With the database's name before it and the names of tables under way behind it, it fits into MongoDB's
+/// 255 bytes for a namespace; with an extension, into 255 bytes for a file.
+const MOST_NAME_BYTES: usize = 120;
+
 fn check_name(name: &str) -> Result<(), String> {
     let valid =
         !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-');
@@ -185,10 +214,26 @@ fn check_name(name: &str) -> Result<(), String> {
             "a rollup's name has letters, digits, _ and - only: it is the name of a collection and of files".into()
         );
     }
-    if RESERVED.contains(&name) || name == LATE {
-        return Err(format!("\"{name}\" is a collection of the product; choose another name"));
+    if name.len() > MOST_NAME_BYTES {
+        return Err(format!(
+            "the name has {} bytes; at most {MOST_NAME_BYTES} fit into the names of collections and files",
+            name.len()
+        ));
+    }
+    if let Some(taken) = names::alike(RESERVED.into_iter().chain([LATE]), name) {
+        return Err(format!("\"{taken}\" is a collection of the product; choose another name"));
+    }
+    if is_device(&name.to_lowercase()) {
+        return Err(format!("\"{name}\" cannot be the name of a file on Windows; choose another name"));
     }
     Ok(())
+}
+
+/// Devices of Windows, which has no files of these names.
+fn is_device(name: &str) -> bool {
+    let numbered = name.strip_prefix("com").or_else(|| name.strip_prefix("lpt"));
+    matches!(name, "con" | "prn" | "aux" | "nul")
+        || numbered.is_some_and(|number| matches!(number.as_bytes(), [b'1'..=b'9']))
 }
 
 fn columns(stream: &str, rule: &RollupRule, plan: &RollupPlan, table: &StateTable) -> Vec<OutputColumn> {
@@ -247,8 +292,17 @@ fn check_columns(columns: &[OutputColumn]) -> Result<(), String> {
         if name == column::STATE {
             return Err(format!("\"{name}\" is where a row keeps its state; rename the field"));
         }
-        if columns[..at].iter().any(|other| other.column.name == *name) {
-            return Err(format!("two columns would be named \"{name}\"; rename the field or set `counted_as`"));
+        match names::alike(columns[..at].iter().map(|other| other.column.name.as_str()), name) {
+            None => {}
+            Some(other) if other == name => {
+                return Err(format!("two columns would be named \"{name}\"; rename the field or set `counted_as`"));
+            }
+            Some(other) => {
+                return Err(format!(
+                    "the columns {}; rename the field or set `counted_as`",
+                    names::differ_by_case(other, name)
+                ));
+            }
         }
     }
     Ok(())

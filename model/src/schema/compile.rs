@@ -2,10 +2,11 @@
 
 use super::field::{Comparable, DateFormat, Derivation, Field, FieldKind, Filter, NumberRange, Place, Source};
 use super::file::{DeriveRule, FieldRule, FilterRule, LateRule, SchemaFile, TombstoneRule, TypeName};
-use super::{Schema, SchemaError, Tombstones};
+use super::{Schema, SchemaError, Tombstones, names, range};
 use crate::calendar::{DAY_MS, day_of_date};
 use crate::clock::AllowedLateness;
 use crate::late::LateRecords;
+use crate::number::Mark;
 use crate::rollup::RollupPlan;
 use crate::window::{Timeline, parse_duration_ms};
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
@@ -13,7 +14,8 @@ use jiff::{Timestamp, civil::Date, tz::TimeZone};
 const DEFAULT_IDLE_TIMEOUT_MS: i64 = 60_000;
 
 pub(super) fn compile(name: &str, version: String, file: &SchemaFile) -> Result<Schema, SchemaError> {
-    let compiler = Compiler { name };
+    let compiler = Compiler { name, decimal: Mark::Point };
+    let compiler = Compiler { name, decimal: compiler.decimal("decimal", file.decimal.as_deref(), Mark::Point)? };
     if file.stream.is_empty() || file.stream.contains(['.', '$', '\0']) {
         return Err(compiler.error(
             "stream",
@@ -39,6 +41,7 @@ pub(super) fn compile(name: &str, version: String, file: &SchemaFile) -> Result<
         id,
         event_time,
         message_key: file.message_key.clone(),
+        states_decimal: file.decimal.is_some() || file.fields.iter().any(|(_, rule)| rule.get("decimal").is_some()),
         filters,
         tombstones: match file.tombstones {
             TombstoneRule::Dead => Tombstones::Dead,
@@ -61,6 +64,8 @@ pub(super) fn compile(name: &str, version: String, file: &SchemaFile) -> Result<
 
 struct Compiler<'a> {
     name: &'a str,
+    /// The decimal mark of fields that do not name theirs.
+    decimal: Mark,
 }
 
 impl Compiler<'_> {
@@ -88,8 +93,17 @@ impl Compiler<'_> {
             fields[at].source = self.derivation(&fields[at].name, &rule, &fields)?;
         }
         for (at, field) in fields.iter().enumerate() {
-            if fields[..at].iter().any(|other| other.name == field.name) {
-                return Err(self.error(&format!("fields.{}", field.name), "two fields have this name"));
+            let place = format!("fields.{}", field.name);
+            match names::alike(fields[..at].iter().map(|other| other.name.as_str()), &field.name) {
+                None => {}
+                Some(other) if other == field.name => return Err(self.error(&place, "two fields have this name")),
+                Some(other) => {
+                    let problem = format!(
+                        "{}; read one under another name with `from`",
+                        names::differ_by_case(other, &field.name)
+                    );
+                    return Err(self.error(&place, problem));
+                }
             }
         }
         Ok(fields)
@@ -134,6 +148,8 @@ impl Compiler<'_> {
             place: Place::Top,
             required: rule.required,
             null_words: rule.null.clone(),
+            decimal: self.decimal(place, rule.decimal.as_deref(), self.decimal)?,
+            allow_blank: rule.allow_blank,
             counted_as: rule.counted_as.clone().unwrap_or_else(|| format!("{name}_count")),
         })
     }
@@ -145,15 +161,17 @@ impl Compiler<'_> {
         if !rule.formats.is_empty() && !matches!(kind, TypeName::Date | TypeName::Timestamp) {
             return Err(self.error(place, "`formats` are for date and timestamp fields"));
         }
-        let [first, last] = rule.range.unwrap_or([f64::MIN, f64::MAX]);
-        if first > last {
-            return Err(self.error(place, format!("range [{first}, {last}] is empty: write the smaller number first")));
+        if rule.decimal.is_some() && !matches!(kind, TypeName::Int | TypeName::Float) {
+            return Err(self.error(place, "`decimal` is for int and float fields"));
         }
         Ok(match kind {
             TypeName::String => FieldKind::String,
-            // A cast from float to integer is held at the integer's limits, which is what an open range means.
-            TypeName::Int => FieldKind::Int(NumberRange { first: first.ceil() as i64, last: last.floor() as i64 }),
-            TypeName::Float => FieldKind::Float(NumberRange { first, last }),
+            TypeName::Int => {
+                FieldKind::Int(range::of_ints(rule.range.as_ref()).map_err(|error| self.error(place, error))?)
+            }
+            TypeName::Float => {
+                FieldKind::Float(range::of_floats(rule.range.as_ref()).map_err(|error| self.error(place, error))?)
+            }
             TypeName::Bool => FieldKind::Bool,
             TypeName::Date => FieldKind::Date(self.formats(place, rule, DateFormat::Pattern("%Y-%m-%d".into()))?),
             TypeName::Timestamp => FieldKind::Timestamp(self.formats(place, rule, DateFormat::Rfc3339)?),
@@ -182,6 +200,13 @@ impl Compiler<'_> {
             .collect()
     }
 
+    fn decimal(&self, place: &str, text: Option<&str>, default: Mark) -> Result<Mark, SchemaError> {
+        let Some(text) = text else { return Ok(default) };
+        Mark::parse(text).ok_or_else(|| {
+            self.error(place, format!("`decimal` is \"{text}\": use \".\" for 1,234.5 or \",\" for 1.234,5"))
+        })
+    }
+
     fn check_derived(&self, place: &str, rule: &FieldRule) -> Result<(), SchemaError> {
         let extra = [
             (rule.kind.is_some(), "type"),
@@ -190,6 +215,7 @@ impl Compiler<'_> {
             (!rule.formats.is_empty(), "formats"),
             (!rule.null.is_empty(), "null"),
             (rule.range.is_some(), "range"),
+            (rule.decimal.is_some(), "decimal"),
             (rule.required, "required"),
         ];
         match extra.iter().find(|(there, _)| *there) {
@@ -230,6 +256,12 @@ impl Compiler<'_> {
             return Err(self.error("id", "name at least one field whose value identifies an event"));
         }
         let id = file.id.iter().map(|name| self.find("id", name, fields)).collect::<Result<Vec<_>, _>>()?;
+        if let Some(at) = (0..fields.len()).find(|at| fields[*at].allow_blank && !id.contains(at)) {
+            let place = format!("fields.{}", fields[at].name);
+            return Err(
+                self.error(&place, "`allow_blank` is for fields of the id; in other fields a blank text is a value")
+            );
+        }
         for &at in &id {
             if matches!(fields[at].kind, FieldKind::StringList | FieldKind::Float(_)) {
                 let problem = format!("\"{}\" is a {}, which cannot be an id", fields[at].name, fields[at].kind.name());

@@ -1,6 +1,7 @@
 //! A field of an event, checked.
 
 use crate::layout::ColumnType;
+use crate::number::Mark;
 use bson::raw::{RawBsonRef, RawDocument};
 
 /// Where a field stands in a stored event.
@@ -29,6 +30,10 @@ pub struct Field {
     pub required: bool,
     /// Texts that mean null.
     pub null_words: Vec<String>,
+    /// The decimal mark of numbers in texts.
+    pub decimal: Mark,
+    /// As a part of the id, it may be a blank text.
+    pub allow_blank: bool,
     /// Name of the column that counts the values of this measure.
     pub counted_as: String,
 }

@@ -33,7 +33,10 @@ pub struct SchemaFile {
     /// Records without payload: `dead` (default) or `filtered`.
     #[serde(default)]
     pub tombstones: TombstoneRule,
-    /// Conditions that an event must meet to be stored; what they leave out is counted as filtered.
+    /// The decimal mark of numbers in texts: `.` (default, `1,234.5`) or `,` (`1.234,5`).
+    #[serde(default)]
+    pub decimal: Option<String>,
+    /// Conditions that an event must meet to be stored; what they leave out is counted as filtered, whatever else is wrong with it.
     #[serde(default)]
     pub filter: Vec<FilterRule>,
     /// The fields, in the order in which they are stored.
@@ -107,7 +110,7 @@ pub struct FieldRule {
     /// How dates and timestamps are written, tried in order: strftime patterns, `rfc3339`, `epoch_ms`, `epoch_s`.
     #[serde(default)]
     pub formats: Vec<String>,
-    /// Texts that mean null.
+    /// Texts that mean null; a blank text always does, except in a string.
     #[serde(default)]
     pub null: Vec<String>,
     /// A record without a value is unusable; false by default, always true of the id and the event time.
@@ -115,7 +118,13 @@ pub struct FieldRule {
     pub required: bool,
     /// Smallest and largest allowed number.
     #[serde(default)]
-    pub range: Option<[f64; 2]>,
+    pub range: Option<[toml::Value; 2]>,
+    /// The decimal mark of this number in texts; that of the stream by default.
+    #[serde(default)]
+    pub decimal: Option<String>,
+    /// A blank text is an id like others; false by default: a record with a blank id is a dead letter `missing_id`.
+    #[serde(default)]
+    pub allow_blank: bool,
     /// Makes the value from another field.
     #[serde(default)]
     pub derive: Option<DeriveRule>,
