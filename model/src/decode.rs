@@ -3,15 +3,21 @@
 //! `json` reads only the fields that the schema names, borrowing texts from the record; `convert` gives each its type; what
 //! is left is written as BSON. A record that cannot be used is a [`Reject`] with a reason code and a sentence.
 
+mod absent;
 mod convert;
+mod extended;
 mod json;
+mod not_json;
+mod pair;
+mod reason;
+mod times;
 
 use crate::layout::{MOST_EVENT_BYTES, MOST_KEY_BYTES};
 use crate::schema::{Comparable, Derivation, Field, Filter, Place, Schema, SchemaError, Source};
 use bson::raw::{CString, RawArrayBuf, RawBsonRef, RawDocumentBuf};
 use convert::{Converter, Value};
-use json::RecordReader;
-use std::fmt;
+use json::{Json, RecordReader};
+pub use reason::{DeadReason, Reject};
 
 /// Coordinates of a record in Kafka.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,102 +46,6 @@ pub struct Event {
     pub document: RawDocumentBuf,
     /// Event time in milliseconds.
     pub event_time: i64,
-}
-
-/// Why a record cannot be used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum DeadReason {
-    /// The record has no payload.
-    NullPayload,
-    /// The payload is not JSON.
-    NotJson,
-    /// The payload is JSON, but not an object.
-    NotObject,
-    /// A field of the id has no value.
-    MissingId,
-    /// The event time has no value, or none that can be read.
-    NoEventTime,
-    /// A required field has no value.
-    MissingField,
-    /// A value is not of the field's type.
-    WrongType,
-    /// A number is outside the field's range, or beyond what its type can hold; a time is beyond the calendar.
-    OutOfRange,
-    /// The event, or the value of an id or a key, is larger than MongoDB or its rows can hold.
-    TooLarge,
-}
-
-impl DeadReason {
-    /// Every reason.
-    pub const ALL: [Self; 9] = [
-        Self::NullPayload,
-        Self::NotJson,
-        Self::NotObject,
-        Self::MissingId,
-        Self::NoEventTime,
-        Self::MissingField,
-        Self::WrongType,
-        Self::OutOfRange,
-        Self::TooLarge,
-    ];
-
-    /// The code in dead letters and counts.
-    pub fn code(self) -> &'static str {
-        match self {
-            Self::NullPayload => "null_payload",
-            Self::NotJson => "not_json",
-            Self::NotObject => "not_object",
-            Self::MissingId => "missing_id",
-            Self::NoEventTime => "no_event_time",
-            Self::MissingField => "missing_field",
-            Self::WrongType => "wrong_type",
-            Self::OutOfRange => "out_of_range",
-            Self::TooLarge => "too_large",
-        }
-    }
-
-    /// What usually mends it, as a sentence.
-    pub fn remedy(self) -> &'static str {
-        match self {
-            Self::NullPayload => "where tombstones are expected, write `tombstones = \"filtered\"` in the schema",
-            Self::NotJson | Self::NotObject => "correct it where the records are made, and send them again",
-            Self::MissingId | Self::MissingField => {
-                "correct it where the records are made, or name the field that has the value with `from` in the schema"
-            }
-            Self::NoEventTime => "add the form to `formats` in the schema, or correct it where the records are made",
-            Self::WrongType => {
-                "add the word to `null` or the form to `formats` in the schema, or correct the field's `type`"
-            }
-            Self::OutOfRange => {
-                "widen `range` in the schema, or correct it where the records are made; a number that no int can hold may be a float or a string"
-            }
-            Self::TooLarge => {
-                "leave the large field out of the schema, or have the records made smaller, and send them again"
-            }
-        }
-    }
-}
-
-impl fmt::Display for DeadReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.code())
-    }
-}
-
-/// A record that cannot be used, with a sentence that names the field and the value.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{reason}: {message}")]
-pub struct Reject {
-    /// The reason's code.
-    pub reason: DeadReason,
-    /// What is wrong, for a person.
-    pub message: String,
-}
-
-impl Reject {
-    fn new(reason: DeadReason, message: impl Into<String>) -> Self {
-        Self { reason, message: message.into() }
-    }
 }
 
 /// Turns records of one schema into documents.
@@ -198,6 +108,9 @@ impl Decoder {
             let name = CString::try_from(field.name.as_str())
                 .map_err(|_| SchemaError::new(&schema.name, &field.name, "a name cannot hold a NUL character"))?;
             let converter = Converter::new(field, &schema.time_zone);
+            if let (Input::Record(place) | Input::Item(place, _), true) = (input, converter.needs_digits()) {
+                reader.keep_digits(place);
+            }
             let names = schema.id.contains(&at) || schema.rollups.has_key(&field.name);
             Ok(FieldDecoder { field: field.clone(), name, converter, input, names })
         });
@@ -225,6 +138,9 @@ impl Decoder {
             };
         };
         let record = self.reader.read(payload)?;
+        if self.leaves_out(&record)? {
+            return Ok(Decoded::Filtered);
+        }
         let mut values: Vec<Value<'_>> = Vec::with_capacity(self.fields.len());
         for decoder in &self.fields {
             let value = match decoder.input {
@@ -236,11 +152,8 @@ impl Decoder {
             values.push(value.map_err(|reject| self.name_place(decoder, reject))?);
         }
         self.derive(&mut values);
-        self.check_required(&values)?;
+        self.check_required(&values, payload)?;
         self.check_names(&values)?;
-        if !self.filters.iter().all(|filter| passes(filter, &values[filter.field])) {
-            return Ok(Decoded::Filtered);
-        }
         let Value::Millis(event_time) = values[self.event_time] else {
             return Err(Reject::new(DeadReason::NoEventTime, "the record has no event time"));
         };
@@ -248,6 +161,36 @@ impl Decoder {
         let document = self.write(&values, at, payload.len());
         self.check_size(&document)?;
         Ok(Decoded::Event(Event { document, event_time }))
+    }
+
+    /// Whether a filter leaves the record out. Nothing else about the record matters then: what is not for this stream need not have its
+    /// types. A condition on a value that cannot be read is undecided, unless it lists the values that pass and the value is certainly none
+    /// of them.
+    fn leaves_out(&self, record: &[Option<Json<'_>>]) -> Result<bool, Reject> {
+        let mut undecided = None;
+        for filter in &self.filters {
+            let decoder = &self.fields[filter.field];
+            match self.value_for_filter(decoder, record) {
+                Ok(value) if passes(filter, &value) => {}
+                Err(reject) if filter.one_of.is_none() || !decoder.converter.has_one_form() => {
+                    undecided = undecided.or_else(|| Some(self.name_place(decoder, reject)));
+                }
+                Ok(_) | Err(_) => return Ok(true),
+            }
+        }
+        undecided.map_or(Ok(false), Err)
+    }
+
+    fn value_for_filter<'a>(&self, decoder: &FieldDecoder, record: &[Option<Json<'a>>]) -> Result<Value<'a>, Reject> {
+        match decoder.input {
+            Input::Record(place) => decoder.converter.convert_any(record[place].as_ref()),
+            Input::Item(place, item) => decoder.converter.convert_any_item(record[place].as_ref(), item),
+            // Nothing is derived from a derived field.
+            Input::Derived(of, how) => {
+                let of = &self.fields[of];
+                Ok(convert::derive(how, &self.value_for_filter(of, record)?, of.converter.zone()))
+            }
+        }
     }
 
     /// An unreadable event time has its own reason: it is what decides the window.
@@ -269,20 +212,44 @@ impl Decoder {
         }
     }
 
-    fn check_required(&self, values: &[Value<'_>]) -> Result<(), Reject> {
+    fn check_required(&self, values: &[Value<'_>], payload: &[u8]) -> Result<(), Reject> {
         for (at, (decoder, value)) in self.fields.iter().zip(values).enumerate() {
-            if decoder.field.required && matches!(value, Value::Null) {
-                let reason = if self.id_members.contains(&at) {
-                    DeadReason::MissingId
-                } else if at == self.event_time {
-                    DeadReason::NoEventTime
-                } else {
-                    DeadReason::MissingField
-                };
-                return Err(Reject::new(reason, format!("{} has no value", decoder.field.name)));
+            let name = &decoder.field.name;
+            match value {
+                Value::Null if decoder.field.required => {
+                    let reason = if self.id_members.contains(&at) {
+                        DeadReason::MissingId
+                    } else if at == self.event_time {
+                        DeadReason::NoEventTime
+                    } else {
+                        DeadReason::MissingField
+                    };
+                    let why = match decoder.input {
+                        Input::Record(place) | Input::Item(place, _) => {
+                            absent::explain(payload, self.reader.name(place))
+                        }
+                        Input::Derived(of, _) => {
+                            format!(": {} has none, or none that it can be made from", self.fields[of].field.name)
+                        }
+                    };
+                    return Err(Reject::new(reason, format!("{name} has no value{why}")));
+                }
+                Value::Str(text) if decoder.names && is_blank(text) && self.is_no_id(at) => {
+                    let message = format!(
+                        "{name} is {}, which identifies nothing; if blank ids are meant, set `allow_blank = true` in the schema",
+                        json::quote(text)
+                    );
+                    return Err(Reject::new(DeadReason::MissingId, message));
+                }
+                _ => {}
             }
         }
         Ok(())
+    }
+
+    /// Whether a blank text in the field at this place is no id.
+    fn is_no_id(&self, at: usize) -> bool {
+        self.id_members.contains(&at) && !self.fields[at].field.allow_blank
     }
 
     /// An event from the future would make everything after it late. The record's own timestamp is what time it was: a clock on a wall would
@@ -295,8 +262,8 @@ impl Decoder {
         let message = format!(
             "{} is {}, which is ahead of the record's Kafka timestamp {} by more than `max_ahead` of the schema",
             self.fields[self.event_time].field.name,
-            convert::written(event_time),
-            convert::written(sent),
+            times::written(event_time),
+            times::written(sent),
         );
         Err(Reject::new(DeadReason::OutOfRange, message))
     }
@@ -358,6 +325,16 @@ impl Decoder {
     }
 }
 
+/// Whether a text shows nothing: blanks, control characters and characters without width.
+fn is_blank(text: &str) -> bool {
+    let shows_nothing = |character: char| {
+        character.is_whitespace()
+            || character.is_control()
+            || matches!(character, '\u{200b}'..='\u{200d}' | '\u{2060}' | '\u{feff}')
+    };
+    text.chars().all(shows_nothing)
+}
+
 /// An empty document with room for `capacity` bytes, so that it does not grow in steps.
 fn empty_document(capacity: usize) -> RawDocumentBuf {
     let mut bytes = Vec::with_capacity(capacity);
@@ -397,5 +374,9 @@ fn passes(filter: &Filter, value: &Value<'_>) -> bool {
 
 #[cfg(test)]
 mod bad_neighbours;
+#[cfg(test)]
+mod forms;
+#[cfg(test)]
+mod sentences;
 #[cfg(test)]
 mod tests;

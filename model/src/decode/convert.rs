@@ -1,16 +1,18 @@
 //! Gives a JSON value the type that its field declares.
 //!
-//! Numbers and booleans may stand in texts, numbers with thousands separators; a null word is null. Anything else that is not of
-//! the type is refused, never guessed.
+//! Numbers and booleans may stand in texts, in the grammar of [`number`]; a null word is null, and so is a blank text for every type but
+//! string. Anything else that is not of the type is refused, never guessed.
 
-use super::json::{Json, quote};
+use super::json::Json;
+use super::pair;
+use super::times::{self, epoch};
 use super::{DeadReason, Reject};
-use crate::calendar::{DAY_MS, date_of_day, day_of_date, ten_day_name};
+use crate::calendar::{DAY_MS, label_in, parts_of_day, ten_day_name};
+use crate::moment::{self, MomentError};
+use crate::number::{self, Mark, NumberError};
 use crate::schema::{DateFormat, Derivation, Field, FieldKind, NumberRange};
-use jiff::fmt::strtime::BrokenDownTime;
-use jiff::{Timestamp, civil::Date, tz::TimeZone};
+use jiff::tz::TimeZone;
 use std::borrow::Cow;
-use std::num::IntErrorKind;
 
 /// A typed value; dates and timestamps are milliseconds.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,6 +30,7 @@ pub(super) enum Value<'a> {
 #[derive(Debug, Clone)]
 pub(super) struct Converter {
     kind: FieldKind,
+    mark: Mark,
     null_words: Vec<String>,
     zone: TimeZone,
 }
@@ -38,7 +41,7 @@ impl Converter {
             FieldKind::Date(_) => TimeZone::UTC,
             _ => zone.clone(),
         };
-        Self { kind: field.kind.clone(), null_words: field.null_words.clone(), zone }
+        Self { kind: field.kind.clone(), mark: field.decimal, null_words: field.null_words.clone(), zone }
     }
 
     /// The zone in which the field's moments have their date.
@@ -46,34 +49,73 @@ impl Converter {
         &self.zone
     }
 
-    /// The typed value; the message of a [`Reject`] begins after the field's name.
+    /// Whether numbers are judged by all of their digits.
+    pub(super) fn needs_digits(&self) -> bool {
+        match &self.kind {
+            FieldKind::Int(_) | FieldKind::Bool => true,
+            FieldKind::Date(formats) | FieldKind::Timestamp(formats) => {
+                formats.iter().any(|format| matches!(format, DateFormat::EpochMillis | DateFormat::EpochSeconds))
+            }
+            FieldKind::String | FieldKind::Float(_) | FieldKind::StringList => false,
+        }
+    }
+
+    /// Whether a value that is not of the type is certainly none of a list of values. A date in another form may be one of them.
+    pub(super) fn has_one_form(&self) -> bool {
+        !matches!(self.kind, FieldKind::Date(_) | FieldKind::Timestamp(_))
+    }
+
+    /// The typed value, in the field's range; the message of a [`Reject`] begins after the field's name.
     pub(super) fn convert<'a>(&self, json: Option<&Json<'a>>) -> Result<Value<'a>, Reject> {
+        let value = self.convert_any(json)?;
+        match (&self.kind, &value, json) {
+            (FieldKind::Int(range), Value::Int(number), Some(json)) => check_range(*number, range, json)?,
+            (FieldKind::Float(range), Value::Float(number), Some(json)) => check_range(*number, range, json)?,
+            _ => {}
+        }
+        Ok(value)
+    }
+
+    /// The typed value, whether or not it is in the field's range.
+    pub(super) fn convert_any<'a>(&self, json: Option<&Json<'a>>) -> Result<Value<'a>, Reject> {
         match json {
             None | Some(Json::Null) => Ok(Value::Null),
-            Some(Json::Str(text)) if self.is_null_word(text) => Ok(Value::Null),
+            Some(Json::Str(text)) if self.is_null(text) => Ok(Value::Null),
             Some(json) => self.typed(json),
         }
     }
 
-    /// The typed value of one item of a list of two, or of a text such as `"0,1"`.
+    /// As [`convert`](Self::convert), of one item of a list of two, or of a text such as `"0,1"`.
     pub(super) fn convert_item<'a>(&self, json: Option<&Json<'a>>, item: usize) -> Result<Value<'a>, Reject> {
+        let item = self.item(json, item)?;
+        self.convert(item.as_deref())
+    }
+
+    /// As [`convert_any`](Self::convert_any), of one item.
+    pub(super) fn convert_any_item<'a>(&self, json: Option<&Json<'a>>, item: usize) -> Result<Value<'a>, Reject> {
+        let item = self.item(json, item)?;
+        self.convert_any(item.as_deref())
+    }
+
+    fn item<'j, 'a>(&self, json: Option<&'j Json<'a>>, item: usize) -> Result<Option<Cow<'j, Json<'a>>>, Reject> {
         match json {
-            None | Some(Json::Null) => Ok(Value::Null),
-            Some(Json::Str(text)) if self.is_null_word(text) => Ok(Value::Null),
-            Some(Json::List(items)) if items.len() == 2 => self.convert(items.get(item)),
-            Some(Json::Str(text)) => match text.split_once(',').filter(|(_, rest)| !rest.contains(',')) {
-                Some((first, second)) => {
-                    let half = [first, second][item].trim().to_owned();
-                    self.convert(Some(&Json::Str(Cow::Owned(half))))
-                }
+            None | Some(Json::Null) => Ok(None),
+            Some(Json::Str(text)) if self.is_null(text) => Ok(None),
+            Some(Json::List(items)) if items.len() == 2 => Ok(items.get(item).map(Cow::Borrowed)),
+            Some(Json::List(items)) if items.is_empty() => Ok(None),
+            Some(Json::Str(text)) => match pair::split(text, self.mark) {
+                Some(Some(pair)) => Ok(pair[item].map(|half| Cow::Owned(Json::Str(Cow::Owned(half.to_owned()))))),
+                Some(None) => Ok(None),
                 None => Err(self.refuse("two values", &Json::Str(text.clone()))),
             },
             Some(json) => Err(self.refuse("two values", json)),
         }
     }
 
-    fn is_null_word(&self, text: &str) -> bool {
+    /// A blank text is no value of any type but string, where it is a text like others.
+    fn is_null(&self, text: &str) -> bool {
         self.null_words.iter().any(|word| word == text)
+            || (!matches!(self.kind, FieldKind::String) && text.trim_start().is_empty())
     }
 
     fn typed<'a>(&self, json: &Json<'a>) -> Result<Value<'a>, Reject> {
@@ -82,14 +124,14 @@ impl Converter {
                 Json::Str(text) => Ok(Value::Str(text.clone())),
                 _ => Err(self.refuse("a string", json)),
             },
-            FieldKind::Int(range) => in_range(self.int(json)?, range, json).map(Value::Int),
-            FieldKind::Float(range) => in_range(self.float(json)?, range, json).map(Value::Float),
+            FieldKind::Int(_) => self.int(json).map(Value::Int),
+            FieldKind::Float(_) => self.float(json).map(Value::Float),
             FieldKind::Bool => {
                 truth(json).map(Value::Bool).ok_or_else(|| self.refuse("a bool (true, false, 0 or 1)", json))
             }
-            FieldKind::Date(formats) => self.moment(json, formats, date),
+            FieldKind::Date(formats) => self.moment(json, formats, times::date),
             FieldKind::Timestamp(formats) => {
-                self.moment(json, formats, |text, pattern| instant(text, pattern, &self.zone))
+                self.moment(json, formats, |text, pattern| times::instant(text, pattern, &self.zone))
             }
             FieldKind::StringList => self.list(json),
         }
@@ -100,74 +142,90 @@ impl Converter {
     }
 
     fn int(&self, json: &Json<'_>) -> Result<i64, Reject> {
-        // Up to 2^53 every whole float is one integer.
-        const EXACT: f64 = 9_007_199_254_740_992.0;
-        // Not an i64 itself: the smallest float that is beyond all of them.
-        const BEYOND: f64 = 9_223_372_036_854_775_808.0;
         let read = match json {
-            Json::Int(number) => Ok(*number),
-            Json::Float(number) if number.fract() == 0.0 && number.abs() <= EXACT => Ok(*number as i64),
-            Json::Float(number) => Err(number.abs() >= BEYOND),
-            Json::Str(text) => number_text(text).parse().map_err(|error: std::num::ParseIntError| {
-                matches!(error.kind(), IntErrorKind::PosOverflow | IntErrorKind::NegOverflow)
-            }),
-            _ => Err(false),
+            Json::Int(number) => return Ok(*number),
+            Json::Number(digits) => number::int(digits, Mark::Point),
+            Json::Str(text) => number::int(text, self.mark),
+            _ => Err(NumberError::Malformed),
         };
-        read.map_err(|is_beyond| if is_beyond { beyond_int(json) } else { self.refuse("an int", json) })
+        read.map_err(|error| match error {
+            NumberError::Beyond => beyond_int(json),
+            NumberError::Malformed | NumberError::NotWhole => self.refuse("an int", json),
+        })
     }
 
     fn float(&self, json: &Json<'_>) -> Result<f64, Reject> {
-        match json {
-            Json::Int(number) => Some(*number as f64),
-            Json::Float(number) => Some(*number),
-            Json::Str(text) => number_text(text).parse().ok(),
-            _ => None,
-        }
-        .filter(|number| number.is_finite())
-        .ok_or_else(|| self.refuse("a finite number", json))
+        let read = match json {
+            Json::Int(number) => return Ok(*number as f64),
+            Json::Float(number) => return Ok(*number),
+            Json::Number(digits) => number::float(digits, Mark::Point),
+            Json::Str(text) => number::float(text, self.mark),
+            _ => Err(NumberError::Malformed),
+        };
+        read.map_err(|error| match error {
+            NumberError::Beyond => {
+                let message = format!("is {}, beyond any number that can be stored", json.describe());
+                Reject::new(DeadReason::OutOfRange, message)
+            }
+            NumberError::Malformed | NumberError::NotWhole => self.refuse("a finite number", json),
+        })
     }
 
     fn moment<'a>(
         &self,
         json: &Json<'a>,
         formats: &[DateFormat],
-        by_pattern: impl Fn(&str, &str) -> Option<i64>,
+        by_pattern: impl Fn(&str, &str) -> Result<i64, MomentError>,
     ) -> Result<Value<'a>, Reject> {
-        let found = formats.iter().find_map(|format| match (format, json) {
-            (DateFormat::Pattern(pattern), Json::Str(text)) => by_pattern(text.trim(), pattern),
-            (DateFormat::Rfc3339, Json::Str(text)) => {
-                text.trim().parse::<Timestamp>().ok().map(Timestamp::as_millisecond)
-            }
-            (DateFormat::EpochMillis, _) => match self.int(json) {
-                Err(beyond) if beyond.reason == DeadReason::OutOfRange => Some(i64::MAX),
-                read => read.ok(),
-            },
-            (DateFormat::EpochSeconds, _) => self.float(json).ok().map(|seconds| (seconds * 1000.0).round() as i64),
-            _ => None,
+        let mut problem = MomentError::Malformed;
+        let found = formats.iter().find_map(|format| {
+            let read = match (format, json) {
+                (DateFormat::Pattern(pattern), Json::Str(text)) => by_pattern(text.trim(), pattern),
+                (DateFormat::Rfc3339, Json::Str(text)) => moment::parse(text),
+                (_, Json::Moment(millis)) => Ok(*millis),
+                (DateFormat::EpochMillis, _) => epoch(json, 0),
+                (DateFormat::EpochSeconds, _) => epoch(json, 3),
+                _ => Err(MomentError::Malformed),
+            };
+            // The form that knows more about the text says what is wrong with it.
+            read.and_then(moment::held)
+                .map_err(|error| {
+                    if error != MomentError::Malformed {
+                        problem = error
+                    }
+                })
+                .ok()
         });
         match found {
-            Some(millis) if !self.is_in_calendar(millis) => {
-                let message = format!("is {}, outside the years -9999 to 9999", json.describe());
-                Err(Reject::new(DeadReason::OutOfRange, message))
+            Some(millis) if !matches!(self.kind, FieldKind::Date(_)) => Ok(Value::Millis(millis)),
+            Some(millis) if matches!(json, Json::Moment(_)) && millis.rem_euclid(DAY_MS) != 0 => {
+                Err(self.refuse("a date: it has a time of day (use `type = \"timestamp\"`)", json))
             }
-            Some(millis) if matches!(self.kind, FieldKind::Date(_)) => {
-                Ok(Value::Millis(millis.div_euclid(DAY_MS) * DAY_MS))
-            }
-            Some(millis) => Ok(Value::Millis(millis)),
-            None => {
-                let names: Vec<_> = formats.iter().map(format_name).collect();
-                Err(self.refuse(&format!("a {} written as {}", self.kind.name(), names.join(" or ")), json))
-            }
+            Some(millis) => Ok(Value::Millis(millis.div_euclid(DAY_MS) * DAY_MS)),
+            None => Err(self.no_moment(json, formats, problem)),
         }
     }
 
-    /// Whether the calendar of the rules has it: the years -9999 to 9999; instants a day less at both ends, for the zones.
-    fn is_in_calendar(&self, millis: i64) -> bool {
-        match self.kind {
-            FieldKind::Date(_) => {
-                (day_of_date(Date::MIN)..=day_of_date(Date::MAX)).contains(&millis.div_euclid(DAY_MS))
+    fn no_moment(&self, json: &Json<'_>, formats: &[DateFormat], problem: MomentError) -> Reject {
+        let names = || formats.iter().map(times::format_name).collect::<Vec<_>>().join(" or ");
+        let kind = self.kind.name();
+        match problem {
+            MomentError::Beyond => {
+                let message = format!("is {}, which cannot be held: it is outside the years -9999 to 9999", json.describe());
+                Reject::new(DeadReason::OutOfRange, message)
             }
-            _ => Timestamp::from_millisecond(millis).is_ok(),
+            MomentError::NoOffset => self.refuse(
+                &format!(
+                    "a {kind} written as {}: it has no offset from UTC (add a pattern such as \"%Y-%m-%dT%H:%M:%S\" to `formats`, to read it in \
+                     the schema's zone)",
+                    names()
+                ),
+                json,
+            ),
+            MomentError::Zone => {
+                self.refuse(&format!("a {kind}: its zone is unknown, does not agree with its offset, or has this time twice or never"), json)
+            }
+            MomentError::Malformed => self.refuse(&format!("a {kind} written as {}", names()), json),
         }
     }
 
@@ -184,17 +242,13 @@ impl Converter {
 /// The value of a derived field; null where the other field has none.
 pub(super) fn derive<'a>(how: Derivation, of: &Value<'_>, zone: &TimeZone) -> Value<'a> {
     let date = match of {
-        Value::Millis(millis) => {
-            // Dates at the ends of the calendar are no instants in every zone.
-            let date = date_of_day(millis.div_euclid(DAY_MS));
-            Some(Timestamp::from_millisecond(*millis).map_or(date, |instant| zone.to_datetime(instant).date()))
-        }
+        Value::Millis(millis) => Some(parts_of_day(label_in(zone, *millis).div_euclid(DAY_MS))),
         _ => None,
     };
     match (how, date, of) {
-        (Derivation::Year, Some(date), _) => Value::Int(date.year().into()),
-        (Derivation::Month, Some(date), _) => Value::Int(date.month().into()),
-        (Derivation::TenDay, Some(date), _) => Value::Str(Cow::Borrowed(ten_day_name(date.day()))),
+        (Derivation::Year, Some((year, ..)), _) => Value::Int(year),
+        (Derivation::Month, Some((_, month, _)), _) => Value::Int(month.into()),
+        (Derivation::TenDay, Some((.., day)), _) => Value::Str(Cow::Borrowed(ten_day_name(day))),
         (Derivation::TitleYear, _, Value::Str(title)) => title_year(title).map_or(Value::Null, Value::Int),
         _ => Value::Null,
     }
@@ -209,30 +263,16 @@ fn title_year(title: &str) -> Option<i64> {
     })
 }
 
-/// A number's text without blanks around it and without thousands separators; others are left for the parser to refuse.
-fn number_text(text: &str) -> Cow<'_, str> {
-    let text = text.trim();
-    let mut groups = text.trim_start_matches(['-', '+']).split('.').next().unwrap_or("").split(',');
-    let first = groups.next().unwrap_or("");
-    let grouped = text.contains(',') && (1..=3).contains(&first.len()) && groups.all(|group| group.len() == 3);
-    if grouped { Cow::Owned(text.replace(',', "")) } else { Cow::Borrowed(text) }
-}
-
-fn in_range<T: PartialOrd + std::fmt::Display>(
+fn check_range<T: PartialOrd + std::fmt::Display>(
     number: T,
     range: &NumberRange<T>,
     json: &Json<'_>,
-) -> Result<T, Reject> {
+) -> Result<(), Reject> {
     if number >= range.first && number <= range.last {
-        return Ok(number);
+        return Ok(());
     }
     let message = format!("is {}, outside the range {} to {}", json.describe(), range.first, range.last);
     Err(Reject::new(DeadReason::OutOfRange, message))
-}
-
-/// A time as RFC 3339, or as milliseconds where the calendar has none.
-pub(super) fn written(millis: i64) -> String {
-    Timestamp::from_millisecond(millis).map_or_else(|_| format!("{millis} ms"), |time| time.to_string())
 }
 
 fn beyond_int(json: &Json<'_>) -> Reject {
@@ -241,39 +281,26 @@ fn beyond_int(json: &Json<'_>) -> Reject {
 }
 
 fn truth(json: &Json<'_>) -> Option<bool> {
-    match json {
-        Json::Bool(truth) => Some(*truth),
-        Json::Int(0) => Some(false),
-        Json::Int(1) => Some(true),
-        Json::Str(text) => match text.trim() {
-            "0" | "false" | "False" => Some(false),
-            "1" | "true" | "True" => Some(true),
-            _ => None,
-        },
+    let number = match json {
+        Json::Bool(truth) => return Some(*truth),
+        Json::Int(number) => *number,
+        Json::Number(digits) => number::int(digits, Mark::Point).ok()?,
+        Json::Str(text) => {
+            let text = text.trim();
+            if text.eq_ignore_ascii_case("true") {
+                return Some(true);
+            }
+            if text.eq_ignore_ascii_case("false") {
+                return Some(false);
+            }
+            number::int(text, Mark::Point).ok()?
+        }
+        _ => return None,
+    };
+    match number {
+        0 => Some(false),
+        1 => Some(true),
         _ => None,
-    }
-}
-
-fn date(text: &str, pattern: &str) -> Option<i64> {
-    Date::strptime(pattern, text).ok().map(|date| day_of_date(date) * DAY_MS)
-}
-
-/// A pattern without an offset is read in the schema's zone.
-fn instant(text: &str, pattern: &str, zone: &TimeZone) -> Option<i64> {
-    let parts = BrokenDownTime::parse(pattern, text).ok()?;
-    let instant = parts.to_timestamp().or_else(|_| {
-        let civil = parts.to_datetime().or_else(|_| parts.to_date().map(|date| date.at(0, 0, 0, 0)))?;
-        zone.to_timestamp(civil)
-    });
-    instant.ok().map(Timestamp::as_millisecond)
-}
-
-fn format_name(format: &DateFormat) -> String {
-    match format {
-        DateFormat::Pattern(pattern) => quote(pattern),
-        DateFormat::Rfc3339 => "RFC 3339".into(),
-        DateFormat::EpochMillis => "milliseconds since 1970".into(),
-        DateFormat::EpochSeconds => "seconds since 1970".into(),
     }
 }
 
@@ -299,20 +326,6 @@ mod tests {
             ("日本 (２０１９)", None),
         ] {
             assert_eq!(title_year(title), year, "{title}");
-        }
-    }
-
-    #[test]
-    fn thousands_separators_are_read_where_they_group_by_three() {
-        for (text, number) in [
-            ("1,234", Some(1234)),
-            ("-1,234,567", Some(-1_234_567)),
-            (" 7 ", Some(7)),
-            ("1,23", None),
-            ("1,,234", None),
-            (",123", None),
-        ] {
-            assert_eq!(number_text(text).parse::<i64>().ok(), number, "{text}");
         }
     }
 

@@ -1,8 +1,13 @@
 //! Reads from a JSON object only the fields that are wanted; the rest is skipped, still checked for being JSON.
 
-use super::{DeadReason, Reject};
+use super::extended::{Wrapper, WrapperSeed};
+use super::{DeadReason, Reject, not_json};
+use crate::moment;
+use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// A value as it stands in the record; texts without escapes are borrowed.
@@ -11,13 +16,19 @@ pub(super) enum Json<'a> {
     Null,
     Bool(bool),
     Int(i64),
-    /// A number that is no i64: with a fraction, an exponent, or too large.
+    /// A number that is not an i64: with a fraction, an exponent, or too large.
     Float(f64),
+    /// The digits of a number, for fields that need all of them, and of MongoDB's extended JSON.
+    Number(Cow<'a, str>),
     Str(Cow<'a, str>),
+    /// A `$date` of MongoDB's extended JSON, in milliseconds.
+    Moment(i64),
     List(Vec<Json<'a>>),
     /// A list inside a list: of no field's type, so its items are not kept, however deep they go.
     InnerList,
     Object,
+    /// A value of MongoDB's extended JSON that no field's type has, such as `$binary`.
+    Extended,
 }
 
 impl Json<'_> {
@@ -31,91 +42,162 @@ impl Json<'_> {
                 format!("about {number:e}")
             }
             Self::Float(number) => number.to_string(),
+            Self::Number(digits) => shortened(digits),
             Self::Str(text) => quote(text),
+            Self::Moment(millis) => super::times::written(*millis),
             Self::List(items) => format!("a list of {}", items.len()),
             Self::InnerList => "a list".into(),
             Self::Object => "an object".into(),
+            Self::Extended => "a value of MongoDB's extended JSON that has no type here".into(),
+        }
+    }
+
+    /// Whether it holds a number whose digits an f64 may not have.
+    fn has_float(&self) -> bool {
+        match self {
+            Self::Float(_) => true,
+            Self::List(items) => items.iter().any(|item| matches!(item, Self::Float(_))),
+            _ => false,
         }
     }
 }
 
+const SHOWN: usize = 60;
+
 /// A text in quotes, shortened to what a person needs to recognise it.
 pub(super) fn quote(text: &str) -> String {
-    const SHOWN: usize = 60;
     match text.char_indices().nth(SHOWN) {
         Some((cut, _)) => format!("{:?}…", &text[..cut]),
         None => format!("{text:?}"),
     }
 }
 
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(SHOWN) {
+        Some((cut, _)) => format!("{}…", &text[..cut]),
+        None => text.to_owned(),
+    }
+}
+
 /// Keeps the wanted fields of an object, each at its place.
 #[derive(Debug, Clone, Default)]
 pub(super) struct RecordReader {
-    wanted: Vec<String>,
+    wanted: Vec<Wanted>,
+}
+
+#[derive(Debug, Clone)]
+struct Wanted {
+    name: String,
+    /// Numbers are kept as their digits where an f64 may not have all of them.
+    by_digits: bool,
 }
 
 impl RecordReader {
     /// The place at which the field of this name is kept.
     pub(super) fn want(&mut self, name: &str) -> usize {
-        self.wanted.iter().position(|wanted| wanted == name).unwrap_or_else(|| {
-            self.wanted.push(name.to_owned());
+        self.wanted.iter().position(|wanted| wanted.name == name).unwrap_or_else(|| {
+            self.wanted.push(Wanted { name: name.to_owned(), by_digits: false });
             self.wanted.len() - 1
         })
     }
 
-    /// Reads a record; a field that is not there is `None`, one that is there twice has its last value.
+    /// Keeps the numbers at this place as their digits.
+    pub(super) fn keep_digits(&mut self, place: usize) {
+        self.wanted[place].by_digits = true;
+    }
+
+    /// The name of the field at this place.
+    pub(super) fn name(&self, place: usize) -> &str {
+        &self.wanted[place].name
+    }
+
+    /// Reads a record; a field that is not there is `None`. One that is there twice with two values is refused: readers of JSON do not
+    /// agree which one counts.
     pub(super) fn read<'a>(&self, payload: &'a [u8]) -> Result<Vec<Option<Json<'a>>>, Reject> {
         let mut deserializer = serde_json::Deserializer::from_slice(payload);
-        let mut record = vec![None; self.wanted.len()];
-        let mut reading = None;
-        let visitor = RecordVisitor { wanted: &self.wanted, record: &mut record, reading: &mut reading };
+        let mut reading = Reading { record: vec![None; self.wanted.len()], ..Reading::default() };
+        let visitor = RecordVisitor { wanted: &self.wanted, reading: &mut reading };
         let found = deserializer.deserialize_any(visitor);
         match found.and_then(|other| deserializer.end().map(|()| other)) {
-            Ok(None) => Ok(record),
-            Ok(Some(other)) => Err(Reject::new(DeadReason::NotObject, format!("the record is {other}, not an object"))),
-            Err(error) => Err(refuse(&error, payload, reading.map(|place| self.wanted[place].as_str()))),
+            Ok(None) => {}
+            Ok(Some(other)) => {
+                return Err(Reject::new(DeadReason::NotObject, format!("the record is {other}, not an object")));
+            }
+            Err(error) => {
+                let field = reading.place.map(|place| self.name(place));
+                return Err(not_json::reject(&error, payload, field));
+            }
         }
+        if let Some(place) = reading.repeated {
+            let message = format!("the record has {} twice, with two values", quote(self.name(place)));
+            return Err(Reject::new(DeadReason::NotJson, message));
+        }
+        for &(place, key_end) in &reading.floats {
+            if let Some(value) = &mut reading.record[place]
+                && let Some(raw) = raw_value(payload, key_end, self.name(place))
+            {
+                keep_digits(value, raw);
+            }
+        }
+        Ok(reading.record)
     }
 
     /// The place of `name`; fields usually come in the order of the schema, so the search begins after the last one found.
-    fn place(wanted: &[String], name: &str, expected: usize) -> Option<usize> {
-        if wanted.get(expected).is_some_and(|next| next == name) {
+    fn place(wanted: &[Wanted], name: &str, expected: usize) -> Option<usize> {
+        if wanted.get(expected).is_some_and(|next| next.name == name) {
             return Some(expected);
         }
-        wanted.iter().position(|wanted| wanted == name)
+        wanted.iter().position(|wanted| wanted.name == name)
     }
 }
 
-/// What the parser says, with the field that it was reading and the text around the place.
-fn refuse(error: &serde_json::Error, payload: &[u8], field: Option<&str>) -> Reject {
-    const SHOWN: usize = 20;
-    let Some(field) = field else {
-        return Reject::new(DeadReason::NotJson, format!("the record is not JSON: {error}"));
-    };
-    let line_start =
-        payload.split_inclusive(|&byte| byte == b'\n').take(error.line().saturating_sub(1)).map(<[u8]>::len);
-    let place = (line_start.sum::<usize>() + error.column()).min(payload.len());
-    // The parser has no name for this error but its text.
-    if error.to_string().starts_with("number out of range") {
-        let is_part = |byte: &u8| byte.is_ascii_digit() || b"+-.eE".contains(byte);
-        let before = payload[..place].iter().rev().take_while(|byte| is_part(byte)).count();
-        let after = payload[place..].iter().take_while(|byte| is_part(byte)).count();
-        let number: String =
-            payload[place - before..place + after].iter().copied().take(SHOWN).map(char::from).collect();
-        let message = format!("{field} is {number}, beyond any number that can be stored");
-        return Reject::new(DeadReason::OutOfRange, message);
-    }
-    let around = &payload[place.saturating_sub(SHOWN)..payload.len().min(place + SHOWN)];
-    let around = String::from_utf8_lossy(around);
-    Reject::new(DeadReason::NotJson, format!("the record is not JSON: {error}, in {field}, near {around:?}"))
-}
-
-/// Fills `record`; yields what the value is where it is no object.
-struct RecordVisitor<'r, 'a> {
-    wanted: &'r [String],
-    record: &'r mut Vec<Option<Json<'a>>>,
+/// What has been read of a record.
+#[derive(Default)]
+struct Reading<'a> {
+    record: Vec<Option<Json<'a>>>,
     /// The place of the value that is being read.
-    reading: &'r mut Option<usize>,
+    place: Option<usize>,
+    /// A place with two values.
+    repeated: Option<usize>,
+    /// Places that need the digits of a number, with the address at which the key ends, if the key stands in the payload as it is.
+    floats: Vec<(usize, Option<usize>)>,
+}
+
+/// A number or list as it is written in the payload, which has been checked for being JSON.
+fn raw_value<'a>(payload: &'a [u8], key_end: Option<usize>, name: &str) -> Option<&'a str> {
+    let Some(key_end) = key_end else {
+        // The key is written with escapes.
+        let members: BTreeMap<String, &RawValue> = serde_json::from_slice(payload).ok()?;
+        return members.get(name).map(|raw| raw.get());
+    };
+    let rest = payload.get(key_end - payload.as_ptr().addr()..)?;
+    let colon = rest.iter().position(|&byte| byte == b':')?;
+    let value = rest[colon + 1..].trim_ascii_start();
+    if value.starts_with(b"[") {
+        return <&RawValue>::deserialize(&mut serde_json::Deserializer::from_slice(value)).ok().map(RawValue::get);
+    }
+    let is_part = |byte: &u8| byte.is_ascii_digit() || b"+-.eE".contains(byte);
+    let end = value.iter().position(|byte| !is_part(byte)).unwrap_or(value.len());
+    std::str::from_utf8(&value[..end]).ok()
+}
+
+fn keep_digits<'a>(value: &mut Json<'a>, raw: &'a str) {
+    match value {
+        Json::Float(_) => *value = Json::Number(Cow::Borrowed(raw)),
+        Json::List(items) => {
+            let raw: Vec<&'a RawValue> = serde_json::from_str(raw).unwrap_or_default();
+            for (item, raw) in items.iter_mut().zip(raw).filter(|(item, _)| matches!(item, Json::Float(_))) {
+                keep_digits(item, raw.get());
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Fills `reading`; yields what the value is where it is no object.
+struct RecordVisitor<'r, 'a> {
+    wanted: &'r [Wanted],
+    reading: &'r mut Reading<'a>,
 }
 
 macro_rules! not_an_object {
@@ -135,18 +217,23 @@ impl<'a> Visitor<'a> for RecordVisitor<'_, 'a> {
 
     fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut expected = 0;
-        while let Some(place) = map.next_key_seed(KeySeed { wanted: self.wanted, expected })? {
-            match place {
-                Some(place) => {
-                    *self.reading = Some(place);
-                    self.record[place] = Some(map.next_value_seed(JsonSeed { inside: false })?);
-                    *self.reading = None;
-                    expected = place + 1;
-                }
-                None => {
-                    map.next_value::<IgnoredAny>()?;
-                }
+        let reading = self.reading;
+        while let Some(key) = map.next_key_seed(KeySeed { wanted: self.wanted, expected })? {
+            let Some(Key { place, end }) = key else {
+                map.next_value::<IgnoredAny>()?;
+                continue;
+            };
+            reading.place = Some(place);
+            let value = map.next_value_seed(JsonSeed::TOP)?;
+            if self.wanted[place].by_digits && value.has_float() {
+                reading.floats.push((place, end));
             }
+            if reading.record[place].as_ref().is_some_and(|before| *before != value) {
+                reading.repeated = Some(place);
+            }
+            reading.record[place] = Some(value);
+            reading.place = None;
+            expected = place + 1;
         }
         Ok(None)
     }
@@ -164,37 +251,57 @@ impl<'a> Visitor<'a> for RecordVisitor<'_, 'a> {
         visit_f64: f64 => "a number", visit_str: &str => "a text");
 }
 
+/// A wanted key.
+struct Key {
+    place: usize,
+    /// The address behind its last letter, if it stands in the payload as it is.
+    end: Option<usize>,
+}
+
 /// Finds a key's place without keeping the key.
 struct KeySeed<'r> {
-    wanted: &'r [String],
+    wanted: &'r [Wanted],
     expected: usize,
 }
 
 impl<'a> DeserializeSeed<'a> for KeySeed<'_> {
-    type Value = Option<usize>;
+    type Value = Option<Key>;
 
     fn deserialize<D: Deserializer<'a>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
         deserializer.deserialize_str(self)
     }
 }
 
-impl Visitor<'_> for KeySeed<'_> {
-    type Value = Option<usize>;
+impl<'a> Visitor<'a> for KeySeed<'_> {
+    type Value = Option<Key>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a field name")
     }
 
+    fn visit_borrowed_str<E>(self, name: &'a str) -> Result<Self::Value, E> {
+        let place = RecordReader::place(self.wanted, name, self.expected);
+        Ok(place.map(|place| Key { place, end: Some(name.as_ptr().addr() + name.len()) }))
+    }
+
     fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
-        Ok(RecordReader::place(self.wanted, name, self.expected))
+        Ok(RecordReader::place(self.wanted, name, self.expected).map(|place| Key { place, end: None }))
     }
 }
 
-/// Reads a value. What is nested deeper than a list of values is skipped without recursion, so that no record overflows the stack.
+/// Reads a value. What is nested deeper than a field's type is skipped without recursion, so that no record overflows the stack.
 #[derive(Clone, Copy)]
 struct JsonSeed {
-    /// The value is an item of a list.
-    inside: bool,
+    /// Levels of lists and of extended JSON that are still read: an item of a list, and a number inside a `$date`.
+    levels: u8,
+}
+
+impl JsonSeed {
+    const TOP: Self = Self { levels: 2 };
+
+    fn inside(self) -> Self {
+        Self { levels: self.levels.saturating_sub(1) }
+    }
 }
 
 impl<'a> DeserializeSeed<'a> for JsonSeed {
@@ -241,19 +348,58 @@ impl<'a> Visitor<'a> for JsonSeed {
     }
 
     fn visit_seq<A: SeqAccess<'a>>(self, mut items: A) -> Result<Json<'a>, A::Error> {
-        if self.inside {
+        if self.levels < Self::TOP.levels {
             while items.next_element::<IgnoredAny>()?.is_some() {}
             return Ok(Json::InnerList);
         }
         let mut list = Vec::new();
-        while let Some(item) = items.next_element_seed(JsonSeed { inside: true })? {
+        while let Some(item) = items.next_element_seed(self.inside())? {
             list.push(item);
         }
         Ok(Json::List(list))
     }
 
-    fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<Json<'a>, A::Error> {
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Json::Object)
+    fn visit_map<A: MapAccess<'a>>(self, map: A) -> Result<Json<'a>, A::Error> {
+        self.object(map)
+    }
+}
+
+impl JsonSeed {
+    /// Not a part of the reading of scalars, which are nearly all values.
+    #[inline(never)]
+    fn object<'a, A: MapAccess<'a>>(self, mut map: A) -> Result<Json<'a>, A::Error> {
+        let mut value = Json::Object;
+        if self.levels > 0
+            && let Some(wrapper) = map.next_key_seed(WrapperSeed)?
+        {
+            value = match wrapper {
+                // Only a date may have a number of extended JSON inside.
+                Some(Wrapper::Date) => unwrapped(Wrapper::Date, map.next_value_seed(self.inside())?),
+                Some(wrapper) => unwrapped(wrapper, map.next_value_seed(Self { levels: 0 })?),
+                None => {
+                    map.next_value::<IgnoredAny>()?;
+                    Json::Object
+                }
+            };
+        }
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {
+            value = Json::Object;
+        }
+        Ok(value)
+    }
+}
+
+/// The value in a wrapper of MongoDB's extended JSON.
+fn unwrapped<'a>(wrapper: Wrapper, inner: Json<'a>) -> Json<'a> {
+    let moment = |millis: i64| moment::held(millis).map_or(Json::Extended, Json::Moment);
+    match (wrapper, inner) {
+        (Wrapper::Text, text @ Json::Str(_)) => text,
+        (Wrapper::Number, Json::Str(digits)) => Json::Number(digits),
+        (Wrapper::Number, number @ (Json::Int(_) | Json::Float(_))) => number,
+        (Wrapper::Date, Json::Int(millis)) => moment(millis),
+        (Wrapper::Date, Json::Number(digits)) => digits.parse().map_or(Json::Extended, moment),
+        (Wrapper::Date, Json::Str(text)) => moment::parse(&text).map_or(Json::Str(text), Json::Moment),
+        (Wrapper::Undefined, _) => Json::Null,
+        _ => Json::Extended,
     }
 }

@@ -1,0 +1,51 @@
+//! MongoDB's extended JSON (`mongoexport`, canonical and relaxed): `{"$oid": "65f1…"}` is the text, `{"$numberLong": "3"}` the number,
+//! `{"$date": …}` the instant.
+
+use serde::de::{DeserializeSeed, Deserializer, Visitor};
+use std::fmt;
+
+/// What the only key of an object says about its value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wrapper {
+    /// `$oid`, `$uuid`, `$symbol`
+    Text,
+    /// `$numberInt`, `$numberLong`, `$numberDouble`, `$numberDecimal`
+    Number,
+    /// `$date`
+    Date,
+    /// `$undefined`
+    Undefined,
+    /// Another type of MongoDB's.
+    Other,
+}
+
+/// Reads a key; `None` for one that does not belong to extended JSON.
+pub(super) struct WrapperSeed;
+
+impl<'a> DeserializeSeed<'a> for WrapperSeed {
+    type Value = Option<Wrapper>;
+
+    fn deserialize<D: Deserializer<'a>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for WrapperSeed {
+    type Value = Option<Wrapper>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key")
+    }
+
+    fn visit_str<E>(self, key: &str) -> Result<Self::Value, E> {
+        Ok(match key {
+            "$oid" | "$uuid" | "$symbol" => Some(Wrapper::Text),
+            "$numberInt" | "$numberLong" | "$numberDouble" | "$numberDecimal" => Some(Wrapper::Number),
+            "$date" => Some(Wrapper::Date),
+            "$undefined" => Some(Wrapper::Undefined),
+            "$binary" | "$timestamp" | "$regularExpression" | "$regex" | "$minKey" | "$maxKey" | "$code"
+            | "$dbPointer" | "$ref" => Some(Wrapper::Other),
+            _ => None,
+        })
+    }
+}
