@@ -198,6 +198,7 @@ pub fn entry(
         kind,
         role,
         measure: measure.map(str::to_owned),
+        relative_error: None,
     };
     CatalogEntry {
         name: name.to_owned(),
