@@ -10,6 +10,7 @@
 //! | [`STREAMS`] | stream: its fields, its rollups and the number of the plan in force | at start |
 //! | [`ROLLUP_TABLES`] | state table: who publishes it, the round and the rebuild under way | at start, and by the publisher |
 //! | [`ROLLUP_CATALOG`] | rollup: its columns, definition and newest revision | at start, and by the publisher |
+//! | [`OWNED_COLLECTIONS`] | collection that the program created, by name: its UUID | before and after the collection is created |
 //! | the rollup's name | window and key: a flat row, with its combined state | by the publisher |
 
 use serde::{Deserialize, Serialize};
@@ -30,9 +31,12 @@ pub const DEAD_LETTERS: &str = "dead_letters";
 pub const ROLLUP_TABLES: &str = "rollup_tables";
 /// What each rollup is and how far it is published.
 pub const ROLLUP_CATALOG: &str = "rollup_catalog";
+/// The UUIDs of the collections that the program created: it changes, renames or drops no others.
+pub const OWNED_COLLECTIONS: &str = "owned_collections";
 
 /// The collections that every database of the product has; a rollup may not take one of these names.
-pub const RESERVED: [&str; 7] = [STREAMS, EVENTS, OFFSETS, ROLLUP_STATES, DEAD_LETTERS, ROLLUP_TABLES, ROLLUP_CATALOG];
+pub const RESERVED: [&str; 8] =
+    [STREAMS, EVENTS, OFFSETS, ROLLUP_STATES, DEAD_LETTERS, ROLLUP_TABLES, ROLLUP_CATALOG, OWNED_COLLECTIONS];
 
 /// Largest event that is stored, in bytes: MongoDB's 16 MiB for a document, less what a worker may mark it with.
 pub const MOST_EVENT_BYTES: usize = (16 << 20) - (16 << 10);

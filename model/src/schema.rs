@@ -32,6 +32,7 @@ pub const IMDB_REVIEW: &str = include_str!("../../schemas/imdb-review.toml");
 pub struct Schema {
     pub(crate) name: String,
     pub(crate) version: String,
+    pub(crate) definition: String,
     pub(crate) stream: String,
     pub(crate) fields: Vec<Field>,
     pub(crate) id: Vec<usize>,
@@ -65,7 +66,8 @@ impl Schema {
     pub fn parse(name: &str, toml: &str) -> Result<Self, SchemaError> {
         let file: file::SchemaFile =
             toml::from_str(toml).map_err(|error| SchemaError::new(name, "", error.to_string()))?;
-        compile::compile(name, version_of(toml), &file)
+        let schema = compile::compile(name, version_of(toml), &file)?;
+        Ok(Self { definition: definition_of(name, toml)?, ..schema })
     }
 
     /// The name it was read under: a preset's name or a file.
@@ -76,6 +78,11 @@ impl Schema {
     /// What tells this text from every other: 16 hexadecimal digits that change with any change of the TOML.
     pub fn version(&self) -> &str {
         &self.version
+    }
+
+    /// A fingerprint of what the schema says: 16 hexadecimal digits that comments, layout and the order of the keys do not change.
+    pub fn definition(&self) -> &str {
+        &self.definition
     }
 
     /// The stream's name, which is also the name of the column that counts its records.
@@ -152,6 +159,27 @@ impl Schema {
 /// A hash that is stored, with dead letters: it must never be computed differently.
 fn version_of(toml: &str) -> String {
     format!("{:016x}", xxhash_rust::xxh3::xxh3_64(toml.as_bytes()))
+}
+
+/// A hash that is stored, in the lineage of a stream's schemas: it must never be computed differently.
+fn definition_of(name: &str, toml: &str) -> Result<String, SchemaError> {
+    let refused = |problem: String| SchemaError::new(name, "", problem);
+    let table: toml::Table = toml::from_str(toml).map_err(|error| refused(error.to_string()))?;
+    let text =
+        serde_json::to_string(&in_order(toml::Value::Table(table))).map_err(|error| refused(error.to_string()))?;
+    Ok(format!("{:016x}", xxhash_rust::xxh3::xxh3_64(text.as_bytes())))
+}
+
+/// The value with the keys of all its tables sorted.
+fn in_order(value: toml::Value) -> toml::Value {
+    match value {
+        toml::Value::Array(values) => toml::Value::Array(values.into_iter().map(in_order).collect()),
+        toml::Value::Table(table) => {
+            let sorted: std::collections::BTreeMap<_, _> = table.into_iter().collect();
+            toml::Value::Table(sorted.into_iter().map(|(key, value)| (key, in_order(value))).collect())
+        }
+        other => other,
+    }
 }
 
 #[cfg(test)]

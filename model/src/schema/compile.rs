@@ -36,6 +36,7 @@ pub(super) fn compile(name: &str, version: String, file: &SchemaFile) -> Result<
     Ok(Schema {
         name: name.to_owned(),
         version,
+        definition: String::new(),
         stream: file.stream.clone(),
         fields,
         id,

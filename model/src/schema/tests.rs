@@ -183,3 +183,19 @@ fn the_version_follows_the_text() {
     assert_ne!(schema(IMDB_REVIEW), schema(&format!("{IMDB_REVIEW}\n")));
     assert_eq!(version_of(""), "2d06800538d394c2", "what is stored must stay comparable");
 }
+
+#[test]
+fn the_definition_follows_the_meaning() {
+    let definition = |toml: &str| Schema::parse("x", toml).unwrap().definition().to_owned();
+    let same = format!("# a comment\n{}", IMDB_REVIEW.replace(" = ", "  =  "));
+    assert_eq!(definition(IMDB_REVIEW), definition(&same));
+    assert_ne!(definition(IMDB_REVIEW), definition(&format!("idle_timeout = \"5s\"\n{IMDB_REVIEW}")));
+    let of = |toml: &str| definition_of("x", toml).unwrap();
+    assert_eq!(of("b = [{ d = 1, c = 2 }]\na = 1"), of("a = 1\nb = [{ c = 2, d = 1 }]"), "the order of the keys");
+    assert_ne!(of("a = [1, 2]"), of("a = [2, 1]"));
+    assert_eq!(
+        of("a = 1"),
+        format!("{:016x}", xxhash_rust::xxh3::xxh3_64(br#"{"a":1}"#)),
+        "what is stored must stay comparable"
+    );
+}
