@@ -304,3 +304,20 @@ fn a_condition_on_a_column_that_began_with_nulls_finds_its_values() {
     database.store_events(1, &[(1, doc! { "_id": -2, "late": 6 }), (2, doc! { "_id": -3, "late": 5 })], 3);
     assert_eq!(follow.refresh().expect("news").added, 1);
 }
+
+#[test]
+fn a_refresh_reads_as_many_events_as_are_new() {
+    let (database, store) = stored();
+    let mut all = store.events().follow().expect("a frame");
+    let mut some = store.events().filter("rating >= 5".parse().expect("a condition")).follow().expect("a frame");
+    for first in [2_050, 2_060] {
+        database.store_events(0, &numbered(first..first + 10, 0), first + 10);
+        let reads = database.profiled(|| {
+            all.refresh().expect("news");
+            some.refresh().expect("news");
+        });
+        let examined = |read: &Document| read.get_i32("docsExamined").unwrap_or_default();
+        assert!(reads.iter().all(|read| examined(read) <= 10), "{reads:?}");
+        assert!(reads.iter().any(|read| examined(read) == 10), "{reads:?}");
+    }
+}

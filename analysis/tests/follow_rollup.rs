@@ -125,3 +125,27 @@ fn another_definition_is_read_anew() {
     assert_eq!(follow.frame(), &store.rollup(TABLE).collect().expect("a frame"));
     assert_eq!(follow.frame().height(), 10);
 }
+
+#[test]
+fn a_refresh_finds_what_is_new_by_an_index() {
+    let (database, store, _) = published();
+    database.index(TABLE, "revision");
+    let queries = [
+        store.rollup(TABLE),
+        store.rollup(TABLE).from("2019-01").to("2019-03"),
+        store.rollup(TABLE).filter("reviews >= 6".parse().expect("a condition")),
+    ];
+    let mut followers = queries.map(|query| query.follow().expect("a frame"));
+    database.republish(TABLE, 4, &[row(17_900, "Up (2009)", 50)]);
+    let reads = database.profiled(|| {
+        for follow in &mut followers {
+            follow.refresh().expect("news");
+        }
+    });
+    assert!(reads.len() >= 6, "{reads:?}");
+    for read in &reads {
+        let plan = read.get_str("planSummary").expect("a plan");
+        assert!(!plan.contains("COLLSCAN"), "{read}");
+        assert!(read.get_i32("docsExamined").unwrap_or_default() <= 1, "{read}");
+    }
+}

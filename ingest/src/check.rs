@@ -45,9 +45,16 @@ pub async fn check(config: &Config) -> Vec<Finding> {
     match store {
         Ok(store) => {
             findings.push(Finding::new("mongodb", server(&store).await.map_err(|error| store.outside(&error))));
-            findings
-                .push(Finding::new("transactions", transaction(&store).await.map_err(|error| store.outside(&error))));
-            if let Ok(schema) = &schema {
+            let owned = match &schema {
+                Ok(schema) => Some(Finding::new("collections", collections(&store, schema).await)),
+                Err(_) => None,
+            };
+            // Nothing is written, nor read as ours, where it may be somebody else's.
+            let is_ours = owned.as_ref().is_some_and(|finding| finding.holds);
+            findings.extend(owned);
+            if is_ours && let Ok(schema) = &schema {
+                let transaction = transaction(&store).await.map_err(|error| store.outside(&error));
+                findings.push(Finding::new("transactions", transaction));
                 findings.push(Finding::new("positions", positions(&store, schema).await));
             }
             store.close().await;
@@ -73,13 +80,46 @@ async fn server(store: &Store) -> Result<String, Error> {
     Ok(format!("version {}, database {}", build.get_str("version").unwrap_or("unknown"), store.database().name()))
 }
 
-/// Writes a position in a transaction, and aborts it.
-async fn transaction(store: &Store) -> Result<String, Error> {
-    // Before MongoDB 4.4 a transaction could not make a collection; made here it also shows that the user may.
-    let names = store.database().list_collection_names().await?;
-    if !names.iter().any(|name| name == OFFSETS) {
-        store.database().create_collection(OFFSETS).await?;
+/// Whether every collection that the schema needs is this program's, or not there yet.
+async fn collections(store: &Store, schema: &Schema) -> Result<String, IngestError> {
+    let ground = store.check_ownership(schema).await.map_err(|error| store.explain(&error))?;
+    let unmarked: Vec<_> = ground.unmarked().collect();
+    Ok(match unmarked.len() {
+        0 => "none that is needed is somebody else's".to_owned(),
+        count => format!(
+            "{count} of an earlier version; the next start marks them as this program's: {}",
+            unmarked.join(", ")
+        ),
+    })
+}
+
+/// Marks the collections of the catalog as this program's, where all of their documents are.
+///
+/// # Errors
+/// [`IngestError::Usage`] where there is nothing to mark, or a collection has other documents.
+pub async fn adopt(config: &Config) -> Result<(), IngestError> {
+    let store = Store::connect(config).await?;
+    let adopted = async {
+        let registry = store.registry().await?;
+        let adoption = store.adoptable(&registry).await?;
+        if let Some(adoption) = &adoption {
+            store.adopt(&registry, adoption).await?;
+        }
+        Ok(adoption.is_some())
+    };
+    let adopted = adopted.await.map_err(|error| store.explain(&error));
+    let database = store.database().name().to_owned();
+    store.close().await;
+    match adopted? {
+        true => Ok(()),
+        false => Err(IngestError::Usage(format!(
+            "the database {database} has no stream of this program: there is nothing to adopt"
+        ))),
     }
+}
+
+/// Writes a position in a transaction, and aborts it: nothing stays, not even a collection that it would create.
+async fn transaction(store: &Store) -> Result<String, Error> {
     let mut session = store.client().start_session().await?;
     session.start_transaction().await?;
     let probe = doc! { "_id": format!("check/{}", std::process::id()) };

@@ -11,6 +11,7 @@ use crate::config::{self, Config, ConfigError, Loaded, LostOffsets};
 use crate::error::IngestError;
 use crate::generate::GenerateArgs;
 use crate::produce::ProduceArgs;
+use crate::stream::Consent;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use figment::value::{Dict, Value};
 use std::io::IsTerminal;
@@ -42,7 +43,7 @@ enum Command {
     /// Show the log of the worker in the background
     Logs(Logs),
     /// Look at what a run needs, without consuming
-    Check(Shown),
+    Check(Check),
     /// Look at the records that could not be used, and replay them
     Dead(dead::Dead),
     /// Compare every rollup with a GROUP BY over the stored events
@@ -118,6 +119,12 @@ struct Run {
     /// write it down [env: RUSHES_LOST_OFFSETS] [default: stop]
     #[arg(long, value_name = "stop|accept")]
     lost_offsets: Option<LostOffsets>,
+    /// Put a schema in force again that another one has replaced
+    #[arg(long)]
+    accept_older_schema: bool,
+    /// Count rollups again that have changed, although events that they had counted are no longer stored
+    #[arg(long)]
+    accept_lost_history: bool,
     /// Log as JSON lines
     #[arg(long)]
     log_json: bool,
@@ -134,6 +141,17 @@ struct Shown {
     /// Print one JSON document
     #[arg(long)]
     json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example: ingest check --json\n         \
+                        ingest check --adopt      # after the database was restored from a dump")]
+struct Check {
+    #[command(flatten)]
+    shown: Shown,
+    /// Accept the collections of this stream's catalog as created by this program, if all of their documents are: after a restore
+    #[arg(long)]
+    adopt: bool,
 }
 
 #[derive(Debug, Args)]
@@ -173,6 +191,9 @@ struct Rebuild {
     /// The rollups to rebuild, with those that are made of the same states
     #[arg(value_name = "ROLLUP", required = true)]
     rollups: Vec<String>,
+    /// Rebuild although events that the rollups had counted are no longer stored
+    #[arg(long)]
+    accept_lost_history: bool,
     #[command(flatten)]
     shown: Shown,
 }
@@ -218,7 +239,8 @@ impl Run {
         let mut common = self.common.clone();
         let policy = self.lost_offsets.and_then(|policy| policy.to_possible_value());
         common.set.extend(policy.map(|policy| ("lost_offsets".to_owned(), policy.get_name().to_owned())));
-        common.config()
+        let consent = Consent { older_schema: self.accept_older_schema, lost_history: self.accept_lost_history };
+        Ok(Config { consent, ..common.config()? })
     }
 }
 

@@ -3,6 +3,7 @@
 //! [`Settings`] is what is typed; [`Config`] is what the worker uses: durations, checked against each other at start.
 
 use crate::kafka_options::{self, KafkaOptions, OptionError};
+use crate::stream::Consent;
 use figment::value::{Dict, Map, Value};
 use figment::{Figment, Metadata, Profile, Provider, providers::Serialized};
 use model::mongodb_uri::mask;
@@ -345,6 +346,8 @@ pub struct Config {
     pub drain_timeout: Duration,
     /// Kafka's patience.
     pub max_poll_interval: Duration,
+    /// What the user has agreed to on the command line.
+    pub consent: Consent,
 }
 
 impl Config {
@@ -366,8 +369,17 @@ impl Config {
             "batch_age_ms must be at most 10,000: a transaction must stay far below 60 s",
         )?;
         rule(
+            (1..=600_000).contains(&settings.publish_interval_ms),
+            "publish_interval_ms must be between 1 and 600,000 (10 minutes)",
+        )?;
+        rule(
             (1..=50).contains(&settings.commit_timeout_s),
             "commit_timeout_s must be between 1 and 50: MongoDB ends a transaction after 60 s",
+        )?;
+        rule(settings.drain_timeout_s <= 3_600, "drain_timeout_s must be at most 3,600 (an hour)")?;
+        rule(
+            settings.max_poll_interval_s <= 86_400,
+            "max_poll_interval_s must be at most 86,400 (a day): librdkafka takes no more",
         )?;
         rule(
             settings.commit_timeout_s < settings.drain_timeout_s,
@@ -378,16 +390,41 @@ impl Config {
             "drain_timeout_s + commit_timeout_s must be less than max_poll_interval_s: Kafka would take a draining worker for dead",
         )?;
         rule((0.0..=1.0).contains(&settings.dead_ratio), "dead_ratio must be between 0 and 1")?;
-        rule(!settings.topic.is_empty() && !settings.group.is_empty(), "topic and group must have a name")?;
+        names(&settings)?;
         Ok(Self {
             batch_age: Duration::from_millis(settings.batch_age_ms),
             publish_interval: Duration::from_millis(settings.publish_interval_ms),
             commit_timeout: Duration::from_secs(settings.commit_timeout_s),
             drain_timeout: Duration::from_secs(settings.drain_timeout_s),
             max_poll_interval: Duration::from_secs(settings.max_poll_interval_s),
+            consent: Consent::default(),
             settings,
         })
     }
+}
+
+/// Checks the names that Kafka and MongoDB are given against what they take.
+fn names(settings: &Settings) -> Result<(), ConfigError> {
+    let rule = |holds: bool, text: String| if holds { Ok(()) } else { Err(ConfigError::Rule(text)) };
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '_' | '-');
+    let Settings { topic, group, database, .. } = settings;
+    rule(
+        (1..=249).contains(&topic.len()) && topic.chars().all(is_plain) && topic != "." && topic != "..",
+        format!("topic must be 1 to 249 letters, digits, dots, underscores or hyphens, got {topic:?}"),
+    )?;
+    rule(
+        (1..=255).contains(&group.len()) && !group.contains(char::is_control),
+        format!("group must be 1 to 255 bytes without control characters, got {group:?}"),
+    )?;
+    let forbidden = ['/', '\\', '.', ' ', '"', '$', '*', '<', '>', ':', '|', '?', '\0'];
+    rule(
+        (1..=63).contains(&database.len()) && !database.contains(forbidden),
+        format!("database must be 1 to 63 bytes without a space, a dot or any of /\\\"$*<>:|?, got {database:?}"),
+    )?;
+    rule(
+        !["admin", "config", "local"].contains(&database.as_str()),
+        format!("database {database} is MongoDB's own; use another name"),
+    )
 }
 
 #[cfg(test)]
@@ -499,6 +536,18 @@ mod tests {
             (Settings { max_poll_interval_s: 50, ..Settings::default() }, "max_poll_interval_s"),
             (Settings { commit_timeout_s: 60, drain_timeout_s: 90, ..Settings::default() }, "60 s"),
             (Settings { dead_ratio: 1.5, ..Settings::default() }, "dead_ratio"),
+            (Settings { publish_interval_ms: 0, ..Settings::default() }, "publish_interval_ms"),
+            (Settings { publish_interval_ms: u64::MAX, ..Settings::default() }, "publish_interval_ms"),
+            (Settings { drain_timeout_s: u64::MAX, ..Settings::default() }, "drain_timeout_s"),
+            (Settings { max_poll_interval_s: u64::MAX, ..Settings::default() }, "max_poll_interval_s"),
+            (Settings { batch_age_ms: u64::MAX, ..Settings::default() }, "batch_age_ms"),
+            (Settings { rebuild_events: 0, ..Settings::default() }, "rebuild_events"),
+            (Settings { topic: "a/b".into(), ..Settings::default() }, "topic"),
+            (Settings { topic: "..".into(), ..Settings::default() }, "topic"),
+            (Settings { group: String::new(), ..Settings::default() }, "group"),
+            (Settings { database: "a.b".into(), ..Settings::default() }, "database"),
+            (Settings { database: "x".repeat(64), ..Settings::default() }, "database"),
+            (Settings { database: "admin".into(), ..Settings::default() }, "database"),
         ] {
             let error = Config::new(settings).unwrap_err().to_string();
             assert!(error.contains(word), "{error}");

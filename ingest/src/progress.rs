@@ -32,6 +32,9 @@ pub struct Snapshot {
     /// State tables whose rows could not be written at the last try, with what is waited for.
     #[serde(default)]
     pub unpublished: BTreeMap<String, String>,
+    /// State tables whose rows are not written before somebody acts, with what is wrong and what to do.
+    #[serde(default)]
+    pub halted: BTreeMap<String, String>,
     /// State tables that are being counted from the stored events, with how far they are.
     #[serde(default)]
     pub rebuilding: BTreeMap<String, Rebuilding>,
@@ -104,9 +107,18 @@ impl Progress {
         before.is_none_or(|before| !before.starts_with(waiting_for))
     }
 
+    /// The rows of a state table are not written before somebody acts; whether that is to be told.
+    pub fn halted(&self, table: &str, cause: &str) -> bool {
+        let mut state = self.state();
+        state.unpublished.remove(table);
+        state.halted.insert(table.to_owned(), cause.to_owned()).as_deref() != Some(cause)
+    }
+
     /// The rows of a state table were written; whether they could not be at the last try.
     pub fn published(&self, table: &str) -> bool {
-        self.state().unpublished.remove(table).is_some()
+        let mut state = self.state();
+        let was_halted = state.halted.remove(table).is_some();
+        state.unpublished.remove(table).is_some() || was_halted
     }
 
     /// A batch was dropped.

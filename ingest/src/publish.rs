@@ -5,6 +5,7 @@
 
 mod close;
 mod combine;
+mod halt;
 mod idle;
 mod known;
 mod lease;
@@ -23,17 +24,17 @@ use crate::error::IngestError;
 use crate::fail_point::FailPoint;
 use crate::progress::Progress;
 use crate::stamp::PlanInForce;
-use crate::store::{Obstacle, Store, WRITE_CONFLICT, error_code};
+use crate::store::{Prospect, Store, StoreError, WRITE_CONFLICT};
 use crate::stream::Stage;
 use crate::topic::TopicInspector;
 use combine::Combined;
+use halt::Halt;
 use idle::Quiet;
 use known::KnownRows;
 use lease::{Asked, Lease};
 use model::clock::{PartitionClock, Watermark};
 use model::rollup::StateTable;
 use model::schema::Schema;
-use mongodb::error::Error;
 use rows::RowWriter;
 use sessions::SessionWriter;
 use std::ops::RangeInclusive;
@@ -96,7 +97,7 @@ pub enum Finish {
 #[derive(Debug)]
 pub struct RunningPublishers {
     finish: watch::Sender<Option<Finish>>,
-    tasks: JoinSet<()>,
+    tasks: JoinSet<Option<String>>,
 }
 
 /// Starts a publisher for each state table of the schema.
@@ -121,7 +122,8 @@ impl RunningPublishers {
     /// Publishes what is left, and ends; gives up when `patience` is over.
     ///
     /// # Errors
-    /// [`IngestError::Bug`] where a publisher has panicked; what it left waits for the next worker.
+    /// [`IngestError::Outside`] where the rows of a table cannot be written before somebody acts, [`IngestError::Bug`] where a publisher
+    /// has panicked; what it left waits for the next worker.
     pub async fn finish(mut self, finish: Finish, patience: impl Future<Output = ()>) -> Result<(), IngestError> {
         let _ = self.finish.send(Some(finish));
         tokio::pin!(patience);
@@ -131,7 +133,10 @@ impl RunningPublishers {
                 biased;
                 ended = self.tasks.join_next() => match ended {
                     None => return outcome,
-                    Some(Ok(())) => {}
+                    Some(Ok(None)) => {}
+                    Some(Ok(Some(halt))) if outcome.is_ok() => outcome = Err(IngestError::Outside(halt)),
+                    // They are in the log, and the status has each.
+                    Some(Ok(Some(_))) => {}
                     Some(Err(_)) => outcome = Err(ended_by_itself()),
                 },
                 () = &mut patience => {
@@ -167,6 +172,8 @@ struct Publisher {
     cost: Duration,
     /// Parts of a rebuild that were counted since the last round.
     parts: u32,
+    /// Why nothing is published, where it takes somebody to act.
+    halt: Option<Halt>,
 }
 
 /// How a turn of a publisher ended.
@@ -200,10 +207,12 @@ impl Publisher {
             published: Instant::now(),
             cost: FIRST_COST,
             parts: 0,
+            halt: None,
         }
     }
 
-    async fn run(mut self, mut finished: watch::Receiver<Option<Finish>>) {
+    /// Publishes until it is told to finish; returns why its rows are not written, where it takes somebody to act.
+    async fn run(mut self, mut finished: watch::Receiver<Option<Finish>>) -> Option<String> {
         loop {
             let finish = *finished.borrow();
             // Whoever is told to finish publishes everything that waits by then.
@@ -211,24 +220,34 @@ impl Publisher {
             if last {
                 self.context.waiting.notice_table(self.place);
             }
-            let store = self.context.store.clone();
-            let turn = store.release_abandoned_during(self.turn(last)).await;
-            self.tell(turn.as_ref().err());
-            if turn.as_ref().is_err_and(|error| error_code(error) == Some(WRITE_CONFLICT)) {
-                store.release_abandoned().await;
-            }
-            let pause = match turn {
-                Ok(Turn::Idle) if finish == Some(Finish::RowsAndWindows) && !self.closing => {
-                    self.closing = true;
-                    continue;
+            let pause = if self.is_halted() {
+                RETRY_PAUSE
+            } else {
+                let store = self.context.store.clone();
+                let turn = store.release_abandoned_during(self.turn(last)).await;
+                // Nothing was tried where it was not due, or where another worker has the table.
+                if !matches!(turn, Ok(Turn::NotDue | Turn::Busy)) {
+                    self.tell(turn.as_ref().err()).await;
                 }
-                Ok(Turn::Idle) if last => return,
-                Ok(Turn::Published { .. }) if last => continue,
-                Ok(Turn::Busy) => BUSY_PAUSE,
-                Ok(Turn::Rebuilt) => continue,
-                Ok(_) => self.context.interval,
-                Err(_) => RETRY_PAUSE,
+                if turn.as_ref().is_err_and(|error| error.code() == Some(WRITE_CONFLICT)) {
+                    store.release_abandoned().await;
+                }
+                match turn {
+                    Ok(Turn::Idle) if finish == Some(Finish::RowsAndWindows) && !self.closing => {
+                        self.closing = true;
+                        continue;
+                    }
+                    Ok(Turn::Idle) if last => return None,
+                    Ok(Turn::Published { .. }) if last => continue,
+                    Ok(Turn::Busy) => BUSY_PAUSE,
+                    Ok(Turn::Rebuilt) => continue,
+                    Ok(_) => self.context.interval,
+                    Err(_) => RETRY_PAUSE,
+                }
             };
+            if last && let Some(halt) = &self.halt {
+                return Some(halt.cause.clone());
+            }
             if last {
                 tokio::time::sleep(pause).await;
             } else {
@@ -239,23 +258,29 @@ impl Publisher {
     }
 
     /// Tells what keeps rows from being written, once as long as it is the same.
-    fn tell(&self, error: Option<&Error>) {
-        let (progress, table) = (&self.context.progress, self.context.schema.rollups().tables()[self.place].id());
+    async fn tell(&mut self, error: Option<&StoreError>) {
+        let (context, table) = (self.context.clone(), self.context.schema.rollups().tables()[self.place].id());
         let Some(error) = error else {
-            if progress.published(table) {
+            self.halt = None;
+            if context.progress.published(table) {
                 tracing::info!(table, "rows are written again");
             }
             return;
         };
-        let (obstacle, detail) = (Obstacle::of(error), error.kind.to_string());
-        let waits = obstacle.map_or_else(|| "MongoDB: it refuses a write".to_owned(), |obstacle| obstacle.to_string());
-        if progress.unpublished(table, &waits, &detail) {
-            tracing::warn!(table, "rows cannot be written; waiting for {waits} ({detail})");
+        match error.prospect() {
+            Prospect::Overtaken => tracing::debug!(table, %error, "reading the table again"),
+            Prospect::Waits(obstacle) => {
+                let detail = error.to_string();
+                if context.progress.unpublished(table, &obstacle.to_string(), &detail) {
+                    tracing::warn!(table, "rows cannot be written; waiting for {obstacle} ({detail})");
+                }
+            }
+            Prospect::Lasts => self.stop(error).await,
         }
     }
 
     /// Publishes what waits, as much as one round takes; what fails waits on.
-    async fn turn(&mut self, last: bool) -> Result<Turn, Error> {
+    async fn turn(&mut self, last: bool) -> Result<Turn, StoreError> {
         let waits = self.context.waiting.any(self.place);
         if waits && !last && !self.is_due() {
             return Ok(Turn::NotDue);
@@ -283,7 +308,7 @@ impl Publisher {
         self.published.elapsed() >= time_between_rounds(self.cost * waiting.groups(self.place), waiting.is_behind())
     }
 
-    async fn publish(&mut self, looked: bool) -> Result<Turn, Error> {
+    async fn publish(&mut self, looked: bool) -> Result<Turn, StoreError> {
         let context = self.context.clone();
         let plan = context.schema.rollups();
         let table = &plan.tables()[self.place];
@@ -305,7 +330,12 @@ impl Publisher {
 
     /// Combines what waits into the rows, and closes windows where the publisher has just looked at the stream; `next` is the stage of the
     /// table once nothing more waits.
-    async fn publish_round(&mut self, mut lease: Lease<'_>, looked: bool, next: Option<Stage>) -> Result<Turn, Error> {
+    async fn publish_round(
+        &mut self,
+        mut lease: Lease<'_>,
+        looked: bool,
+        next: Option<Stage>,
+    ) -> Result<Turn, StoreError> {
         let (begun, context) = (Instant::now(), self.context.clone());
         let (store, plan) = (&context.store, context.schema.rollups());
         let table = &plan.tables()[self.place];

@@ -1,29 +1,32 @@
 //! The MongoDB side of the worker: connecting, what must exist before the first batch, and positions.
 
 mod abandoned;
+mod collections;
+mod error;
 mod moment;
 mod obstacle;
+mod ownership;
 mod size;
 
+pub(crate) use error::Prospect;
+pub use error::{Corrupt, StoreError};
 pub use moment::{Moment, check_write_concern};
 pub use obstacle::Obstacle;
+pub(crate) use ownership::Standing;
+pub use ownership::{ForeignCollections, Reason};
 pub(crate) use size::{COMMAND_BYTES, in_commands};
 
 use crate::config::Config;
-use crate::dead_letters;
 use crate::error::{IngestError, explain_mongodb};
 use crate::lost_offsets::Gap;
 use crate::stream::StoredStream;
 use bson::{Bson, DateTime, Document, doc};
 use futures_util::TryStreamExt;
 use model::clock::EventClock;
-use model::late::LateRecords;
-use model::layout::{ColumnRole, EVENTS, LATE, OFFSETS, RESERVED, STREAMS, column, position_id, source};
+use model::layout::{OFFSETS, STREAMS, position_id};
 use model::mongodb_uri::{flaw, mask};
-use model::rollup::{Rollup, StateTable};
-use model::schema::Schema;
-use mongodb::options::{Acknowledgment, ClientOptions, IndexOptions, ReadConcern, WriteConcern};
-use mongodb::{Client, Collection, Database, IndexModel};
+use mongodb::options::{Acknowledgment, ClientOptions, ReadConcern, WriteConcern};
+use mongodb::{Client, Collection, Database};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -184,75 +187,18 @@ impl Store {
         &self.topic
     }
 
+    /// Why the store did not do something, as a person reads it.
+    pub fn explain(&self, error: &StoreError) -> IngestError {
+        match error {
+            StoreError::Driver(error) => self.outside(error),
+            StoreError::Foreign(_) => IngestError::Usage(error.to_string()),
+            other => IngestError::Outside(format!("MongoDB at {}: {other}", self.uri)),
+        }
+    }
+
     /// An error of the driver as this store explains it.
     pub fn outside(&self, error: &mongodb::error::Error) -> IngestError {
         IngestError::Outside(explain_mongodb(&self.uri, error))
-    }
-
-    /// Creates what is missing: collections, because a transaction that creates one may conflict with another, and the indexes
-    /// of the rollups' tables.
-    ///
-    /// # Errors
-    /// The driver's error.
-    pub async fn prepare(&self, schema: &Schema) -> mongodb::error::Result<()> {
-        let existing = self.database.list_collection_names().await?;
-        let plan = schema.rollups();
-        let rollups = plan.rollups();
-        let group_rows = plan.tables().iter().map(|table| plan.group_rows(table).name());
-        for name in RESERVED.into_iter().chain(rollups.iter().map(Rollup::name)).chain(group_rows) {
-            if !existing.iter().any(|other| other == name) {
-                self.create(name).await?;
-            }
-        }
-        if schema.late_records() == LateRecords::SetAside {
-            self.prepare_late(&existing).await?;
-        }
-        dead_letters::filter::create_index(self).await?;
-        for rollup in rollups {
-            let table = &plan.tables()[rollup.table()];
-            self.index(rollup, table, rollup.name()).await?;
-        }
-        Ok(())
-    }
-
-    async fn create(&self, name: &str) -> mongodb::error::Result<()> {
-        unless_there(self.database.create_collection(name).await)
-    }
-
-    /// The view of events that were set aside, and an index that has these alone.
-    async fn prepare_late(&self, existing: &[String]) -> mongodb::error::Result<()> {
-        let mark = format!("{}.{}", source::FIELD, source::LATE);
-        let marked = doc! { &mark: true };
-        let options = IndexOptions::builder().name(LATE.to_owned()).partial_filter_expression(marked.clone()).build();
-        let index = IndexModel::builder().keys(doc! { &mark: 1 }).options(options).build();
-        self.collection::<Document>(EVENTS).create_index(index).await?;
-        if existing.iter().any(|name| name == LATE) {
-            return Ok(());
-        }
-        let view =
-            self.database.create_collection(LATE).view_on(EVENTS.to_owned()).pipeline([doc! { "$match": marked }]);
-        unless_there(view.await)
-    }
-
-    /// The indexes of a rollup's rows in `collection`, which is made where it is missing.
-    ///
-    /// # Errors
-    /// The driver's error.
-    pub async fn index(&self, rollup: &Rollup, table: &StateTable, collection: &str) -> mongodb::error::Result<()> {
-        let index = |field: &str| {
-            let options = IndexOptions::builder().name(field.to_owned()).build();
-            IndexModel::builder().keys(doc! { field: 1 }).options(options).build()
-        };
-        // Of the other columns only the window is asked for often; `_id` begins with it.
-        let mut indexes = vec![index(column::REVISION)];
-        if table.has_sessions() {
-            // The publisher looks for the sessions of a key at a time.
-            let keys = rollup.columns().into_iter().filter(|column| column.role == ColumnRole::Key);
-            let names = keys.map(|key| key.name).chain([column::WINDOW_START.to_owned()]);
-            let by_key: Document = names.map(|name| (name, Bson::Int32(1))).collect();
-            indexes.push(IndexModel::builder().keys(by_key).build());
-        }
-        self.collection::<Document>(collection).create_indexes(indexes).await.map(drop)
     }
 
     /// The stored positions of the topic, by partition.
@@ -272,7 +218,10 @@ impl Store {
     }
 
     async fn positions_as(&self, concern: ReadConcern) -> mongodb::error::Result<BTreeMap<i32, Position>> {
-        let filter = doc! { "group": &self.group, "topic": &self.topic };
+        // By `_id`, which has an index: these are asked for again and again.
+        // The zero follows the slash.
+        let (start, end) = (format!("{}/{}/", self.group, self.topic), format!("{}/{}0", self.group, self.topic));
+        let filter = doc! { "_id": { "$gte": start, "$lt": end }, "group": &self.group, "topic": &self.topic };
         let cursor = self.collection::<Document>(OFFSETS).find(filter).read_concern(concern).await?;
         let documents: Vec<Document> = cursor.try_collect().await?;
         Ok(documents.iter().filter_map(read_position).map(|position| (position.partition, position)).collect())
@@ -347,15 +296,6 @@ impl Store {
     }
 }
 
-/// Another worker that starts now may have been quicker to create it.
-fn unless_there(created: mongodb::error::Result<()>) -> mongodb::error::Result<()> {
-    const NAMESPACE_EXISTS: i32 = 48;
-    match created {
-        Err(error) if error_code(&error) == Some(NAMESPACE_EXISTS) => Ok(()),
-        other => other,
-    }
-}
-
 fn read_position(document: &Document) -> Option<Position> {
     let partition = document.get_i32("partition").ok()?;
     let gaps = document.get_array("gaps").into_iter().flatten().filter_map(Bson::as_document);
@@ -382,6 +322,8 @@ fn read_position(document: &Document) -> Option<Position> {
     })
 }
 
+/// Code of the server's error that there is a collection or view of that name already.
+pub(crate) const NAMESPACE_EXISTS: i32 = 48;
 /// Code of the server's error that a unique key is taken.
 pub(crate) const DUPLICATE_KEY: i32 = 11000;
 /// Two transactions write the same document: the server's code for the one that comes second.

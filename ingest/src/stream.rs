@@ -7,10 +7,13 @@
 //! what each table needs; publishers do it ([`crate::publish`]).
 
 mod compatible;
+mod coverage;
 mod entry;
+mod lineage;
 mod standing;
 mod switch;
 
 pub use entry::{Rebuild, Stage, StoredStream, TableEntry, description};
-pub(crate) use entry::{next_name, place_of};
-pub use switch::{foresee, forget_unused, prepare, raise_positions};
+pub(crate) use entry::{is_hidden_name, next_name, place_of};
+pub(crate) use switch::forget_unused;
+pub use switch::{Consent, foresee, prepare, raise_positions};

@@ -63,7 +63,7 @@ pub async fn run(
     let inspector = TopicInspector::new(&config)?;
     let prepared = async {
         let (store, ends) = tokio::try_join!(Store::connect(&config), inspector.watermarks())?;
-        let plan = stream::prepare(&store, &schema, &[]).await?;
+        let plan = stream::prepare(&store, &schema, &[], config.consent).await?;
         Ok::<_, IngestError>((store, ends, plan))
     };
     let (store, ends, plan) = tokio::select! {
@@ -424,5 +424,5 @@ fn watch_topic_id(inspector: TopicInspector) -> mpsc::Receiver<String> {
 /// `host-pid-random`: tells workers apart in positions and leases.
 pub(crate) fn worker_name() -> String {
     let host = std::env::var("HOSTNAME").unwrap_or_else(|_| "worker".into());
-    format!("{host}-{}-{:04x}", std::process::id(), rand::random::<u16>())
+    format!("{host}-{}-{:032x}", std::process::id(), rand::random::<u128>())
 }

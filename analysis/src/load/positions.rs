@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bson::{Document, doc};
 use futures_util::TryStreamExt;
 use model::layout::{OFFSETS, source};
+use mongodb::options::Hint;
 
 use super::{StoreError, store::Shared};
 
@@ -84,7 +85,9 @@ impl Shared {
     /// The positions of the one group that stores events here, or of the named one.
     pub(crate) async fn positions(&self, group: Option<&str>) -> Result<Positions, StoreError> {
         let failed = |error| self.error(error, "the positions");
-        let cursor = self.database.collection::<Document>(OFFSETS).find(doc! {}).await.map_err(failed)?;
+        let positions = self.database.collection::<Document>(OFFSETS);
+        let by_id = Hint::Keys(doc! { "_id": 1 });
+        let cursor = positions.find(doc! {}).hint(by_id).await.map_err(failed)?;
         let documents: Vec<Document> = cursor.try_collect().await.map_err(failed)?;
         let named = |name: &str| -> BTreeSet<String> {
             documents.iter().filter_map(|document| document.get_str(name).ok()).map(str::to_owned).collect()

@@ -152,6 +152,31 @@ impl TestDatabase {
         positions.update_one(id, change).upsert(true).await.expect("moved");
     }
 
+    /// What the server did to answer reads while `action` ran: its profile of them.
+    pub fn profiled(&self, action: impl FnOnce()) -> Vec<Document> {
+        let profile = |level: i32| {
+            self.block_on(async {
+                self.database.run_command(doc! { "profile": level }).await.expect("profiled");
+            });
+        };
+        profile(2);
+        action();
+        profile(0);
+        self.block_on(async {
+            let reads = doc! { "op": { "$in": ["query", "command"] }, "planSummary": { "$exists": true } };
+            let reads = self.database.collection::<Document>("system.profile").find(reads).await.expect("a profile");
+            futures_util::TryStreamExt::try_collect(reads).await.expect("a profile")
+        })
+    }
+
+    /// Makes an index, as the worker does.
+    pub fn index(&self, table: &str, column: &str) {
+        let index = doc! { "createIndexes": table, "indexes": [{ "key": { column: 1 }, "name": column }] };
+        self.block_on(async {
+            self.database.run_command(index).await.expect("indexed");
+        });
+    }
+
     /// Empties a collection.
     pub fn empty(&self, collection: &str) {
         self.block_on(async {

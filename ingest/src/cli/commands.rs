@@ -1,6 +1,6 @@
 //! The commands other than `run`.
 
-use super::{Audit, Common, Logs, Produce, Run, Shown};
+use super::{Audit, Check, Common, Logs, Produce, Run, Shown};
 use crate::audit::{self, AuditReport, Range};
 use crate::background::{self, Status, WorkerFolder};
 use crate::config::Config;
@@ -126,6 +126,7 @@ fn describe(status: &Status) -> String {
     }
     let unpublished = status.progress.unpublished.iter();
     lines.extend(unpublished.map(|(table, problem)| format!("rows of {table} wait for {problem}")));
+    lines.extend(status.progress.halted.values().cloned());
     lines.extend(status.error.iter().map(|error| format!("ended by: {error}")));
     lines.join("\n")
 }
@@ -139,10 +140,13 @@ pub(super) fn logs(args: &Logs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-pub(super) fn check(args: &Shown) -> anyhow::Result<ExitCode> {
-    let config = args.common.config()?;
+pub(super) fn check(args: &Check) -> anyhow::Result<ExitCode> {
+    let config = args.shown.common.config()?;
+    if args.adopt {
+        runtime()?.block_on(checks::adopt(&config))?;
+    }
     let findings = runtime()?.block_on(checks::check(&config));
-    if args.json {
+    if args.shown.json {
         println!("{}", serde_json::to_string_pretty(&findings)?);
     } else {
         for finding in &findings {

@@ -8,6 +8,7 @@ use crate::progress::Progress;
 use crate::publish::{self, Finish, PublishContext, Waiting};
 use crate::stamp::{Counting, PlanInForce};
 use crate::store::Store;
+use crate::stream::Consent;
 use crate::topic::TopicInspector;
 use crate::{schema, stream, worker};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -41,7 +42,8 @@ impl fmt::Display for Report {
 }
 
 pub(super) fn rebuild(args: &Rebuild) -> anyhow::Result<ExitCode> {
-    let config = args.shown.common.config()?;
+    let consent = Consent { lost_history: args.accept_lost_history, ..Consent::default() };
+    let config = Config { consent, ..args.shown.common.config()? };
     let schema = schema::load(&config.settings.schema)?;
     let asked = chosen(&schema, &args.rollups)?;
     let tables: BTreeSet<usize> = asked.iter().map(|rollup| rollup.table()).collect();
@@ -63,7 +65,7 @@ async fn rebuild_tables(
     let begun = Instant::now();
     let plan = schema.rollups();
     let again: Vec<_> = tables.iter().map(|&place| &plan.tables()[place]).collect();
-    let number = stream::prepare(store, schema, &again).await?;
+    let number = stream::prepare(store, schema, &again, config.consent).await?;
     let progress = Arc::new(Progress::default());
     let context = PublishContext {
         store: store.clone(),

@@ -1,10 +1,10 @@
 //! Marks rows as final once the watermark has passed their windows.
 
 use super::rows::RowWriter;
+use crate::store::StoreError;
 use bson::{DateTime, Document, doc};
 use model::clock::Watermark;
 use model::layout::column;
-use mongodb::error::Error;
 
 impl RowWriter {
     /// The open rows whose windows the watermark has passed.
@@ -18,7 +18,7 @@ impl RowWriter {
     }
 
     /// Whether [`close_windows`](Self::close_windows) would change a row.
-    pub(super) async fn has_windows_to_close(&self) -> Result<bool, Error> {
+    pub(super) async fn has_windows_to_close(&self) -> Result<bool, StoreError> {
         let Some(open) = self.to_close() else { return Ok(false) };
         for rollup in self.plan().rollups_of(self.table()) {
             if self.store.collection::<Document>(rollup.name()).find_one(open.clone()).await?.is_some() {
@@ -29,7 +29,7 @@ impl RowWriter {
     }
 
     /// Marks the rows whose windows the watermark has passed.
-    pub(super) async fn close_windows(&self) -> Result<(), Error> {
+    pub(super) async fn close_windows(&self) -> Result<(), StoreError> {
         let Some(open) = self.to_close() else { return Ok(()) };
         let set = doc! { column::IS_FINAL: true, column::REVISION: self.revision, column::UPDATED_AT: DateTime::now() };
         for rollup in self.plan().rollups_of(self.table()) {

@@ -1,14 +1,13 @@
 //! Reads the partial states that wait, and combines them.
 
 use super::sessions::SESSIONS;
-use crate::store::{Moment, Store};
+use crate::store::{Corrupt, Moment, Store, StoreError};
 use bson::oid::ObjectId;
 use bson::raw::{RawDocument, RawDocumentBuf};
 use bson::{Bson, Document, doc};
 use model::layout::ROLLUP_STATES;
 use model::rollup::StateTable;
 use model::rollup::partial::{Part, slice_of_all};
-use mongodb::error::Error;
 use std::ops::ControlFlow;
 
 /// A round is closed when it has read this many partial states: enough that a group which many batches change is written once for all of
@@ -51,7 +50,7 @@ pub(super) fn these(table: &StateTable, states: impl Iterator<Item = ObjectId>) 
 }
 
 /// What waits, as much as fits into a round.
-pub(super) async fn waiting(store: &Store, table: &StateTable, after: Moment) -> Result<Combined, Error> {
+pub(super) async fn waiting(store: &Store, table: &StateTable, after: Moment) -> Result<Combined, StoreError> {
     let (most, groups) = if table.has_sessions() { (usize::MAX, SESSIONS) } else { (PART_BYTES, usize::MAX) };
     let (mut part, mut states, mut more, mut bytes) = (Part::first(most), Vec::new(), false, 0);
     read(store, waiting_for(table), after, |document| {
@@ -74,7 +73,7 @@ pub(super) async fn of_round(
     table: &StateTable,
     states: &[ObjectId],
     after: Moment,
-) -> Result<Combined, Error> {
+) -> Result<Combined, StoreError> {
     let (mut part, mut found) = (Part::first(PART_BYTES), Vec::new());
     read(store, these(table, states.iter().copied()), after, |document| {
         found.push(WaitingState::of(document)?);
@@ -92,7 +91,7 @@ pub(super) async fn fill(
     table: &StateTable,
     states: &[WaitingState],
     after: Moment,
-) -> Result<Part, Error> {
+) -> Result<Part, StoreError> {
     let wanted = states.iter().filter(|state| part.takes(state.slice)).map(|state| state.id);
     read(store, these(table, wanted), after, |document| {
         part.combine(table, document).map_err(|error| error.to_string())?;
@@ -108,13 +107,14 @@ async fn read(
     filter: Document,
     after: Moment,
     mut take: impl FnMut(&RawDocument) -> Result<ControlFlow<()>, String>,
-) -> Result<(), Error> {
+) -> Result<(), StoreError> {
     let mut session = store.session_after(after).await?;
     let states = store.collection::<RawDocumentBuf>(ROLLUP_STATES);
     let found = states.find(filter).sort(doc! { "_id": 1 }).batch_size(DOCUMENTS_PER_BATCH);
     let mut cursor = found.session(&mut session).await?;
     while cursor.advance(&mut session).await? {
-        if take(cursor.current()).map_err(Error::custom)?.is_break() {
+        let document = cursor.current();
+        if take(document).map_err(|problem| Corrupt::new(ROLLUP_STATES, document, problem))?.is_break() {
             break;
         }
     }
@@ -124,7 +124,7 @@ async fn read(
 impl WaitingState {
     fn of(document: &RawDocument) -> Result<Self, String> {
         let id = document.get_document("_id").and_then(|id| id.get_object_id("i"));
-        let id = id.map_err(|error| format!("{ROLLUP_STATES}: {error}"))?;
+        let id = id.map_err(|error| error.to_string())?;
         Ok(Self { id, slice: slice_of_all(document) })
     }
 }

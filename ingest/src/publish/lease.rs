@@ -7,14 +7,13 @@
 
 use super::combine::{WaitingState, these};
 use crate::fail_point::FailPoint;
-use crate::store::{Moment, Store};
+use crate::store::{Moment, Store, StoreError};
 use crate::stream::{Rebuild, Stage, TableEntry};
 use bson::oid::ObjectId;
 use bson::{Bson, Document, doc};
 use model::layout::{ROLLUP_CATALOG, ROLLUP_STATES, ROLLUP_TABLES};
 use model::rollup::{Rollup, RollupPlan, StateTable};
 use mongodb::ClientSession;
-use mongodb::error::Error;
 use mongodb::options::{ReturnDocument, UpdateModifications};
 use std::time::{Duration, Instant};
 
@@ -64,7 +63,7 @@ impl<'a> Lease<'a> {
         table: &'a StateTable,
         worker: &'a str,
         number: i64,
-    ) -> Result<Asked<'a>, Error> {
+    ) -> Result<Asked<'a>, StoreError> {
         let free = doc! { "_id": table.id(), "plan": number, "$or": [
             { "lease": Bson::Null },
             { "lease.worker": worker },
@@ -97,7 +96,7 @@ impl<'a> Lease<'a> {
     }
 
     /// Writes a new round down; its rows have the next revision.
-    pub(super) async fn begin_round(&mut self, states: &[WaitingState]) -> Result<(), Error> {
+    pub(super) async fn begin_round(&mut self, states: &[WaitingState]) -> Result<(), StoreError> {
         let ids: Vec<ObjectId> = states.iter().map(|state| state.id).collect();
         let change = vec![doc! { "$set": {
             "revision": self.revision + 1, "round": ids, "lease": held(self.worker),
@@ -108,7 +107,7 @@ impl<'a> Lease<'a> {
     }
 
     /// Moves the revision within a transaction, provided that the lease and the last round are still this worker's.
-    pub(super) async fn move_revision(&self, revision: i64, session: &mut ClientSession) -> Result<(), Error> {
+    pub(super) async fn move_revision(&self, revision: i64, session: &mut ClientSession) -> Result<(), StoreError> {
         let change = vec![doc! { "$set": { "revision": revision, "lease": held(self.worker) } }];
         let tables = self.store.collection::<Document>(ROLLUP_TABLES);
         let updated = tables.update_one(self.ours(), change).session(session).await?;
@@ -116,14 +115,14 @@ impl<'a> Lease<'a> {
     }
 
     /// Rows that are written outside of a round have the next revision.
-    pub(super) async fn next_revision(&mut self) -> Result<(), Error> {
+    pub(super) async fn next_revision(&mut self) -> Result<(), StoreError> {
         self.update(doc! { "$inc": { "revision": 1_i64 } }).await?;
         self.revision += 1;
         Ok(())
     }
 
     /// Keeps the lease while a long round goes on.
-    pub(super) async fn renew(&mut self) -> Result<(), Error> {
+    pub(super) async fn renew(&mut self) -> Result<(), StoreError> {
         if self.renewed.elapsed() < LEASE / 3 {
             return Ok(());
         }
@@ -133,7 +132,11 @@ impl<'a> Lease<'a> {
 
     /// The rows of the round are stored: removes its partial states, tells readers, and gives the lease back. `stage` is what the table
     /// waits for then.
-    pub(super) async fn finish_round(mut self, states: &[WaitingState], stage: Option<Stage>) -> Result<(), Error> {
+    pub(super) async fn finish_round(
+        mut self,
+        states: &[WaitingState],
+        stage: Option<Stage>,
+    ) -> Result<(), StoreError> {
         const STATES_PER_COMMAND: usize = 1_000;
         for some in states.chunks(STATES_PER_COMMAND) {
             let partials = self.store.collection::<Document>(ROLLUP_STATES);
@@ -150,25 +153,25 @@ impl<'a> Lease<'a> {
         FailPoint::RevisionTold.reached();
         let mut closed = doc! { "round": Bson::Null, "lease": Bson::Null };
         if stage != self.stage {
-            closed.insert("stage", bson::serialize_to_bson(&stage).map_err(Error::custom)?);
+            closed.insert("stage", bson::serialize_to_bson(&stage)?);
         }
         self.update(doc! { "$set": closed }).await
     }
 
     /// Gives the lease back; nothing was to be published.
-    pub(super) async fn release(mut self) -> Result<(), Error> {
+    pub(super) async fn release(mut self) -> Result<(), StoreError> {
         self.update(vec![doc! { "$set": { "lease": Bson::Null } }]).await
     }
 
     /// Changes the entry, provided that the lease and the round are still this worker's.
-    pub(super) async fn update(&mut self, change: impl Into<UpdateModifications>) -> Result<(), Error> {
+    pub(super) async fn update(&mut self, change: impl Into<UpdateModifications>) -> Result<(), StoreError> {
         let tables = self.store.collection::<Document>(ROLLUP_TABLES);
         let updated = tables.update_one(self.ours(), change).session(&mut self.session).await?;
         self.check(updated.matched_count)
     }
 
     /// The same inside a transaction.
-    pub(super) async fn update_within(&self, session: &mut ClientSession, change: Document) -> Result<(), Error> {
+    pub(super) async fn update_within(&self, session: &mut ClientSession, change: Document) -> Result<(), StoreError> {
         let tables = self.store.collection::<Document>(ROLLUP_TABLES);
         let updated = tables.update_one(self.ours(), change).session(session).await?;
         self.check(updated.matched_count)
@@ -184,12 +187,8 @@ impl<'a> Lease<'a> {
         doc! { "_id": self.table.id(), "plan": self.number, "lease.worker": self.worker, "revision": self.revision }
     }
 
-    fn check(&self, matched: u64) -> Result<(), Error> {
-        if matched == 1 {
-            Ok(())
-        } else {
-            Err(Error::custom(format!("{}: another worker publishes it now", self.table.id())))
-        }
+    fn check(&self, matched: u64) -> Result<(), StoreError> {
+        if matched == 1 { Ok(()) } else { Err(StoreError::LeaseLost(self.table.id().to_owned())) }
     }
 }
 
@@ -217,7 +216,7 @@ mod tests {
         let database = format!("{test}-{}", std::process::id());
         let config = Config::new(Settings { mongodb_uri, database, ..Settings::default() }).unwrap();
         let store = Store::connect(&config).await.unwrap();
-        stream::prepare(&store, schema, &[]).await.unwrap();
+        stream::prepare(&store, schema, &[], stream::Consent::default()).await.unwrap();
         store
     }
 
@@ -296,7 +295,7 @@ mod tests {
         let tables = store.collection::<Document>(ROLLUP_TABLES);
         tables.update_many(doc! {}, doc! { "$set": { "plan": 1_i64 } }).await.unwrap();
         let refused = writer.write_ranked_rows(rollup, &row(2), &[]).await.unwrap_err();
-        assert!(refused.to_string().contains("another plan is in force"), "{refused}");
+        assert!(matches!(refused, StoreError::OtherPlan(_)), "{refused}");
         assert!(writer.write_ranked_rows(rollup, &[], &row(3)).await.is_err());
         let rows = store.collection::<Document>(rollup.name());
         assert_eq!(rows.count_documents(doc! {}).await.unwrap(), 1);

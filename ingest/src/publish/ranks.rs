@@ -4,13 +4,13 @@
 //! first before, or those that have just changed; so a window is ranked on the server once, and from then on in memory.
 
 use super::rows::RowWriter;
+use crate::store::{Corrupt, StoreError};
 use bson::raw::{RawBsonRef, RawDocument, RawDocumentBuf};
 use bson::{Bson, DateTime, Document, doc};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use model::layout::column;
 use model::rollup::{Group, GroupHasher, Rollup, Row, State, partial};
 use model::window::Window;
-use mongodb::error::Error;
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
 
@@ -101,20 +101,20 @@ impl RowWriter {
         rollup: &Rollup,
         windows: &BTreeSet<Window>,
         ranks: &mut Ranks,
-    ) -> Result<(), Error> {
+    ) -> Result<(), StoreError> {
         let room = windows_of(rollup).saturating_sub(ranks.windows.len());
         let unknown: Vec<_> = windows.iter().copied().filter(|window| !ranks.has(*window)).take(room).collect();
         let rows = self.store.collection::<Document>(self.plan().group_rows(self.table()).name());
         let has_none = async |some: Document| {
             let mut session = self.store.session_after(self.after).await?;
             let any = rows.find_one(some).projection(doc! { "_id": 1 }).session(&mut session).await?;
-            Ok::<_, Error>(any.is_none())
+            Ok::<_, StoreError>(any.is_none())
         };
         if unknown.len() > 1 && has_none(doc! {}).await? {
             unknown.into_iter().for_each(|window| ranks.load(rollup, window, Vec::new()));
             return Ok(());
         }
-        let is_empty = async |window| Ok::<_, Error>(has_none(rows_of(window)).await?.then_some(window));
+        let is_empty = async |window| Ok::<_, StoreError>(has_none(rows_of(window)).await?.then_some(window));
         let mut empty = stream::iter(unknown).map(is_empty).buffer_unordered(QUERIES_IN_FLIGHT);
         while let Some(window) = empty.try_next().await? {
             if let Some(window) = window {
@@ -130,7 +130,7 @@ impl RowWriter {
         rollup: &Rollup,
         windows: &BTreeSet<Window>,
         ranks: &mut Ranks,
-    ) -> Result<(), Error> {
+    ) -> Result<(), StoreError> {
         let windows: Vec<_> = windows.iter().copied().collect();
         for some in windows.chunks(WINDOWS_PER_QUERY) {
             ranks.make_room(rollup);
@@ -160,7 +160,7 @@ impl RowWriter {
         &self,
         rollup: &Rollup,
         windows: &[Window],
-    ) -> Result<Vec<(Window, Vec<(Group, State)>)>, Error> {
+    ) -> Result<Vec<(Window, Vec<(Group, State)>)>, StoreError> {
         if windows.is_empty() {
             return Ok(Vec::new());
         }
@@ -180,18 +180,21 @@ impl RowWriter {
         answers.iter().map(|answer| self.ranked_groups(answer)).collect()
     }
 
-    fn ranked_groups(&self, answer: &RawDocument) -> Result<(Window, Vec<(Group, State)>), Error> {
-        let start = answer.get_datetime("_id").map_err(Error::custom)?;
+    fn ranked_groups(&self, answer: &RawDocument) -> Result<(Window, Vec<(Group, State)>), StoreError> {
+        // The answer is none that is stored; its window is.
+        let corrupt = |problem: String| StoreError::from(Corrupt::new(&self.carrier, answer, problem));
+        let start = answer.get_datetime("_id").map_err(|error| corrupt(error.to_string()))?;
         let window = self.table().window_at(start.timestamp_millis());
-        let groups = answer.get_array("first").map_err(Error::custom)?.into_iter().map(|group| {
-            let unreadable = || Error::custom(format!("a group of {} cannot be read", self.table().id()));
+        let groups = answer.get_array("first").map_err(|error| corrupt(error.to_string()))?;
+        let groups = groups.into_iter().map(|group| {
+            let unreadable = || corrupt("a group of this window has no key or state".to_owned());
             let group = group.ok().and_then(RawBsonRef::as_document).ok_or_else(unreadable)?;
             let key = group.get_array("k").ok().and_then(partial::key).ok_or_else(unreadable)?;
-            let state = group.get_document("s").map_err(Error::custom)?;
-            let state = State::read(self.table(), state).map_err(Error::custom)?;
+            let state = group.get_document("s").map_err(|error| corrupt(error.to_string()))?;
+            let state = State::read(self.table(), state).map_err(|error| corrupt(error.to_string()))?;
             Ok((Group { window, key }, state))
         });
-        Ok((window, groups.collect::<Result<_, Error>>()?))
+        Ok((window, groups.collect::<Result<_, StoreError>>()?))
     }
 }
 

@@ -9,13 +9,13 @@ use super::tables::TableWriter;
 use super::{Publisher, Turn, combine};
 use crate::commit::partial_states;
 use crate::stamp::{clock_of, was_counted_under};
+use crate::store::{Corrupt, StoreError};
 use crate::stream::{self, Stage};
 use bson::raw::{RawDocument, RawDocumentBuf};
 use bson::{Bson, Document, doc};
 use model::late::is_set_aside;
 use model::layout::{EVENTS, OFFSETS, ROLLUP_STATES, source};
 use model::rollup::{Changes, Facts, RollupPlan};
-use mongodb::error::Error;
 
 /// A part ends with so many groups at the latest: about 20 MB in one transaction.
 const GROUPS_PER_PART: usize = 50_000;
@@ -35,7 +35,7 @@ struct Part {
 
 impl Publisher {
     /// Does the next thing that a table waits for.
-    pub(super) async fn rebuild(&mut self, lease: Lease<'_>, stage: Stage) -> Result<Turn, Error> {
+    pub(super) async fn rebuild(&mut self, lease: Lease<'_>, stage: Stage) -> Result<Turn, StoreError> {
         // Rows under other names, and states from the beginning: nothing that is remembered holds.
         self.known.forget();
         let table = self.context.schema.rollups().tables()[self.place].id();
@@ -59,7 +59,7 @@ impl Publisher {
         }
     }
 
-    async fn count_part(&self, mut lease: Lease<'_>) -> Result<Turn, Error> {
+    async fn count_part(&self, mut lease: Lease<'_>) -> Result<Turn, StoreError> {
         let (store, plan) = (&self.context.store, self.context.schema.rollups().only(self.place));
         if lease.rebuild.after.is_none() {
             self.begin_counting(&mut lease).await?;
@@ -77,7 +77,7 @@ impl Publisher {
             set.insert("rebuild.after", last);
         }
         if part.is_last {
-            set.insert("stage", bson::serialize_to_bson(&Stage::Drain).map_err(Error::custom)?);
+            set.insert("stage", bson::serialize_to_bson(&Stage::Drain)?);
         }
         let change = doc! { "$set": set, "$inc": { "rebuild.counted": part.events } };
         lease.update_within(&mut session, change).await?;
@@ -89,13 +89,14 @@ impl Publisher {
     }
 
     /// Before the first event is read: no position may have an older plan, and nothing of before may wait to be combined.
-    async fn begin_counting(&self, lease: &mut Lease<'_>) -> Result<(), Error> {
+    async fn begin_counting(&self, lease: &mut Lease<'_>) -> Result<(), StoreError> {
         let (store, schema) = (&self.context.store, &self.context.schema);
         let table = &schema.rollups().tables()[self.place];
         stream::raise_positions(store, schema, lease.number).await?;
         let mut before = combine::waiting_for(table);
         before.insert("plan", doc! { "$not": { "$gte": lease.built } });
         store.collection::<Document>(ROLLUP_STATES).delete_many(before).await?;
+        store.create_owned(&[&lease.carrier]).await?;
         store.index(schema.rollups().group_rows(table), table, &lease.carrier).await?;
         let of = store.collection::<Document>(EVENTS).estimated_document_count().await?;
         lease.rebuild.of = i64::try_from(of).unwrap_or(i64::MAX);
@@ -103,7 +104,7 @@ impl Publisher {
         lease.update(doc! { "$set": { "rebuild.of": lease.rebuild.of } }).await
     }
 
-    async fn read_part(&self, plan: &RollupPlan, lease: &Lease<'_>) -> Result<Part, Error> {
+    async fn read_part(&self, plan: &RollupPlan, lease: &Lease<'_>) -> Result<Part, StoreError> {
         let schema = &self.context.schema;
         let (table, time) = (&plan.tables()[0], schema.event_time());
         let filter = lease.rebuild.after.as_ref().map_or_else(Document::new, |after| doc! { "_id": { "$gt": after } });
@@ -130,20 +131,21 @@ impl Publisher {
     }
 
     /// Positions tell that no rebuild needs their events any more.
-    async fn end_counting(&self) -> Result<(), Error> {
+    async fn end_counting(&self) -> Result<(), StoreError> {
         let table = self.context.schema.rollups().tables()[self.place].id();
         let positions = self.context.store.collection::<Document>(OFFSETS);
-        positions.update_many(doc! { "rebuilding": table }, doc! { "$pull": { "rebuilding": table } }).await.map(drop)
+        positions.update_many(doc! { "rebuilding": table }, doc! { "$pull": { "rebuilding": table } }).await?;
+        Ok(())
     }
 
-    async fn write_tables(&self, mut lease: Lease<'_>) -> Result<Turn, Error> {
+    async fn write_tables(&self, mut lease: Lease<'_>) -> Result<Turn, StoreError> {
         let table = &self.context.schema.rollups().tables()[self.place];
         tracing::info!(table = table.id(), "writing the rollups that have changed");
         TableWriter::new(&self.context, self.place, self.watermark).write(&mut lease).await?;
         Ok(Turn::Rebuilt)
     }
 
-    async fn rename_tables(&self, mut lease: Lease<'_>) -> Result<Turn, Error> {
+    async fn rename_tables(&self, mut lease: Lease<'_>) -> Result<Turn, StoreError> {
         let table = &self.context.schema.rollups().tables()[self.place];
         let writer = TableWriter::new(&self.context, self.place, self.watermark);
         if !writer.rename(&mut lease).await? {
@@ -163,17 +165,17 @@ impl Part {
         event: &RawDocument,
         schema: &model::schema::Schema,
         built: i64,
-    ) -> Result<(), Error> {
-        let id = event.get("_id").ok().flatten().ok_or_else(|| Error::custom("a stored event without _id"))?;
-        self.last = Some(Bson::try_from(id).map_err(Error::custom)?);
+    ) -> Result<(), StoreError> {
+        let corrupt = |problem: String| StoreError::from(Corrupt::new(EVENTS, event, problem));
+        let id = event.get("_id").ok().flatten().ok_or_else(|| corrupt("it has no _id".to_owned()))?;
+        self.last = Some(Bson::try_from(id)?);
         self.events += 1;
         if was_counted_under(event, built) || is_set_aside(event) {
             return Ok(());
         }
         let time = schema.event_time().value_in(event).and_then(|time| time.as_datetime());
-        let time =
-            time.ok_or_else(|| Error::custom(format!("stored event {id:?}: no {}", schema.event_time().name)))?;
-        let facts = Facts::read(plan, event).map_err(Error::custom)?;
+        let time = time.ok_or_else(|| corrupt(format!("it has no {}", schema.event_time().name)))?;
+        let facts = Facts::read(plan, event).map_err(|error| corrupt(error.to_string()))?;
         let mut clock = clock_of(event);
         self.changes.add(plan, time.timestamp_millis(), &facts, &mut clock, schema.allowed_lateness());
         Ok(())

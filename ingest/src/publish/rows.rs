@@ -4,7 +4,7 @@ use super::combine::{self, WaitingState};
 use super::known::{Known, KnownRows};
 use super::lease::Lease;
 use crate::fail_point::FailPoint;
-use crate::store::{COMMAND_BYTES, DUPLICATE_KEY, Moment, Store, check_write_concern, in_commands};
+use crate::store::{COMMAND_BYTES, DUPLICATE_KEY, Moment, Store, StoreError, check_write_concern, in_commands};
 use bson::raw::{CStr, RawArrayBuf, RawBsonRef, RawDocument, RawDocumentBuf, cstr};
 use bson::{Bson, DateTime, Document, doc};
 use model::clock::Watermark;
@@ -14,7 +14,6 @@ use model::rollup::{Group, Groups, Rollup, RollupPlan, Row, State, StateTable};
 use model::schema::Schema;
 use model::window::Window;
 use mongodb::ClientSession;
-use mongodb::error::Error;
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use tokio::task::{JoinError, JoinSet};
@@ -65,7 +64,7 @@ impl RowWriter {
         states: &[WaitingState],
         known: &mut KnownRows,
         lease: &mut Lease<'_>,
-    ) -> Result<usize, Error> {
+    ) -> Result<usize, StoreError> {
         let (mut windows, mut count) = (BTreeSet::new(), 0);
         let mut next = Some(first);
         while let Some(mut part) = next {
@@ -95,7 +94,7 @@ impl RowWriter {
         windows: &mut BTreeSet<Window>,
         known: &mut KnownRows,
         lease: &mut Lease<'_>,
-    ) -> Result<(), Error> {
+    ) -> Result<(), StoreError> {
         let new: BTreeSet<Window> = groups.keys().map(|group| group.window).collect();
         for rollup in self.ranked() {
             self.begin_ranks(rollup, &new, known.ranks(rollup)).await?;
@@ -131,12 +130,12 @@ impl RowWriter {
     }
 
     /// Writes the rows of some groups; returns the states that they have now.
-    async fn write_groups(&self, changes: Vec<Change>) -> Result<Vec<(Group, State)>, Error> {
+    async fn write_groups(&self, changes: Vec<Change>) -> Result<Vec<(Group, State)>, StoreError> {
         let carrier = self.plan().group_rows(self.table());
         let (new, mut there): (Vec<_>, Vec<_>) = changes.into_iter().partition(|change| change.known == Known::Nothing);
         let (mut written, met) = self.insert(carrier, new).await?;
         there.extend(met);
-        let (changed, had) = self.add_to_stored(carrier, there).await?;
+        let (changed, had) = self.add_to_stored(there).await?;
         self.update(carrier, &changed).await?;
         written.extend(changed);
         written.extend(had);
@@ -159,7 +158,11 @@ impl RowWriter {
     }
 
     /// Inserts rows that are probably new; returns what was written, and what was there already.
-    async fn insert(&self, carrier: &Rollup, new: Vec<Change>) -> Result<(Vec<(Group, State)>, Vec<Change>), Error> {
+    async fn insert(
+        &self,
+        carrier: &Rollup,
+        new: Vec<Change>,
+    ) -> Result<(Vec<(Group, State)>, Vec<Change>), StoreError> {
         if new.is_empty() {
             return Ok((Vec::new(), Vec::new()));
         }
@@ -199,7 +202,7 @@ impl RowWriter {
     }
 
     /// Inserts rows; returns the places of those that were there already.
-    async fn insert_rows(&self, rollup: &Rollup, rows: &[RawDocumentBuf]) -> Result<HashSet<usize>, Error> {
+    async fn insert_rows(&self, rollup: &Rollup, rows: &[RawDocumentBuf]) -> Result<HashSet<usize>, StoreError> {
         let (mut met, mut before) = (HashSet::new(), 0);
         for some in in_commands(rows, COMMAND_BYTES) {
             let command = self.command(rollup, cstr!("insert"), cstr!("documents"), some);
@@ -218,7 +221,7 @@ impl RowWriter {
         if carries { &self.carrier } else { rollup.name() }
     }
 
-    async fn update(&self, rollup: &Rollup, groups: &[(Group, State)]) -> Result<(), Error> {
+    async fn update(&self, rollup: &Rollup, groups: &[(Group, State)]) -> Result<(), StoreError> {
         let carries = rollup.name() == self.plan().group_rows(self.table()).name();
         let updates = groups.iter().map(|(group, state)| {
             let mut set = RawDocumentBuf::new();
@@ -232,7 +235,12 @@ impl RowWriter {
     }
 
     /// Writes ranked rows; those of `new` were never written before, as far as is known.
-    pub(super) async fn write_ranked_rows(&self, rollup: &Rollup, new: &[Row], there: &[Row]) -> Result<(), Error> {
+    pub(super) async fn write_ranked_rows(
+        &self,
+        rollup: &Rollup,
+        new: &[Row],
+        there: &[Row],
+    ) -> Result<(), StoreError> {
         let mut there: Vec<&Row> = there.iter().collect();
         for some in new.chunks(ROWS_PER_COMMAND) {
             let rows = some.iter().map(|Row { id, window, columns }| {
@@ -271,7 +279,7 @@ impl RowWriter {
         update
     }
 
-    async fn replace(&self, rollup: &Rollup, updates: &[RawDocumentBuf]) -> Result<(), Error> {
+    async fn replace(&self, rollup: &Rollup, updates: &[RawDocumentBuf]) -> Result<(), StoreError> {
         for some in in_commands(updates, COMMAND_BYTES) {
             let command = self.command(rollup, cstr!("update"), cstr!("updates"), some);
             if !self.run_at_once(&command).await {
@@ -290,16 +298,17 @@ impl RowWriter {
             session.start_transaction().await?;
             self.check_plan(Some(&mut session)).await?;
             let answer = self.store.database().run_raw_command(command.clone()).session(&mut session).await?;
-            if answer.contains_key("writeErrors") {
-                return Err(Error::custom("a row was met"));
+            let is_met = answer.contains_key("writeErrors");
+            if !is_met {
+                session.commit_transaction().await?;
             }
-            session.commit_transaction().await
+            Ok::<_, StoreError>(!is_met)
         };
-        run.await.is_ok()
+        run.await.unwrap_or_default()
     }
 
     /// Fails where another plan is in force: a collection may be another table's by now, in which these rows would stay.
-    async fn check_plan(&self, session: Option<&mut ClientSession>) -> Result<(), Error> {
+    async fn check_plan(&self, session: Option<&mut ClientSession>) -> Result<(), StoreError> {
         let tables = self.store.collection::<Document>(ROLLUP_TABLES);
         // Without the round's states, of which there may be thousands.
         let entry =
@@ -308,8 +317,7 @@ impl RowWriter {
             Some(session) => entry.session(session).await?,
             None => entry.await?,
         };
-        let passed = || Error::custom(format!("{}: another plan is in force", self.table().id()));
-        entry.map(drop).ok_or_else(passed)
+        entry.map(drop).ok_or_else(|| StoreError::OtherPlan(self.table().id().to_owned()))
     }
 
     pub(super) fn append_revision(&self, row: &mut RawDocumentBuf) {
@@ -333,7 +341,7 @@ impl RowWriter {
     }
 
     /// Runs a write command; returns the places of the members whose rows were there already.
-    async fn run(&self, rollup: &Rollup, command: RawDocumentBuf) -> Result<HashSet<usize>, Error> {
+    async fn run(&self, rollup: &Rollup, command: RawDocumentBuf) -> Result<HashSet<usize>, StoreError> {
         self.check_plan(None).await?;
         let answer = self.store.database().run_raw_command(command).await?;
         check_write_concern(&answer)?;
@@ -343,10 +351,7 @@ impl RowWriter {
                 (Ok(DUPLICATE_KEY), Ok(Ok(place))) => {
                     met.insert(place);
                 }
-                _ => {
-                    let problem = error.get_str("errmsg").unwrap_or("unknown error");
-                    return Err(Error::custom(format!("{}: {problem}", rollup.name())));
-                }
+                _ => return Err(StoreError::of_write(self.collection(rollup), error)),
             }
         }
         Ok(met)

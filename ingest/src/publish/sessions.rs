@@ -7,7 +7,7 @@
 use super::combine::{WaitingState, these};
 use super::lease::Lease;
 use super::rows::ROWS_PER_COMMAND;
-use crate::store::{COMMAND_BYTES, Moment, Store, in_commands};
+use crate::store::{COMMAND_BYTES, Corrupt, Moment, Store, StoreError, in_commands};
 use bson::raw::{RawArrayBuf, RawBsonRef, RawDocument, RawDocumentBuf, cstr};
 use bson::{Bson, DateTime, Document, doc};
 use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
@@ -15,7 +15,6 @@ use model::clock::Watermark;
 use model::layout::{ColumnRole, ROLLUP_CATALOG, ROLLUP_STATES, column};
 use model::rollup::{Group, Groups, KeyValue, Rollup, RollupPlan, State, StateTable, join_sessions};
 use model::window::Window;
-use mongodb::error::Error;
 use mongodb::{ClientSession, Collection};
 use std::collections::HashMap;
 
@@ -60,7 +59,7 @@ impl SessionWriter<'_> {
         lease: &mut Lease<'_>,
         groups: Groups,
         states: &[WaitingState],
-    ) -> Result<(), Error> {
+    ) -> Result<(), StoreError> {
         let change = self.change(join_sessions(groups)).await?;
         let mut session = self.store.client().start_session().await?;
         session.start_transaction().await?;
@@ -81,7 +80,7 @@ impl SessionWriter<'_> {
     }
 
     /// The new sessions, joined to those that they overlap.
-    async fn change(&self, groups: Groups) -> Result<Change, Error> {
+    async fn change(&self, groups: Groups) -> Result<Change, StoreError> {
         let queries: Vec<_> = groups.keys().map(|group| self.overlapping(group).boxed()).collect();
         let stored: Vec<Vec<Stored>> = stream::iter(queries).buffer_unordered(QUERIES_IN_FLIGHT).try_collect().await?;
         let mut joined = groups;
@@ -108,7 +107,7 @@ impl SessionWriter<'_> {
     }
 
     /// The rows of the key that overlap a session: going back in time from its end, up to the first that ends before it begins.
-    async fn overlapping(&self, new: &Group) -> Result<Vec<Stored>, Error> {
+    async fn overlapping(&self, new: &Group) -> Result<Vec<Stored>, StoreError> {
         let carrier = self.plan.group_rows(self.table);
         let mut filter = key_filter(carrier, &new.key);
         filter.insert(column::WINDOW_START, doc! { "$lt": DateTime::from_millis(new.window.end) });
@@ -118,8 +117,8 @@ impl SessionWriter<'_> {
         let mut cursor = rows.session(&mut session).await?;
         let mut found = Vec::new();
         while cursor.advance(&mut session).await? {
-            let row = self.read(cursor.current(), &new.key);
-            let row = row.map_err(|problem| Error::custom(format!("{}: {problem}", carrier.name())))?;
+            let row = cursor.current();
+            let row = self.read(row, &new.key).map_err(|problem| Corrupt::new(&self.carrier, row, problem))?;
             if row.group.window.end <= new.window.start {
                 break;
             }
@@ -141,10 +140,10 @@ impl SessionWriter<'_> {
         change: &Change,
         revision: i64,
         session: &mut ClientSession,
-    ) -> Result<(), Error> {
+    ) -> Result<(), StoreError> {
         for gone in change.gone.chunks(ROWS_PER_COMMAND) {
             let ids: RawArrayBuf = gone.iter().map(|id| RawBsonRef::Document(id)).collect();
-            let ids = Bson::try_from(RawBsonRef::Array(&ids)).map_err(Error::custom)?;
+            let ids = Bson::try_from(RawBsonRef::Array(&ids))?;
             let rows: Collection<Document> = self.store.collection(self.collection(rollup));
             rows.delete_many(doc! { "_id": { "$in": ids } }).session(&mut *session).await?;
         }
@@ -156,9 +155,7 @@ impl SessionWriter<'_> {
             command.append(cstr!("update"), self.collection(rollup));
             command.append(cstr!("updates"), RawBsonRef::Array(&updates));
             let answer = self.store.database().run_raw_command(command).session(&mut *session).await?;
-            if let Some(error) = answer.get_array("writeErrors").ok().and_then(|errors| errors.first()) {
-                return Err(Error::custom(format!("{}: {error}", rollup.name())));
-            }
+            StoreError::of_writes(self.collection(rollup), &answer)?;
         }
         Ok(())
     }
@@ -197,19 +194,19 @@ impl SessionWriter<'_> {
         passed || change.was_final.get(group.row_id().as_bytes()) == Some(&end)
     }
 
-    async fn remove_states(&self, states: &[WaitingState], session: &mut ClientSession) -> Result<(), Error> {
+    async fn remove_states(&self, states: &[WaitingState], session: &mut ClientSession) -> Result<(), StoreError> {
         let partials: Collection<Document> = self.store.collection(ROLLUP_STATES);
         for some in states.chunks(ROWS_PER_COMMAND) {
             let these = these(self.table, some.iter().map(|state| state.id));
             let removed = partials.delete_many(these).session(&mut *session).await?;
             if usize::try_from(removed.deleted_count) != Ok(some.len()) {
-                return Err(Error::custom(format!("{}: partial states were published by another", self.table.id())));
+                return Err(StoreError::LeaseLost(self.table.id().to_owned()));
             }
         }
         Ok(())
     }
 
-    async fn tell_readers(&self, revision: i64, removed: bool, session: &mut ClientSession) -> Result<(), Error> {
+    async fn tell_readers(&self, revision: i64, removed: bool, session: &mut ClientSession) -> Result<(), StoreError> {
         let names: Vec<&str> = self.plan.rollups_of(self.table).map(Rollup::name).collect();
         let mut newest = doc! { "published_revision": revision };
         if removed {

@@ -7,17 +7,16 @@ use super::PublishContext;
 use super::lease::Lease;
 use super::ranks::WINDOWS_PER_QUERY;
 use super::rows::{ROWS_PER_COMMAND, RowWriter};
-use crate::store::{Store, check_write_concern};
+use crate::store::{Corrupt, Store, StoreError};
 use crate::stream::{self, Stage, TableEntry, description, next_name, place_of};
 use bson::raw::{RawBsonRef, RawDocument, RawDocumentBuf, cstr};
-use bson::{Bson, Document, doc};
+use bson::{Bson, doc};
 use futures_util::TryStreamExt;
 use model::clock::Watermark;
 use model::layout::{CatalogEntry, ROLLUP_CATALOG, ROLLUP_TABLES, column};
 use model::rollup::{Group, Rollup, State, StateTable, partial};
 use model::schema::Schema;
 use model::window::Window;
-use mongodb::error::Error;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -48,7 +47,7 @@ impl<'a> TableWriter<'a> {
     }
 
     /// Writes every rollup that is not as the plan says.
-    pub(super) async fn write(&self, lease: &mut Lease<'_>) -> Result<(), Error> {
+    pub(super) async fn write(&self, lease: &mut Lease<'_>) -> Result<(), StoreError> {
         self.find_carrier(lease).await?;
         let carrier = self.schema.rollups().group_rows(self.table);
         let catalog = self.store.collection::<CatalogEntry>(ROLLUP_CATALOG);
@@ -67,12 +66,14 @@ impl<'a> TableWriter<'a> {
             }
         }
         lease.next_revision().await?;
-        // What an earlier try has left must not be renamed.
+        // Drop what a failed attempt left behind: it must not be renamed.
         for rollup in self.rollups() {
-            self.store.collection::<Document>(&next_name(rollup, lease.number)).drop().await?;
+            self.store.drop_owned(&next_name(rollup, lease.number)).await?;
         }
         for rollup in &changed {
-            self.store.index(rollup, self.table, &next_name(rollup, lease.number)).await?;
+            let next = next_name(rollup, lease.number);
+            self.store.create_owned(&[&next]).await?;
+            self.store.index(rollup, self.table, &next).await?;
         }
         let source = lease.carrier.clone();
         let windows = self.write_groups(&changed, &source, lease).await?;
@@ -81,12 +82,12 @@ impl<'a> TableWriter<'a> {
         }
         let carries = changed.iter().find(|rollup| rollup.name() == carrier.name());
         let now = carries.map_or_else(|| lease.carrier.clone(), |rollup| next_name(rollup, lease.number));
-        let stage = bson::serialize_to_bson(&Stage::Rename).map_err(Error::custom)?;
+        let stage = bson::serialize_to_bson(&Stage::Rename)?;
         lease.update(doc! { "$set": { "stage": stage, "carrier": now, "lease": Bson::Null } }).await
     }
 
     /// The plan may have changed just after the rows that carry the states had taken their place, and before that was written down.
-    async fn find_carrier(&self, lease: &mut Lease<'_>) -> Result<(), Error> {
+    async fn find_carrier(&self, lease: &mut Lease<'_>) -> Result<(), StoreError> {
         if place_of(&lease.carrier) == lease.carrier {
             return Ok(());
         }
@@ -118,7 +119,7 @@ impl<'a> TableWriter<'a> {
         changed: &[&Rollup],
         source: &str,
         lease: &mut Lease<'_>,
-    ) -> Result<BTreeSet<Window>, Error> {
+    ) -> Result<BTreeSet<Window>, StoreError> {
         let writer = self.writer(source, lease);
         let carrier = self.schema.rollups().group_rows(self.table).name();
         let rollups: Vec<_> = changed.iter().filter(|rollup| rollup.top().is_none()).collect();
@@ -130,7 +131,7 @@ impl<'a> TableWriter<'a> {
         let mut windows = BTreeSet::new();
         let mut open: Vec<Vec<RawDocumentBuf>> = vec![Vec::new(); rollups.len()];
         while cursor.advance(&mut session).await? {
-            let (group, state, was_final) = self.group(cursor.current())?;
+            let (group, state, was_final) = self.group(cursor.current(), source)?;
             let is_final = was_final || writer.is_final(group.window);
             windows.insert(group.window);
             for (rollup, open) in rollups.iter().zip(&mut open) {
@@ -151,13 +152,14 @@ impl<'a> TableWriter<'a> {
         Ok(windows)
     }
 
-    fn group(&self, row: &RawDocument) -> Result<(Group, State, bool), Error> {
-        let unreadable = || Error::custom(format!("a row of {} cannot be read: {row:?}", self.table.id()));
+    fn group(&self, row: &RawDocument, source: &str) -> Result<(Group, State, bool), StoreError> {
+        let corrupt = |problem: String| StoreError::from(Corrupt::new(source, row, problem));
+        let unreadable = || corrupt("it has no window, key or state".to_owned());
         let id = row.get_document("_id").map_err(|_| unreadable())?;
         let start = id.get_datetime("w").map_err(|_| unreadable())?;
         let key = id.get_array("k").ok().and_then(partial::key).ok_or_else(unreadable)?;
         let state = row.get_document(column::STATE).map_err(|_| unreadable())?;
-        let state = State::read(self.table, state).map_err(Error::custom)?;
+        let state = State::read(self.table, state).map_err(|error| corrupt(error.to_string()))?;
         let start = start.timestamp_millis();
         let window = if self.table.has_sessions() {
             let end = row.get_datetime(column::WINDOW_END).map_err(|_| unreadable())?;
@@ -176,7 +178,7 @@ impl<'a> TableWriter<'a> {
         windows: &BTreeSet<Window>,
         source: &str,
         lease: &mut Lease<'_>,
-    ) -> Result<(), Error> {
+    ) -> Result<(), StoreError> {
         let writer = self.writer(source, lease);
         let windows: Vec<_> = windows.iter().copied().collect();
         for some in windows.chunks(WINDOWS_PER_QUERY) {
@@ -193,7 +195,12 @@ impl<'a> TableWriter<'a> {
         Ok(())
     }
 
-    async fn insert(&self, rollup: &Rollup, rows: Vec<RawDocumentBuf>, lease: &mut Lease<'_>) -> Result<(), Error> {
+    async fn insert(
+        &self,
+        rollup: &Rollup,
+        rows: Vec<RawDocumentBuf>,
+        lease: &mut Lease<'_>,
+    ) -> Result<(), StoreError> {
         if !rows.is_empty() {
             let collection = self.store.collection::<RawDocumentBuf>(&next_name(rollup, lease.number));
             collection.insert_many(rows).await?;
@@ -202,7 +209,7 @@ impl<'a> TableWriter<'a> {
     }
 
     /// Puts what was written in its place, and describes it; false while another table reads its states from there.
-    pub(super) async fn rename(&self, lease: &mut Lease<'_>) -> Result<bool, Error> {
+    pub(super) async fn rename(&self, lease: &mut Lease<'_>) -> Result<bool, StoreError> {
         let rollups = self.rollups();
         let others = doc! { "_id": { "$ne": self.table.id() } };
         let mut session = self.store.session_after(lease.moment()).await?;
@@ -216,12 +223,8 @@ impl<'a> TableWriter<'a> {
         {
             return Ok(false);
         }
-        let existing = self.store.database().list_collection_names().await?;
         for rollup in &rollups {
-            let next = next_name(rollup, lease.number);
-            if existing.contains(&next) {
-                self.rename_over(&next, rollup.name()).await?;
-            }
+            self.store.rename_owned(&next_name(rollup, lease.number), rollup.name()).await?;
         }
         let catalog = self.store.collection::<CatalogEntry>(ROLLUP_CATALOG);
         for rollup in rollups.iter().filter(|rollup| !is_hidden(rollup)) {
@@ -236,14 +239,6 @@ impl<'a> TableWriter<'a> {
         lease.update(done).await?;
         stream::forget_unused(self.store, self.schema).await?;
         Ok(true)
-    }
-
-    async fn rename_over(&self, from: &str, to: &str) -> Result<(), Error> {
-        let database = self.store.database().name();
-        let command = doc! {
-            "renameCollection": format!("{database}.{from}"), "to": format!("{database}.{to}"), "dropTarget": true,
-        };
-        check_write_concern(&self.store.client().database("admin").run_command(command).await?)
     }
 }
 

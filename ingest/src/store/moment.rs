@@ -4,11 +4,10 @@
 //! answers a read of what the majority has with a moment ago. Where the next write depends on what is read, the read is therefore
 //! told the moment of a write that came before it: the server waits until it knows that much (MongoDB: causal consistency).
 
-use super::Store;
-use super::obstacle::NOT_ACKNOWLEDGED;
+use super::{Store, StoreError};
 use bson::{Document, Timestamp};
 use mongodb::ClientSession;
-use mongodb::error::{Error, Result};
+use mongodb::error::Result;
 
 /// When the last write of a session was done.
 #[derive(Debug, Clone, Copy)]
@@ -39,10 +38,26 @@ impl Store {
 /// back what it wrote.
 ///
 /// # Errors
-/// Where the write concern failed.
-pub fn check_write_concern(answer: &Document) -> Result<()> {
+/// [`StoreError::NotAcknowledged`] where the write concern failed.
+pub fn check_write_concern(answer: &Document) -> std::result::Result<(), StoreError> {
     match answer.get_document("writeConcernError") {
-        Ok(problem) => Err(Error::custom(format!("{NOT_ACKNOWLEDGED}: {problem}"))),
+        Ok(problem) => Err(StoreError::NotAcknowledged(problem.to_string())),
         Err(_) => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{Obstacle, Prospect};
+    use bson::doc;
+
+    #[test]
+    fn a_failed_write_concern_in_an_answer_is_waited_for() {
+        let answer =
+            doc! { "ok": 1, "writeConcernError": { "code": 64, "errmsg": "waiting for replication timed out" } };
+        let error = check_write_concern(&answer).unwrap_err();
+        assert_eq!(error.prospect(), Prospect::Waits(Obstacle::NoMajority));
+        assert!(check_write_concern(&doc! { "ok": 1 }).is_ok());
     }
 }

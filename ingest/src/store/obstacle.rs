@@ -18,9 +18,6 @@ pub enum Obstacle {
     NoMajority,
 }
 
-/// How the error begins of a failed write concern that was found inside a good answer: the driver shows no other custom errors.
-pub(super) const NOT_ACKNOWLEDGED: &str = "no majority has acknowledged a write";
-
 /// Codes of the server that pass without anybody changing the write: timeouts, elections, shutdowns, overload, and a command whose
 /// session another worker has ended because nothing happened in it (`abandoned.rs`).
 const PASSING: [i32; 17] = [6, 7, 24, 46, 50, 89, 91, 134, 189, 202, 262, 365, 10107, 11600, 11601, 11602, 13435];
@@ -33,12 +30,9 @@ impl Obstacle {
         let labels = [TRANSIENT_TRANSACTION_ERROR, UNKNOWN_TRANSACTION_COMMIT_RESULT, RETRYABLE_WRITE_ERROR];
         let code = error_code(error);
         match error.kind.as_ref() {
-            _ if is_disk_full(code, error) => Some(Self::DiskFull),
+            _ if is_full(code, &error.to_string()) => Some(Self::DiskFull),
             ErrorKind::Write(WriteFailure::WriteConcernError(_)) => Some(Self::NoMajority),
             ErrorKind::InsertMany(error) if error.write_concern_error.is_some() => Some(Self::NoMajority),
-            _ if error.get_custom::<String>().is_some_and(|text| text.starts_with(NOT_ACKNOWLEDGED)) => {
-                Some(Self::NoMajority)
-            }
             ErrorKind::Io(_) | ErrorKind::ServerSelection { .. } | ErrorKind::ConnectionPoolCleared { .. } => {
                 Some(Self::Away)
             }
@@ -49,10 +43,19 @@ impl Obstacle {
     }
 }
 
+impl Obstacle {
+    /// The same of one write of a command, by the server's code and text.
+    pub(super) fn of_code(code: i32, text: &str) -> Option<Self> {
+        if is_full(Some(code), text) {
+            return Some(Self::DiskFull);
+        }
+        PASSING.contains(&code).then_some(Self::Away)
+    }
+}
+
 /// The storage engine has several codes for it, and one text: the operating system's.
-fn is_disk_full(code: Option<i32>, error: &Error) -> bool {
-    matches!(code, Some(OUT_OF_DISK_SPACE | FILE_STREAM_FAILED))
-        || error.to_string().contains("No space left on device")
+fn is_full(code: Option<i32>, text: &str) -> bool {
+    matches!(code, Some(OUT_OF_DISK_SPACE | FILE_STREAM_FAILED)) || text.contains("No space left on device")
 }
 
 impl fmt::Display for Obstacle {
@@ -72,15 +75,6 @@ impl fmt::Display for Obstacle {
 mod tests {
     use super::*;
     use bson::doc;
-
-    #[test]
-    fn a_failed_write_concern_in_an_answer_is_waited_for() {
-        let answer =
-            doc! { "ok": 1, "writeConcernError": { "code": 64, "errmsg": "waiting for replication timed out" } };
-        let error = crate::store::check_write_concern(&answer).unwrap_err();
-        assert_eq!(Obstacle::of(&error), Some(Obstacle::NoMajority));
-        assert!(error.to_string().contains("waiting for replication timed out"), "{error}");
-    }
 
     /// An error as the server sends it.
     fn sent<T: serde::de::DeserializeOwned>(kind: impl Fn(T) -> ErrorKind, document: bson::Document) -> Error {

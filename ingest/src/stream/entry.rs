@@ -1,6 +1,7 @@
 //! The documents: a stream's in `streams`, a state table's in `rollup_tables`.
 
 use super::compatible::StoredSchema;
+use super::lineage::Lineage;
 use crate::store::Store;
 use bson::oid::ObjectId;
 use bson::{Bson, doc};
@@ -9,6 +10,7 @@ use model::rollup::Rollup;
 use model::schema::Schema;
 use mongodb::error::Error;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// A stream's document.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -30,6 +32,9 @@ pub struct StoredStream {
     /// State tables that are no more, whose partial states are to be removed.
     #[serde(default)]
     pub unused_tables: Vec<String>,
+    /// The schemas that it has had.
+    #[serde(default)]
+    pub lineage: Lineage,
 }
 
 /// A rollup of the plan in force.
@@ -38,6 +43,17 @@ pub struct StoredRollup {
     name: String,
     definition: String,
     columns: Vec<Column>,
+}
+
+impl StoredRollup {
+    pub(super) fn describe(&self) -> String {
+        format!("{}: {}", self.name, self.definition)
+    }
+
+    /// The definition, where it is of this name.
+    pub(super) fn definition_of(&self, name: &str) -> Option<&str> {
+        (self.name == name).then_some(self.definition.as_str())
+    }
 }
 
 impl StoredStream {
@@ -86,6 +102,9 @@ pub struct TableEntry {
     /// The partial states of a round that is not finished.
     #[serde(default)]
     pub round: Option<Vec<ObjectId>>,
+    /// Events that had been counted before but were gone when the table was last counted from the stored events.
+    #[serde(default)]
+    pub missing: i64,
     /// The collection whose rows carry the combined states.
     #[serde(default)]
     pub carrier: Option<String>,
@@ -170,4 +189,28 @@ pub(super) fn plan_of_next(name: &str) -> Option<i64> {
 /// Whether a name is one of [`states_name`].
 pub(super) fn is_states_name(name: &str) -> bool {
     name.rsplit_once(".states-").is_some_and(|(_, plan)| plan.parse::<i64>().is_ok())
+}
+
+/// Whether a name is one that a collection beside a rollup's has: that of its groups, or one of [`states_name`] or [`next_name`].
+pub(crate) fn is_hidden_name(name: &str, rollups: &BTreeSet<String>) -> bool {
+    let end = |end: &str| name.rsplit_once(end).filter(|(_, plan)| plan.parse::<i64>().is_ok()).map(|(place, _)| place);
+    let place = end(".next-").or_else(|| end(".states-")).unwrap_or(name);
+    let place = place.strip_suffix(".groups").unwrap_or(place);
+    place != name && rollups.contains(place)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hidden_names_are_told_from_others() {
+        let rollups = BTreeSet::from(["a".to_owned(), "a.b".to_owned()]);
+        for name in ["a.groups", "a.next-3", "a.states-0", "a.groups.next-12", "a.groups.states-1"] {
+            assert!(is_hidden_name(name, &rollups), "{name}");
+        }
+        for name in ["a", "b.groups", "a.next-", "a.next-x", "a.states", "a.groups.old", "c.next-3", "groups"] {
+            assert!(!is_hidden_name(name, &rollups), "{name}");
+        }
+    }
 }

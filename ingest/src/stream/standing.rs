@@ -1,9 +1,12 @@
 //! What is stored of a stream's rollups, and what a schema would change of it. Nothing is written here.
 
 use super::compatible::StoredSchema;
-use super::entry::{Stage, StoredStream, TableEntry, description};
+use super::coverage::{Coverage, lost_windows};
+use super::entry::{Stage, StoredRollup, StoredStream, TableEntry, description};
+use super::lineage::Lineage;
+use super::switch::{Consent, Unprepared};
 use crate::error::IngestError;
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 use bson::{Document, doc};
 use futures_util::TryStreamExt;
 use model::layout::{CatalogEntry, OFFSETS, ROLLUP_CATALOG, ROLLUP_TABLES, STREAMS};
@@ -53,6 +56,9 @@ pub(super) struct Change {
     /// No row that is there has this revision.
     pub(super) revision: i64,
     pub(super) schema: StoredSchema,
+    pub(super) lineage: Lineage,
+    /// Events that were counted and are no longer stored.
+    pub(super) missing: i64,
 }
 
 impl Standing {
@@ -86,6 +92,14 @@ impl Standing {
         }
     }
 
+    /// Refuses a schema that was replaced by another one. As long as nothing was read, there is nothing to undo.
+    pub(super) fn check_lineage(&self, store: &Store, schema: &Schema) -> Result<(), IngestError> {
+        match &self.stream {
+            Some(stream) if self.stored_events => stream.check_lineage(schema, store.database().name()),
+            _ => Ok(()),
+        }
+    }
+
     /// What is to be changed; `None` where the plan in force is that of the schema.
     pub(super) fn change(&self, schema: &Schema, again: &[&StateTable]) -> Option<Change> {
         let plan = schema.rollups();
@@ -115,8 +129,61 @@ impl Standing {
         let from = self.stream.as_ref().map(|stream| stream.plan);
         let before = self.stream.iter().flat_map(|stream| &stream.unused_tables);
         let unused_tables = before.filter(|id| !in_plan(id)).chain(&removed_tables).cloned().collect();
-        let schema = self.fields(schema);
-        Some(Change { from, needs, removed, removed_tables, unused_tables, unused, revision, schema })
+        Some(Change {
+            from,
+            needs,
+            removed,
+            removed_tables,
+            unused_tables,
+            unused,
+            revision,
+            schema: self.fields(schema),
+            lineage: self.stream.as_ref().map_or_else(|| Lineage::of(schema), |stream| stream.lineage_with(schema)),
+            missing: 0,
+        })
+    }
+
+    /// How many of the counted events are no longer stored, where the change counts them again.
+    ///
+    /// # Errors
+    /// [`Unprepared::Refused`] where a rollup that is there would lose them, unless the user agrees.
+    pub(super) async fn missing(
+        &self,
+        store: &Store,
+        schema: &Schema,
+        change: &Change,
+        consent: Consent,
+    ) -> Result<i64, Unprepared> {
+        if change.places(Need::Count).next().is_none() {
+            return Ok(0);
+        }
+        let coverage = Coverage::read(store).await.map_err(StoreError::from)?;
+        for name in change.rollups_that(schema, Need::Count) {
+            match self.counted_before(name) {
+                Some((table, rollup)) if !consent.lost_history && coverage.missing() > table.missing => {
+                    let windows = lost_windows(store, schema, table, rollup).await?;
+                    return Err(Unprepared::Refused(would_lose(name, coverage, table.missing, windows)));
+                }
+                None if coverage.missing() > 0 => tracing::warn!(
+                    rollup = name,
+                    missing = coverage.missing(),
+                    "events are no longer stored: the new rollup begins without them"
+                ),
+                _ => {}
+            }
+        }
+        Ok(coverage.missing())
+    }
+
+    /// The table and the description of a rollup that is there.
+    fn counted_before(&self, name: &str) -> Option<(&TableEntry, &CatalogEntry)> {
+        let rollups = &self.stream.as_ref()?.rollups;
+        let definition = rollups.iter().find_map(|rollup: &StoredRollup| rollup.definition_of(name))?;
+        let is_of = |table: &&TableEntry| {
+            definition.strip_prefix(table.id.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with(" top "))
+        };
+        let table = self.tables.values().filter(is_of).max_by_key(|table| table.id.len())?;
+        Some((table, self.catalog.get(name)?))
     }
 
     /// What the stored events hold, and those to come.
@@ -162,6 +229,20 @@ impl Standing {
         }
         unused.into_iter().collect()
     }
+}
+
+fn would_lose(rollup: &str, coverage: Coverage, before: i64, windows: Option<(String, String)>) -> IngestError {
+    let (lost, counted) = (coverage.missing() - before, coverage.counted - before);
+    let windows = match windows {
+        Some((first, last)) if first == last => format!("its window {first}"),
+        Some((first, last)) => format!("its windows from {first} to {last}"),
+        None => "its rows".to_owned(),
+    };
+    IngestError::Usage(format!(
+        "{rollup} has counted {counted} events, and {lost} of them are no longer stored, because of retention or a delete: counted again, \
+         {windows} would have fewer or go ({counted} → {} events). Leave the rollup as it is, or accept that with --accept-lost-history",
+        counted - lost
+    ))
 }
 
 fn describes_alike(stored: &CatalogEntry, wanted: &CatalogEntry) -> bool {

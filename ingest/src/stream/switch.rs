@@ -9,19 +9,31 @@ use super::entry::{self, Stage, StoredStream, TableEntry, description, is_states
 use super::standing::{Change, Need, Standing};
 use crate::error::IngestError;
 use crate::lane::Backoff;
-use crate::store::{Obstacle, Store, error_code};
+use crate::store::{Obstacle, Prospect, Standing as Ownership, Store, StoreError};
 use bson::{Bson, Document, doc};
 use futures_util::TryStreamExt;
-use model::layout::{CatalogEntry, OFFSETS, ROLLUP_CATALOG, ROLLUP_STATES, ROLLUP_TABLES, STREAMS};
+use model::layout::{CatalogEntry, OFFSETS, OWNED_COLLECTIONS, ROLLUP_CATALOG, ROLLUP_STATES, ROLLUP_TABLES, STREAMS};
 use model::rollup::StateTable;
 use model::schema::Schema;
 use mongodb::ClientSession;
-use mongodb::error::Error;
+use mongodb::error::{Error, TRANSIENT_TRANSACTION_ERROR, UNKNOWN_TRANSACTION_COMMIT_RESULT};
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 /// MongoDB was there a moment ago; longer than this no election takes.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The server's code for a snapshot read of a collection that was changed a moment ago.
+const SNAPSHOT_UNAVAILABLE: i32 = 246;
+
+/// What the user has agreed to, for one start.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Consent {
+    /// A schema that was replaced is put in force again.
+    pub older_schema: bool,
+    /// Rollups are counted again although events are missing that they have counted.
+    pub lost_history: bool,
+}
 
 /// Makes the plan of this schema the one in force; returns its number.
 ///
@@ -29,47 +41,85 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// before a connection ended is not harmed by being done again.
 ///
 /// # Errors
-/// [`IngestError::Usage`] where the stored events cannot be read by this schema, or the database holds another stream;
-/// [`IngestError::Outside`] where MongoDB refuses, or does not answer for a minute.
-pub async fn prepare(store: &Store, schema: &Schema, again: &[&StateTable]) -> Result<i64, IngestError> {
+/// [`IngestError::Usage`] where the stored events cannot be read by this schema, the database holds another stream or collections that
+/// this program did not create, or the user must agree to something; [`IngestError::Outside`] where MongoDB refuses, or does not
+/// answer for a minute.
+pub async fn prepare(
+    store: &Store,
+    schema: &Schema,
+    again: &[&StateTable],
+    consent: Consent,
+) -> Result<i64, IngestError> {
     let (deadline, mut backoff) = (Instant::now() + PATIENCE, Backoff::default());
     loop {
-        match try_prepare(store, schema, again).await {
+        let error = match try_prepare(store, schema, again, consent).await {
             Ok(plan) => return Ok(plan),
             Err(Unprepared::Refused(error)) => return Err(error),
+            Err(Unprepared::Failed(error)) => error,
+        };
+        match waits_for(&error) {
+            _ if Instant::now() > deadline => return Err(store.explain(&error)),
             // Another worker that starts now, or a publisher that takes a lease, wrote the same documents; or a commit without an answer,
             // of this worker or a dead one, has left its transaction open.
-            Err(Unprepared::NoAnswer(error)) if Instant::now() < deadline && is_conflict(&error) => {
-                store.release_abandoned().await;
-            }
-            Err(Unprepared::NoAnswer(error)) => match Obstacle::of(&error).filter(|_| Instant::now() < deadline) {
-                Some(obstacle) => tracing::warn!("waiting for {obstacle} ({})", error.kind),
-                None => return Err(store.outside(&error)),
-            },
+            Prospect::Overtaken => store.release_abandoned().await,
+            Prospect::Waits(obstacle) => tracing::warn!("waiting for {obstacle} ({error})"),
+            Prospect::Lasts => return Err(store.explain(&error)),
         }
         backoff.wait().await;
     }
 }
 
+fn waits_for(error: &StoreError) -> Prospect {
+    match error {
+        StoreError::Driver(error)
+            if error.contains_label(TRANSIENT_TRANSACTION_ERROR)
+                || error.contains_label(UNKNOWN_TRANSACTION_COMMIT_RESULT) =>
+        {
+            Prospect::Overtaken
+        }
+        error if error.code() == Some(SNAPSHOT_UNAVAILABLE) => Prospect::Waits(Obstacle::Away),
+        error => error.prospect(),
+    }
+}
+
 /// Why the plan of a schema is not in force.
-enum Unprepared {
-    /// MongoDB did not do it: trying again may help.
-    NoAnswer(Error),
+#[derive(Debug)]
+pub(super) enum Unprepared {
+    /// The store did not do it: trying again may help.
+    Failed(StoreError),
     /// The user must decide.
     Refused(IngestError),
 }
 
-impl From<Error> for Unprepared {
-    fn from(error: Error) -> Self {
-        Self::NoAnswer(error)
+impl From<StoreError> for Unprepared {
+    fn from(error: StoreError) -> Self {
+        Self::Failed(error)
     }
 }
 
-async fn try_prepare(store: &Store, schema: &Schema, again: &[&StateTable]) -> Result<i64, Unprepared> {
-    store.prepare(schema).await?;
+impl From<Error> for Unprepared {
+    fn from(error: Error) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+async fn try_prepare(
+    store: &Store,
+    schema: &Schema,
+    again: &[&StateTable],
+    consent: Consent,
+) -> Result<i64, Unprepared> {
+    let ground = store.check_ownership(schema).await?;
     let standing = Standing::read(store, schema).await?;
     standing.check(store, schema).map_err(Unprepared::Refused)?;
-    let change = standing.change(schema, again);
+    if !consent.older_schema {
+        standing.check_lineage(store, schema).map_err(Unprepared::Refused)?;
+    }
+    store.prepare(schema, ground).await?;
+    let mut change = standing.change(schema, again);
+    if let Some(change) = &mut change {
+        change.missing = standing.missing(store, schema, change, consent).await?;
+    }
     let plan = standing.make(store, schema, change.as_ref()).await?;
     change.iter().for_each(Change::tell);
     raise_positions(store, schema, plan).await?;
@@ -82,11 +132,17 @@ async fn try_prepare(store: &Store, schema: &Schema, again: &[&StateTable]) -> R
 /// # Errors
 /// As [`prepare`].
 pub async fn foresee(store: &Store, schema: &Schema) -> Result<String, IngestError> {
+    let refused = |error: Unprepared| match error {
+        Unprepared::Failed(error) => store.explain(&error),
+        Unprepared::Refused(error) => error,
+    };
     let standing = Standing::read(store, schema).await.map_err(|error| store.outside(&error))?;
     standing.check(store, schema)?;
+    standing.check_lineage(store, schema)?;
     let Some(change) = standing.change(schema, &[]).filter(|_| standing.stored_events) else {
         return Ok("the rollups are those of the schema".to_owned());
     };
+    standing.missing(store, schema, &change, Consent::default()).await.map_err(refused)?;
     let mut said = Vec::new();
     if change.places(Need::Count).next().is_some() {
         let names: Vec<_> = change.rollups_that(schema, Need::Count).collect();
@@ -104,24 +160,38 @@ pub async fn foresee(store: &Store, schema: &Schema) -> Result<String, IngestErr
 
 impl Standing {
     /// Makes the change; returns the number of the plan that is in force then.
-    async fn make(&self, store: &Store, schema: &Schema, change: Option<&Change>) -> Result<i64, Error> {
+    async fn make(&self, store: &Store, schema: &Schema, change: Option<&Change>) -> Result<i64, StoreError> {
         match (change, &self.stream) {
             (None, Some(stream)) => {
-                let fields = self.fields(schema);
-                if fields != stream.schema {
-                    let set = doc! { "schema": bson::serialize_to_bson(&fields).map_err(Error::custom)? };
+                let (fields, lineage) = (self.fields(schema), stream.lineage_with(schema));
+                if fields != stream.schema || lineage != stream.lineage {
+                    let stored = StoredStream { schema: fields, lineage, ..stream.clone() };
+                    let set = doc! { "$set": bson::serialize_to_document(&stored)? };
                     let streams = store.collection::<Document>(STREAMS);
-                    streams.update_one(doc! { "_id": schema.stream() }, doc! { "$set": set }).await?;
+                    let met = streams.update_one(in_force(stream), set).await?;
+                    if met.matched_count == 0 {
+                        return Err(StoreError::OtherPlan(stream.stream.clone()));
+                    }
                 }
                 Ok(stream.plan)
             }
-            (change, _) => switch(store, schema, &change.cloned().unwrap_or_default()).await,
+            (change, before) => switch(store, schema, &change.cloned().unwrap_or_default(), before.as_ref()).await,
         }
     }
 }
 
+/// The stream's document as it was read.
+fn in_force(stream: &StoredStream) -> Document {
+    doc! { "_id": &stream.stream, "plan": stream.plan, "lineage.definition": stream.lineage.definition() }
+}
+
 /// The transaction.
-async fn switch(store: &Store, schema: &Schema, change: &Change) -> Result<i64, Error> {
+async fn switch(
+    store: &Store,
+    schema: &Schema,
+    change: &Change,
+    before: Option<&StoredStream>,
+) -> Result<i64, StoreError> {
     let stored = StoredStream {
         stream: schema.stream().to_owned(),
         plan: change.number(),
@@ -130,10 +200,11 @@ async fn switch(store: &Store, schema: &Schema, change: &Change) -> Result<i64, 
         schema: change.schema.clone(),
         unused: change.unused.clone(),
         unused_tables: change.unused_tables.clone(),
+        lineage: change.lineage.clone(),
     };
     let mut session = store.client().start_session().await?;
     session.start_transaction().await?;
-    write_stream(store, &mut session, &stored, change.from).await?;
+    write_stream(store, &mut session, &stored, before).await?;
     let catalog = store.collection::<CatalogEntry>(ROLLUP_CATALOG);
     for (place, need) in change.needs.iter().enumerate() {
         let table = &schema.rollups().tables()[place];
@@ -157,12 +228,20 @@ async fn write_stream(
     store: &Store,
     session: &mut ClientSession,
     stored: &StoredStream,
-    from: Option<i64>,
-) -> Result<(), Error> {
+    before: Option<&StoredStream>,
+) -> Result<(), StoreError> {
+    let overtaken = || StoreError::OtherPlan(stored.stream.clone());
+    // Of two streams that begin in one database at the same time, the second finds it taken.
+    let free = doc! { "_id": OWNED_COLLECTIONS, "stream": { "$in": [Bson::Null, Bson::from(&stored.stream)] } };
+    let take = doc! { "$set": { "stream": &stored.stream } };
+    let owned = store.collection::<Document>(OWNED_COLLECTIONS);
+    if owned.update_one(free, take).session(&mut *session).await?.matched_count == 0 {
+        return Err(overtaken());
+    }
     let streams = store.collection::<StoredStream>(STREAMS);
-    let Some(from) = from else { return streams.insert_one(stored).session(session).await.map(drop) };
-    let replaced = streams.replace_one(doc! { "_id": &stored.stream, "plan": from }, stored).session(session).await?;
-    if replaced.matched_count == 1 { Ok(()) } else { Err(Error::custom(Overtaken)) }
+    let Some(before) = before else { return Ok(streams.insert_one(stored).session(session).await.map(drop)?) };
+    let replaced = streams.replace_one(in_force(before), stored).session(session).await?;
+    if replaced.matched_count == 1 { Ok(()) } else { Err(overtaken()) }
 }
 
 async fn write_table(
@@ -172,7 +251,7 @@ async fn write_table(
     table: &StateTable,
     need: Need,
     change: &Change,
-) -> Result<(), Error> {
+) -> Result<(), StoreError> {
     let (plan, carrier) = (change.number(), schema.rollups().group_rows(table));
     let mut set = doc! { "plan": plan };
     let mut unset = Document::new();
@@ -182,12 +261,12 @@ async fn write_table(
         }
         Need::Nothing => {}
         Need::Write => {
-            set.insert("stage", bson::serialize_to_bson(&Stage::Write).map_err(Error::custom)?);
+            set.insert("stage", bson::serialize_to_bson(&Stage::Write)?);
         }
         Need::Count => {
             set.extend(doc! {
-                "revision": change.revision, "carrier": states_name(carrier, plan), "built": plan,
-                "stage": bson::serialize_to_bson(&Stage::Count).map_err(Error::custom)?,
+                "revision": change.revision, "carrier": states_name(carrier, plan), "built": plan, "missing": change.missing,
+                "stage": bson::serialize_to_bson(&Stage::Count)?,
             });
             // Whoever publishes the table finds that it is no longer theirs.
             unset.extend(doc! { "rebuild": "", "round": "", "lease": "" });
@@ -198,7 +277,8 @@ async fn write_table(
         update.insert("$unset", unset);
     }
     let tables = store.collection::<Document>(ROLLUP_TABLES);
-    tables.update_one(doc! { "_id": table.id() }, update).upsert(true).session(session).await.map(drop)
+    tables.update_one(doc! { "_id": table.id() }, update).upsert(true).session(session).await?;
+    Ok(())
 }
 
 /// Gives every position the number of the plan, and the tables that are being rebuilt; returns whether there are any.
@@ -229,11 +309,11 @@ pub async fn raise_positions(store: &Store, schema: &Schema, plan: i64) -> Resul
     Ok(is_rebuilding)
 }
 
-/// Removes what no plan needs any more, except what a table still reads its states from.
+/// Removes what no plan needs any more, except what a table still reads its states from, and what is somebody else's.
 ///
 /// # Errors
 /// The driver's error.
-pub async fn forget_unused(store: &Store, schema: &Schema) -> Result<(), Error> {
+pub(crate) async fn forget_unused(store: &Store, schema: &Schema) -> Result<(), StoreError> {
     let Some(stored) = StoredStream::read(store, schema).await? else { return Ok(()) };
     let streams = store.collection::<Document>(STREAMS);
     for table in &stored.unused_tables {
@@ -244,23 +324,19 @@ pub async fn forget_unused(store: &Store, schema: &Schema) -> Result<(), Error> 
     streams.update_one(doc! { "_id": schema.stream(), "plan": stored.plan }, doc! { "$pull": pull }).await?;
     let tables: Vec<TableEntry> = store.collection(ROLLUP_TABLES).find(doc! {}).await?.try_collect().await?;
     let read: BTreeSet<_> = tables.into_iter().filter_map(|table| table.carrier).collect();
-    let old = |name: &String| is_states_name(name) || plan_of_next(name).is_some_and(|plan| plan < stored.plan);
-    let hidden = store.database().list_collection_names().await?.into_iter().filter(old);
-    for name in stored.unused.iter().cloned().chain(hidden).filter(|name| !read.contains(name)) {
-        store.collection::<Document>(&name).drop().await?;
-        let forgotten = doc! { "$pull": { "unused": &name } };
+    let registry = store.registry().await?;
+    let old = |name: &str| is_states_name(name) || plan_of_next(name).is_some_and(|plan| plan < stored.plan);
+    let hidden = registry.existing().filter(|name| old(name) && registry.standing(name) == Ownership::Ours);
+    let unused: BTreeSet<&str> = stored.unused.iter().map(String::as_str).chain(hidden).collect();
+    for name in unused.into_iter().filter(|name| !read.contains(*name)) {
+        match store.drop_owned(name).await {
+            Err(StoreError::Foreign(_)) => {
+                tracing::warn!(name, "the collection is no longer used, and was not created by this program: it stays");
+            }
+            dropped => dropped?,
+        }
+        let forgotten = doc! { "$pull": { "unused": name } };
         streams.update_one(doc! { "_id": schema.stream(), "plan": stored.plan }, forgotten).await?;
     }
     Ok(())
-}
-
-/// The plan was changed by another worker in the meantime.
-#[derive(Debug)]
-struct Overtaken;
-
-fn is_conflict(error: &Error) -> bool {
-    error.get_custom::<Overtaken>().is_some()
-        || matches!(error_code(error), Some(crate::store::WRITE_CONFLICT | crate::store::DUPLICATE_KEY))
-        || error.contains_label(mongodb::error::TRANSIENT_TRANSACTION_ERROR)
-        || error.contains_label(mongodb::error::UNKNOWN_TRANSACTION_COMMIT_RESULT)
 }

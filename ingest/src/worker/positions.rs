@@ -132,8 +132,8 @@ impl Worker {
 
     fn has_other_plan(&self) -> IngestError {
         IngestError::Usage(format!(
-            "the rollups of the stream {} in the database {} were changed by a worker with another schema; this one has the schema {}. \
-             Start it again with the schema of the other, or end that one first: the last start decides",
+            "the rollups of the stream {} in the database {} were changed by a worker with another schema; this one has the schema {}, \
+             which was replaced. Start it again with the newer schema",
             self.schema.stream(),
             self.store.database().name(),
             self.schema.name()

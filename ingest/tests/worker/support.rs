@@ -1,6 +1,6 @@
 //! One pipeline: topic, group, database, and the program to work on them.
 
-use bson::{Document, doc};
+use bson::{Bson, Document, doc};
 use futures_util::TryStreamExt;
 use ingest::generate::{self, GenerateOptions};
 use ingest::store::Counts;
@@ -221,6 +221,12 @@ impl Pipeline {
         assert!(!answer.contains_key("writeErrors"), "{answer}");
     }
 
+    /// The plan by which the server answers a command.
+    pub fn explain(&self, command: Document) -> Document {
+        let answer = self.database.run_command(doc! { "explain": command, "verbosity": "queryPlanner" });
+        self.runtime.block_on(answer.into_future()).unwrap().get_document("queryPlanner").unwrap().clone()
+    }
+
     /// Changes all documents of a collection in a transaction that is open as long as the session is.
     pub fn change_and_hold(&self, collection: &str, update: Document) -> mongodb::ClientSession {
         let changed = async {
@@ -236,6 +242,27 @@ impl Pipeline {
     pub fn insert<'d>(&self, collection: &str, documents: impl IntoIterator<Item = &'d Document>) {
         let collection = self.database.collection::<Document>(collection);
         self.runtime.block_on(collection.insert_many(documents).into_future()).unwrap();
+    }
+
+    /// The UUID of a collection; `None` where there is none.
+    pub fn uuid(&self, collection: &str) -> Option<Bson> {
+        let listed = doc! { "listCollections": 1, "filter": { "name": collection } };
+        let listed = self.runtime.block_on(self.database.run_command(listed).into_future()).unwrap();
+        let batch = listed.get_document("cursor").unwrap().get_array("firstBatch").unwrap();
+        batch.first()?.as_document()?.get_document("info").ok()?.get("uuid").cloned()
+    }
+
+    /// Marks a collection as the program does that has created it.
+    pub fn mark(&self, collection: &str) {
+        let mark = doc! { "$set": { "uuid": self.uuid(collection).unwrap() } };
+        let marks = self.database.collection::<Document>("owned_collections");
+        let marked = marks.update_one(doc! { "_id": collection }, mark).upsert(true);
+        self.runtime.block_on(marked.into_future()).unwrap();
+    }
+
+    pub fn drop_collection(&self, collection: &str) {
+        let collection = self.database.collection::<Document>(collection);
+        self.runtime.block_on(collection.drop().into_future()).unwrap();
     }
 
     pub fn delete(&self, collection: &str, filter: Document) {

@@ -1,0 +1,169 @@
+//! Why the store did not do what a start or a publisher asked of it.
+
+use super::obstacle::Obstacle;
+use super::ownership::ForeignCollections;
+use super::{DUPLICATE_KEY, WRITE_CONFLICT, error_code};
+use bson::raw::{RawBsonRef, RawDocument};
+use bson::{Bson, Document};
+use mongodb::error::Error;
+
+/// Why the store did not do what was asked of it.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The driver or the server says why.
+    #[error("{}", .0.kind)]
+    Driver(#[from] Error),
+    /// The answer was good, but too few members of the replica set have the write.
+    #[error("no majority has acknowledged a write: {0}")]
+    NotAcknowledged(String),
+    /// Another worker has the lease of the table, or has published its last round.
+    #[error("{0}: another worker publishes it now")]
+    LeaseLost(String),
+    /// Another plan of rollups is in force.
+    #[error("{0}: another plan of rollups is in force")]
+    OtherPlan(String),
+    /// A stored document cannot be read.
+    #[error(transparent)]
+    Corrupt(#[from] Corrupt),
+    /// The server refuses to store a document, and will again.
+    #[error("MongoDB refuses a write to the collection {collection}: {problem} (code {code})")]
+    Refused {
+        /// The collection.
+        collection: String,
+        /// The server's code.
+        code: i32,
+        /// What the server says.
+        problem: String,
+    },
+    /// A collection is in the way that this program did not create.
+    #[error(transparent)]
+    Foreign(#[from] ForeignCollections),
+    /// A value cannot be written as BSON.
+    #[error("a value cannot be written as BSON: {0}")]
+    Unwritable(#[from] bson::error::Error),
+}
+
+/// A stored document that cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("the document {id} of the collection {collection} cannot be read: {problem}")]
+pub struct Corrupt {
+    /// The collection.
+    pub collection: String,
+    /// The document's `_id`, as extended JSON.
+    pub id: String,
+    /// What is wrong with it.
+    pub problem: String,
+}
+
+/// What can be done about an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Prospect {
+    /// It passes by itself.
+    Waits(Obstacle),
+    /// Another worker was quicker: what is stored must be read again.
+    Overtaken,
+    /// It stays until somebody acts.
+    Lasts,
+}
+
+impl StoreError {
+    /// What can be done about it.
+    pub(crate) fn prospect(&self) -> Prospect {
+        match self {
+            Self::Driver(error) => match (error_code(error), Obstacle::of(error)) {
+                (Some(WRITE_CONFLICT | DUPLICATE_KEY), _) => Prospect::Overtaken,
+                (_, Some(obstacle)) => Prospect::Waits(obstacle),
+                _ => Prospect::Lasts,
+            },
+            Self::NotAcknowledged(_) => Prospect::Waits(Obstacle::NoMajority),
+            Self::LeaseLost(_) | Self::OtherPlan(_) => Prospect::Overtaken,
+            Self::Refused { code: WRITE_CONFLICT | DUPLICATE_KEY, .. } => Prospect::Overtaken,
+            Self::Refused { code, problem, .. } => {
+                Obstacle::of_code(*code, problem).map_or(Prospect::Lasts, Prospect::Waits)
+            }
+            Self::Corrupt(_) | Self::Foreign(_) | Self::Unwritable(_) => Prospect::Lasts,
+        }
+    }
+
+    /// The first write of a command that was refused, where one was.
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`].
+    pub(crate) fn of_writes(collection: &str, answer: &Document) -> Result<(), Self> {
+        let errors = answer.get_array("writeErrors").into_iter().flatten().filter_map(Bson::as_document);
+        errors.map(|error| Err(Self::of_write(collection, error))).next().unwrap_or(Ok(()))
+    }
+
+    /// One error of a list of writes.
+    pub(crate) fn of_write(collection: &str, error: &Document) -> Self {
+        let failing = error.get_document("errInfo").ok().and_then(|info| info.get("failingDocumentId"));
+        let id = failing.map_or_else(String::new, |id| format!(", document {}", json(id)));
+        Self::Refused {
+            collection: collection.to_owned(),
+            code: error.get_i32("code").unwrap_or_default(),
+            problem: format!("{}{id}", error.get_str("errmsg").unwrap_or("unknown error")),
+        }
+    }
+
+    /// The server's code, where it refused something.
+    pub(crate) fn code(&self) -> Option<i32> {
+        match self {
+            Self::Driver(error) => error_code(error),
+            Self::Refused { code, .. } => Some(*code),
+            _ => None,
+        }
+    }
+}
+
+impl Corrupt {
+    /// The document `document` of a collection, with what is wrong with it.
+    pub(crate) fn new(collection: &str, document: &RawDocument, problem: impl ToString) -> Self {
+        let id = document.get("_id").ok().flatten().unwrap_or(RawBsonRef::Null);
+        let id = Bson::try_from(id).map_or_else(|error| error.to_string(), |id| json(&id));
+        Self { collection: collection.to_owned(), id, problem: problem.to_string() }
+    }
+}
+
+/// An `_id` as extended JSON.
+fn json(id: &Bson) -> String {
+    serde_json::to_string(id).unwrap_or_else(|_| id.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(code: i32, problem: &str) -> StoreError {
+        StoreError::Refused { collection: "by_hour".into(), code, problem: problem.into() }
+    }
+
+    #[test]
+    fn each_error_is_waited_for_read_again_or_told() {
+        for (error, prospect) in [
+            (StoreError::LeaseLost("t".into()), Prospect::Overtaken),
+            (StoreError::OtherPlan("t".into()), Prospect::Overtaken),
+            (refused(WRITE_CONFLICT, "conflict"), Prospect::Overtaken),
+            (StoreError::NotAcknowledged("timed out".into()), Prospect::Waits(Obstacle::NoMajority)),
+            (refused(10107, "not primary"), Prospect::Waits(Obstacle::Away)),
+            (refused(1, "28: No space left on device"), Prospect::Waits(Obstacle::DiskFull)),
+            (refused(121, "Document failed validation"), Prospect::Lasts),
+            (refused(10334, "BSONObj size is invalid"), Prospect::Lasts),
+            (refused(8000, "you are over your space quota"), Prospect::Lasts),
+            (StoreError::Driver(Error::custom("anything else")), Prospect::Lasts),
+            (
+                StoreError::Driver(std::io::Error::from(std::io::ErrorKind::ConnectionReset).into()),
+                Prospect::Waits(Obstacle::Away),
+            ),
+        ] {
+            assert_eq!(error.prospect(), prospect, "{error}");
+        }
+    }
+
+    #[test]
+    fn a_corrupt_document_is_named() {
+        let row = bson::rawdoc! { "_id": { "w": bson::DateTime::from_millis(0), "k": ["a"] }, "_state": 1 };
+        let corrupt = Corrupt::new("by_hour", &row, "no state");
+        assert_eq!((corrupt.collection.as_str(), corrupt.problem.as_str()), ("by_hour", "no state"));
+        assert_eq!(corrupt.id, r#"{"w":{"$date":"1970-01-01T00:00:00Z"},"k":["a"]}"#);
+    }
+}
