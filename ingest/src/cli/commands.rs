@@ -183,6 +183,7 @@ async fn audit_all(
     rollups: &[&Rollup],
     range: Range,
 ) -> Result<Vec<AuditReport>, IngestError> {
+    store.check_ownership(schema).await.map_err(|error| store.explain(&error))?;
     let mut reports = Vec::new();
     for rollup in rollups {
         reports.push(audit::audit(store, schema, rollup, range).await?);

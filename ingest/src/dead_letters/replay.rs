@@ -100,6 +100,7 @@ async fn replay_in(
     schema: Arc<Schema>,
     filter: &LetterFilter,
 ) -> Result<ReplayReport, IngestError> {
+    store.check_ownership(&schema).await.map_err(|error| store.explain(&error))?;
     let worker = worker_name();
     let stored = StoredStream::read(store, &schema).await.map_err(|error| store.outside(&error))?;
     // No letter is settled while a rebuild goes on.
