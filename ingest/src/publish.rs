@@ -12,15 +12,16 @@ mod lease;
 mod ranks;
 mod rebuild;
 mod rows;
+mod running;
 mod sessions;
 mod stored;
 mod tables;
 mod waiting;
 
 pub use combine::waiting_for;
+pub use running::{Finish, RunningPublishers, start};
 pub use waiting::{Behind, Waiting};
 
-use crate::error::IngestError;
 use crate::fail_point::FailPoint;
 use crate::progress::Progress;
 use crate::stamp::PlanInForce;
@@ -42,7 +43,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
-use tokio::task::JoinSet;
 
 /// Publishing one table takes at most this share of the time, so that a large table leaves the ingest its share.
 const SHARE: f64 = 0.1;
@@ -82,75 +82,6 @@ pub struct PublishContext {
     pub interval: Duration,
     /// Stored events that a rebuild counts in one transaction.
     pub rebuild_events: u32,
-}
-
-/// What publishers do before they end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Finish {
-    /// They write what waits.
-    Rows,
-    /// They also close the windows that the stream has passed by then, for which they ask the broker where the topic ends.
-    RowsAndWindows,
-}
-
-/// The publishers that run beside the lanes, one for each state table.
-#[derive(Debug)]
-pub struct RunningPublishers {
-    finish: watch::Sender<Option<Finish>>,
-    tasks: JoinSet<Option<String>>,
-}
-
-/// Starts a publisher for each state table of the schema.
-pub fn start(context: &PublishContext) -> RunningPublishers {
-    let (finish, finished) = watch::channel(None);
-    let mut tasks = JoinSet::new();
-    for place in 0..context.schema.rollups().tables().len() {
-        tasks.spawn(Publisher::new(context.clone(), place).run(finished.clone()));
-    }
-    RunningPublishers { finish, tasks }
-}
-
-impl RunningPublishers {
-    /// Resolves where a publisher ends though nobody has told it to.
-    pub async fn failure(&mut self) -> IngestError {
-        match self.tasks.join_next().await {
-            Some(_) => ended_by_itself(),
-            None => std::future::pending().await,
-        }
-    }
-
-    /// Publishes what is left, and ends; gives up when `patience` is over.
-    ///
-    /// # Errors
-    /// [`IngestError::Outside`] where the rows of a table cannot be written before somebody acts, [`IngestError::Bug`] where a publisher
-    /// has panicked; what it left waits for the next worker.
-    pub async fn finish(mut self, finish: Finish, patience: impl Future<Output = ()>) -> Result<(), IngestError> {
-        let _ = self.finish.send(Some(finish));
-        tokio::pin!(patience);
-        let mut outcome = Ok(());
-        loop {
-            tokio::select! {
-                biased;
-                ended = self.tasks.join_next() => match ended {
-                    None => return outcome,
-                    Some(Ok(None)) => {}
-                    Some(Ok(Some(halt))) if outcome.is_ok() => outcome = Err(IngestError::Outside(halt)),
-                    // They are in the log, and the status has each.
-                    Some(Ok(Some(_))) => {}
-                    Some(Err(_)) => outcome = Err(ended_by_itself()),
-                },
-                () = &mut patience => {
-                    tracing::warn!("not everything could be published in time; the next worker publishes it");
-                    return outcome;
-                }
-            }
-        }
-    }
-}
-
-/// The panic itself has been printed.
-fn ended_by_itself() -> IngestError {
-    IngestError::Bug("a publisher ended by itself".into())
 }
 
 /// Publishes one state table.
