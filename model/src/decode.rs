@@ -164,21 +164,32 @@ impl Decoder {
     }
 
     /// Whether a filter leaves the record out. Nothing else about the record matters then: what is not for this stream need not have its
-    /// types. A condition on a value that cannot be read is undecided, unless it lists the values that pass and the value is certainly none
-    /// of them.
+    /// types. A condition on a value that cannot be read is undecided, unless the value is certainly not one that passes: an object where a
+    /// number is expected, or a text that is none of those listed.
     fn leaves_out(&self, record: &[Option<Json<'_>>]) -> Result<bool, Reject> {
         let mut undecided = None;
         for filter in &self.filters {
             let decoder = &self.fields[filter.field];
             match self.value_for_filter(decoder, record) {
                 Ok(value) if passes(filter, &value) => {}
-                Err(reject) if filter.one_of.is_none() || !decoder.converter.has_one_form() => {
+                Err(reject) if self.may_pass(filter, decoder, record) => {
                     undecided = undecided.or_else(|| Some(self.name_place(decoder, reject)));
                 }
                 Ok(_) | Err(_) => return Ok(true),
             }
         }
         undecided.map_or(Ok(false), Err)
+    }
+
+    /// Whether a value that cannot be read may be meant as one that passes.
+    fn may_pass(&self, filter: &Filter, decoder: &FieldDecoder, record: &[Option<Json<'_>>]) -> bool {
+        let is_of_another_kind = match decoder.input {
+            Input::Record(place) => {
+                record[place].as_ref().is_some_and(|json| decoder.converter.is_of_another_kind(json))
+            }
+            Input::Item(..) | Input::Derived(..) => false,
+        };
+        !is_of_another_kind && (filter.one_of.is_none() || !decoder.converter.has_one_form())
     }
 
     fn value_for_filter<'a>(&self, decoder: &FieldDecoder, record: &[Option<Json<'a>>]) -> Result<Value<'a>, Reject> {

@@ -60,6 +60,17 @@ impl Converter {
         }
     }
 
+    /// Whether a value is of a kind that no text or number of the type is: an object, a list, or a boolean.
+    pub(super) fn is_of_another_kind(&self, json: &Json<'_>) -> bool {
+        match json {
+            Json::Object | Json::Extended | Json::InnerList | Json::List(_) => {
+                !matches!(self.kind, FieldKind::StringList)
+            }
+            Json::Bool(_) => !matches!(self.kind, FieldKind::Bool),
+            _ => false,
+        }
+    }
+
     /// Whether a value that is not of the type is certainly none of a list of values. A date in another form may be one of them.
     pub(super) fn has_one_form(&self) -> bool {
         !matches!(self.kind, FieldKind::Date(_) | FieldKind::Timestamp(_))

@@ -113,6 +113,8 @@ fn the_filter_runs_before_everything_else() {
         (r#"{"type": "ping"}"#, Ok(Decoded::Filtered)),
         // The filter leaves it out, though it is also beyond the field's range.
         (r#"{"kind": "sale", "amount": 5000}"#, Ok(Decoded::Filtered)),
+        (r#"{"kind": "sale", "amount": {"value": 5}}"#, Ok(Decoded::Filtered)),
+        (r#"{"kind": "sale", "amount": false}"#, Ok(Decoded::Filtered)),
         (r#"{"kind": "ping", "amount": "much"}"#, Ok(Decoded::Filtered)),
         // The filter lets it pass, or cannot be decided.
         (r#"{"kind": "sale", "amount": 5}"#, Err(DeadReason::MissingId)),

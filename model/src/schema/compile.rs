@@ -9,7 +9,7 @@ use crate::late::LateRecords;
 use crate::number::Mark;
 use crate::rollup::RollupPlan;
 use crate::window::{Timeline, parse_duration_ms};
-use jiff::{Timestamp, civil::Date, tz::TimeZone};
+use jiff::{civil::Date, tz::TimeZone};
 
 const DEFAULT_IDLE_TIMEOUT_MS: i64 = 60_000;
 
@@ -357,5 +357,5 @@ fn moment(text: &str) -> Option<Comparable> {
     {
         return Some(Comparable::Int(day_of_date(date) * DAY_MS));
     }
-    text.parse::<Timestamp>().ok().map(|instant| Comparable::Int(instant.as_millisecond()))
+    crate::moment::parse(text).ok().map(Comparable::Int)
 }
