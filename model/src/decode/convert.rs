@@ -88,6 +88,7 @@ impl Converter {
     }
 
     /// The typed value, whether or not it is in the field's range.
+    #[inline]
     pub(super) fn convert_any<'a>(&self, json: Option<&Json<'a>>) -> Result<Value<'a>, Reject> {
         match json {
             None | Some(Json::Null) => Ok(Value::Null),

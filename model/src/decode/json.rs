@@ -228,10 +228,12 @@ impl<'a> Visitor<'a> for RecordVisitor<'_, 'a> {
             if self.wanted[place].by_digits && value.has_float() {
                 reading.floats.push((place, end));
             }
-            if reading.record[place].as_ref().is_some_and(|before| *before != value) {
+            let kept = &mut reading.record[place];
+            if let Some(before) = kept.replace(value)
+                && kept.as_ref() != Some(&before)
+            {
                 reading.repeated = Some(place);
             }
-            reading.record[place] = Some(value);
             reading.place = None;
             expected = place + 1;
         }
