@@ -120,9 +120,7 @@ impl RecordReader {
         let found = deserializer.deserialize_any(visitor);
         match found.and_then(|other| deserializer.end().map(|()| other)) {
             Ok(None) => {}
-            Ok(Some(other)) => {
-                return Err(Reject::new(DeadReason::NotObject, format!("the record is {other}, not an object")));
-            }
+            Ok(Some(other)) => return Err(not_json::not_object(other, payload)),
             Err(error) => {
                 let field = reading.place.map(|place| self.name(place));
                 return Err(not_json::reject(&error, payload, field));

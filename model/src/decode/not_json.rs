@@ -21,10 +21,18 @@ pub(super) fn reject(error: &serde_json::Error, payload: &[u8], field: Option<&s
             "the record is not JSON: {name} is {word}, which JSON does not have; write null instead"
         ));
     }
-    let Some(field) = field else { return not_json(format!("the record is not JSON: {error}")) };
     let around = &payload[place.saturating_sub(SHOWN)..payload.len().min(place + SHOWN)];
     let around = String::from_utf8_lossy(around);
-    not_json(format!("the record is not JSON: {error}, in {field}, near {around:?}"))
+    let field = field.map_or_else(String::new, |field| format!(", in {field}"));
+    not_json(format!("the record is not JSON: {error}{field}, near {around:?}"))
+}
+
+/// The reject for a payload that is JSON, but `what` instead of an object.
+pub(super) fn not_object(what: &str, payload: &[u8]) -> Reject {
+    let is_encoded_twice =
+        serde_json::from_slice::<String>(payload).is_ok_and(|text| text.trim_start().starts_with('{'));
+    let hint = if is_encoded_twice { ": it is an object in a text, encoded as JSON twice" } else { "" };
+    Reject::new(DeadReason::NotObject, format!("the record is {what}, not an object{hint}"))
 }
 
 const SHOWN: usize = 20;

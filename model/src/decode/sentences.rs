@@ -51,12 +51,14 @@ fn what_is_not_json_is_named() {
         (b"{\"id\": \"a\", \"other\": -Infinity}", &["\"other\" is -Infinity"]),
         (b"{\"id\": \"a\", \"amount\": nan, \"x\": 1}", &["amount is nan"]),
         (b"{\"id\": None}", &["id is None"]),
-        (b"hello, world", &["line 1 column 1"]),
+        (b"hello, world", &["line 1 column 1", "hello, world"]),
     ] {
         let (reason, message) = refused(payload);
         assert_eq!(reason, DeadReason::NotJson, "{message}");
         assert!(parts.iter().all(|part| message.contains(part)), "{message}");
     }
+    let (reason, message) = refused(br#""{\"id\": \"a\"}""#);
+    assert!(reason == DeadReason::NotObject && message.contains("twice"), "{message}");
 }
 
 #[test]

@@ -85,8 +85,12 @@ fn an_unusable_record_has_a_reason_and_a_sentence() {
     let decoder = reviews();
     let date = "\"1 May 2009\"";
     for (json, reason, sentence) in [
-        ("nonsense", NotJson, "the record is not JSON: expected ident at line 1 column 2"),
-        ("{\"a\": 1} x", NotJson, "the record is not JSON: trailing characters at line 1 column 10"),
+        ("nonsense", NotJson, "the record is not JSON: expected ident at line 1 column 2, near \"nonsense\""),
+        (
+            "{\"a\": 1} x",
+            NotJson,
+            "the record is not JSON: trailing characters at line 1 column 10, near \"{\\\"a\\\": 1} x\"",
+        ),
         ("", NotJson, "the record is not JSON: its value is empty (0 bytes)"),
         ("[{}]", NotObject, "the record is a list, not an object"),
         ("\"text\"", NotObject, "the record is a text, not an object"),
