@@ -17,7 +17,7 @@ stream = "orders"
 id = ["id"]
 event_time = "at"
 allowed_lateness = "0s"
-filter = [{ field = "amount", below = 100 }]
+filter = [{ field = "at", at_least = "2020-01-01" }, { field = "amount", below = 100 }]
 
 [fields]
 id     = { type = "string" }
@@ -71,7 +71,7 @@ fn a_corrected_schema_settles_what_it_can_use() {
     let lines = r#"{"id": "a", "at": "2020-01-10", "amount": 1}
 {"id": "b", "at": "02.01.2020", "amount": 2}
 {"id": "a", "at": "03.01.2020", "amount": 3}
-{"id": "c", "at": "04.01.2020", "amount": 500}
+{"id": "c", "at": "04.01.1999", "amount": 4}
 {"id": "d", "at": "05.01.2020", "amount": "many"}
 [1]
 "#;
@@ -118,11 +118,11 @@ fn a_corrected_schema_settles_what_it_can_use() {
 #[test]
 fn letters_are_listed_shown_and_exported() {
     let pipeline = Pipeline::with_schema("letters", SCHEMA);
-    let file = pipeline.write("orders.jsonl", "{\"id\": \"a\", \"at\": \"1 May\"}\n");
+    let file = pipeline.write("orders.jsonl", "{\"id\": \"a\", \"at\": \"1 May\", \"amount\": 1}\n");
     pipeline.succeed(&["produce", "--partitions", "2", file.to_str().unwrap()]);
     kafka::send(&pipeline, 0, Some(b"\xff\xfe\x00{"), &[("trace", Some(b"t-1")), ("empty", None)]);
     kafka::send(&pipeline, 1, None, &[]);
-    kafka::send(&pipeline, 1, Some("{\"id\": \"\u{1b}[2Jb\"}".as_bytes()), &[]);
+    kafka::send(&pipeline, 1, Some("{\"id\": \"\u{1b}[2Jb\", \"at\": \"never\", \"amount\": 1}".as_bytes()), &[]);
     assert_eq!(pipeline.drain(&[]).dead, 4);
 
     let listed = pipeline.succeed(&["dead", "list"]);
@@ -177,7 +177,7 @@ fn letters_are_listed_shown_and_exported() {
 fn a_list_does_not_read_what_it_does_not_show() {
     const BYTES: usize = 500_000;
     let pipeline = Pipeline::with_schema("list", SCHEMA);
-    let line = format!("{{\"large\": \"{}\"}}\n", "x".repeat(BYTES));
+    let line = format!("{{\"at\": \"2020-01-10\", \"amount\": 1, \"large\": \"{}\"}}\n", "x".repeat(BYTES));
     pipeline.succeed(&["produce", "--partitions", "1", pipeline.write("large.jsonl", &line).to_str().unwrap()]);
     assert_eq!(pipeline.drain(&[]).dead, 1);
     pipeline.command_of_server(doc! { "profile": 2 });
