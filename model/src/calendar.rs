@@ -152,26 +152,32 @@ pub(crate) fn label_in(zone: &TimeZone, instant: i64) -> i64 {
 ///
 /// If clocks are set back across midnight, that is the second midnight: between the two the date before has come again.
 pub(crate) fn midnight_in(zone: &TimeZone, label: i64) -> i64 {
+    midnights_in(zone, label).1
+}
+
+/// The first and the last instant at which the civil date `label` begins in `zone`; they differ where it begins twice.
+pub(crate) fn midnights_in(zone: &TimeZone, label: i64) -> (i64, i64) {
+    let once = |instant: i64| (instant, instant);
     let day = label.div_euclid(DAY_MS);
     // At the ends of the library's calendar no clock changes.
     let without_change = || label - offset_ms(zone, label);
     if cycles_outside(day) != 0 {
-        return without_change();
+        return once(without_change());
     }
     let midnight = zone.to_ambiguous_timestamp(date_of_day(day).at(0, 0, 0, 0));
     let at = |offset: Offset| label - i64::from(offset.seconds()) * 1000;
     match midnight.offset() {
         AmbiguousOffset::Unambiguous { .. } => {
-            midnight.compatible().map_or_else(|_| without_change(), Timestamp::as_millisecond)
+            once(midnight.compatible().map_or_else(|_| without_change(), Timestamp::as_millisecond))
         }
         // Clocks are set forward over it: the day begins when they are.
         AmbiguousOffset::Gap { before, after } => {
             let change = Timestamp::from_millisecond(at(after)).ok().and_then(|time| zone.following(time).next());
-            change.map_or_else(|| at(before), |change| change.timestamp().as_millisecond())
+            once(change.map_or_else(|| at(before), |change| change.timestamp().as_millisecond()))
         }
         AmbiguousOffset::Fold { before, after } => {
             let second = at(after);
-            if label_in(zone, second - 1) < label { second } else { at(before) }
+            (at(before), if label_in(zone, second - 1) < label { second } else { at(before) })
         }
     }
 }

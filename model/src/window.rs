@@ -174,8 +174,28 @@ impl WindowSpec {
         }
     }
 
-    /// The label of an instant (milliseconds), to be held against labels of windows.
-    pub fn label_of(&self, instant: i64) -> i64 {
+    /// The largest label of an end that no window had after the instant (milliseconds): windows with this end label or an earlier one have
+    /// ended.
+    pub fn ended_by(&self, instant: i64) -> i64 {
+        let (Timeline::Zoned(zone), WindowKind::Calendar(_)) = (&self.timeline, self.kind) else { return instant };
+        let label = calendar::label_in(zone, instant);
+        let day = label.div_euclid(calendar::DAY_MS) * calendar::DAY_MS;
+        // Where a date comes again, it has begun and the one before has not ended.
+        if calendar::midnight_in(zone, day) <= instant { label } else { day - 1 }
+    }
+
+    /// Instants (milliseconds) from the first to before the second, which are all in the window: all of its own, but for the hours of a date
+    /// that comes again.
+    pub fn certain(&self, window: Window) -> (i64, i64) {
+        match (&self.timeline, self.kind) {
+            (Timeline::Zoned(zone), WindowKind::Calendar(_)) => {
+                (calendar::midnights_in(zone, window.start).1, calendar::midnights_in(zone, window.end).0)
+            }
+            _ => (window.start, window.end),
+        }
+    }
+
+    fn label_of(&self, instant: i64) -> i64 {
         match (&self.timeline, self.kind) {
             (Timeline::Zoned(zone), WindowKind::Calendar(_)) => calendar::label_in(zone, instant),
             _ => instant,
@@ -278,6 +298,32 @@ mod tests {
         for text in ["0s", "-1h", "", "monthly", "15m every 1h", "1h every", "session", "session 0s"] {
             assert_eq!(WindowKind::parse(text), Err(UnknownWindow(text.to_owned())));
         }
+    }
+
+    #[test]
+    fn a_date_that_comes_again_is_open_until_it_has_ended() {
+        // At 02:31 UTC clocks went from 00:01 on the 7th back to 23:01 on the 6th.
+        let zone = TimeZone::get("America/St_Johns").unwrap();
+        let spec = WindowSpec::new(WindowKind::Calendar(CalendarUnit::Day), Timeline::Zoned(zone));
+        let (sixth, seventh) = (only(&spec, ms("2010-11-06T12:00:00Z")), only(&spec, ms("2010-11-07T12:00:00Z")));
+        for (instant, window) in [
+            ("2010-11-07T02:29:59Z", sixth),
+            ("2010-11-07T02:30:30Z", seventh),
+            ("2010-11-07T02:31:00Z", sixth),
+            ("2010-11-07T03:29:59Z", sixth),
+            ("2010-11-07T03:30:00Z", seventh),
+        ] {
+            let instant = ms(instant);
+            assert_eq!(only(&spec, instant), window, "{instant}");
+            let has_ended = spec.ended_by(instant) >= sixth.end;
+            assert_eq!(has_ended, instant >= spec.ends_at(sixth), "{instant}");
+            for window in [sixth, seventh] {
+                let (first, end) = spec.certain(window);
+                assert!(!(first..end).contains(&instant) || only(&spec, instant) == window, "{instant}");
+            }
+        }
+        assert_eq!(spec.certain(sixth).1, ms("2010-11-07T02:30:00Z"));
+        assert_eq!(spec.certain(seventh).0, ms("2010-11-07T03:30:00Z"));
     }
 
     proptest! {

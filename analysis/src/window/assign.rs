@@ -141,14 +141,10 @@ impl Assign {
         let mut window = Window { start: millis, end: millis };
         spec.for_each(millis, |found| window = found);
         let ends_at = spec.ends_at(window);
-        // The instant at which the window before ends, of which only the end is asked.
-        let first = match spec.kind() {
-            WindowKind::Tumbling { .. } | WindowKind::Hopping(_) | WindowKind::Session { .. } => window.start,
-            WindowKind::Calendar(_) => spec.ends_at(Window { start: window.start, end: window.start }),
-        };
+        let (first, end) = spec.certain(window);
         let number = number(&mut self.known, &mut self.of_start, Known { window, ends_at });
-        self.intervals.insert(first, (ends_at, number));
-        self.last = (first, ends_at, number);
+        self.intervals.insert(first, (end, number));
+        self.last = (first, end, number);
         number
     }
 }
@@ -164,5 +160,34 @@ impl Assign {
     /// Puts back a window that was saved.
     pub fn restore(&mut self, window: Known) -> u32 {
         number(&mut self.known, &mut self.of_start, window)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::{Timestamp, tz::TimeZone};
+    use model::{calendar::CalendarUnit, window::Timeline};
+
+    /// Clocks that go back across midnight make a date come again: a window that is found again is the one that the rule gives.
+    #[test]
+    fn windows_are_found_again_as_they_were_worked_out() {
+        for name in ["America/St_Johns", "America/Havana", "America/Sao_Paulo", "Pacific/Apia", "Europe/Berlin"] {
+            let zone = TimeZone::get(name).unwrap();
+            let from: Timestamp = "2005-01-01T00:00:00Z".parse().unwrap();
+            let changes: Vec<i64> = zone.following(from).take(20).map(|it| it.timestamp().as_millisecond()).collect();
+            for unit in [CalendarUnit::Day, CalendarUnit::Month] {
+                let rule = WindowSpec::new(WindowKind::Calendar(unit), Timeline::Zoned(zone.clone()));
+                let (known, of_start, intervals) = Default::default();
+                let mut assign = Assign { rule: rule.clone(), known, of_start, intervals, last: (0, 0, 0) };
+                let minutes = (-1_600..1_600).map(|minute| minute * 1_009 % 1_600);
+                for instant in minutes.flat_map(|minute| changes.iter().map(move |change| change + minute * 60_000)) {
+                    let number = assign.one(instant);
+                    rule.for_each(instant, |window| {
+                        assert_eq!(assign.window(number).window, window, "{name}: {instant}")
+                    });
+                }
+            }
+        }
     }
 }

@@ -11,7 +11,7 @@ impl RowWriter {
     fn to_close(&self) -> Option<Document> {
         let passed = match self.watermark {
             Watermark::Unknown => return None,
-            Watermark::At(time) => doc! { "$lte": DateTime::from_millis(self.table().window().label_of(time)) },
+            Watermark::At(time) => doc! { "$lte": DateTime::from_millis(self.table().window().ended_by(time)) },
             Watermark::Idle => doc! { "$exists": true },
         };
         Some(doc! { column::IS_FINAL: false, column::WINDOW_END: passed, column::REVISION: { "$lte": self.revision } })
