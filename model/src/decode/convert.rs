@@ -127,7 +127,7 @@ impl Converter {
     /// A blank text is no value of any type but string, where it is a text like others.
     fn is_null(&self, text: &str) -> bool {
         self.null_words.iter().any(|word| word == text)
-            || (!matches!(self.kind, FieldKind::String) && text.trim_start().is_empty())
+            || (!matches!(self.kind, FieldKind::String) && begins_blank(text) && text.trim_start().is_empty())
     }
 
     fn typed<'a>(&self, json: &Json<'a>) -> Result<Value<'a>, Reject> {
@@ -285,6 +285,11 @@ fn check_range<T: PartialOrd + std::fmt::Display>(
     }
     let message = format!("is {}, outside the range {} to {}", json.describe(), range.first, range.last);
     Err(Reject::new(DeadReason::OutOfRange, message))
+}
+
+/// Whether a text may be blank, by its first byte.
+fn begins_blank(text: &str) -> bool {
+    !text.as_bytes().first().is_some_and(u8::is_ascii_graphic)
 }
 
 fn beyond_int(json: &Json<'_>) -> Reject {
