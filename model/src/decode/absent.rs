@@ -16,7 +16,9 @@ const LEVELS: usize = 4;
 pub(super) fn explain(payload: &[u8], name: &str) -> String {
     let Ok(members) = serde_json::from_slice::<Members<'_>>(payload) else { return String::new() };
     if let Some(value) = members.get(name) {
-        return format!(": {} is {}", quote(name), shortened(value.get()));
+        let text = serde_json::from_str::<String>(value.get());
+        let value = text.map_or_else(|_| shortened(value.get()), |text| quote(&text));
+        return format!(": {} is {value}", quote(name));
     }
     let keys: Vec<_> = members.keys().take(SHOWN).map(|key| shortened(key)).collect();
     let more = if members.len() > SHOWN { format!(" and {} more", members.len() - SHOWN) } else { String::new() };
@@ -65,9 +67,10 @@ fn path_to(members: &Members<'_>, name: &str, levels: usize) -> Option<String> {
     })
 }
 
+/// As it can be shown on a terminal, which must not obey a record.
 fn shortened(text: &str) -> String {
     match text.char_indices().nth(40) {
-        Some((cut, _)) => format!("{}…", &text[..cut]),
-        None => text.to_owned(),
+        Some((cut, _)) => format!("{}…", text[..cut].escape_debug()),
+        None => text.escape_debug().to_string(),
     }
 }

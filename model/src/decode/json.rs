@@ -42,6 +42,7 @@ impl Json<'_> {
                 format!("about {number:e}")
             }
             Self::Float(number) => number.to_string(),
+            Self::Number(digits) if !digits.bytes().all(|byte| byte.is_ascii_graphic()) => quote(digits),
             Self::Number(digits) => shortened(digits),
             Self::Str(text) => quote(text),
             Self::Moment(millis) => super::times::written(*millis),

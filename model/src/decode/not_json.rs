@@ -42,6 +42,7 @@ fn other_format(payload: &[u8]) -> Option<String> {
     let json = "; set the producer's serializer (for Kafka Connect `value.converter`) to plain JSON";
     Some(match payload {
         [] => "its value is empty (0 bytes)".to_owned(),
+        [0, b'{' | b'[', 0, ..] => "it is UTF-16; have it written in UTF-8".to_owned(),
         [0, a, b, c, d, ..] => {
             let schema = u32::from_be_bytes([*a, *b, *c, *d]);
             format!(

@@ -46,6 +46,7 @@ fn what_is_not_json_is_named() {
         (b"\x1f\x8b\x08\0", &["gzip"]),
         (b"\xef\xbb\xbf{}", &["byte order mark"]),
         (b"\xff\xfe{\0}\0", &["UTF-16"]),
+        (b"\0{\0\"\0i\0d", &["UTF-16"]),
         (b"{'id': 'a'}", &["Python"]),
         (b"{\"id\": \"a\", \"amount\": NaN}", &["amount is NaN", "null"]),
         (b"{\"id\": \"a\", \"other\": -Infinity}", &["\"other\" is -Infinity"]),
@@ -79,6 +80,11 @@ fn a_missing_value_is_explained_by_the_keys_that_the_record_has() {
         assert_eq!(reason, DeadReason::MissingId, "{message}");
         assert!(message.starts_with("id has no value") && parts.iter().all(|part| message.contains(part)), "{message}");
     }
+    let (_, message) = refused("{\"\u{9b}2J\u{7f}\": 1}".as_bytes());
+    assert!(!message.contains(char::is_control), "a terminal does not obey a record: {message:?}");
+    let wrong = "{\"id\": \"a\", \"units\": {\"$numberLong\": \"\u{9b}2J\"}}";
+    let (_, message) = refused(wrong.as_bytes());
+    assert!(message.contains("9b") && !message.contains(char::is_control), "{message:?}");
     let path =
         without_filter().replace("id = { type = \"string\" }", "id = { type = \"string\", from = \"payload.id\" }");
     let reject = decode(&path, br#"{"payload": {"id": "a"}}"#).unwrap_err();
