@@ -253,11 +253,22 @@ fn extended_json_is_only_what_mongodb_writes() {
 }
 
 #[test]
-fn a_key_that_comes_twice_with_two_values_is_refused() {
-    let reject = decode(r#""n": 1, "n": 2"#).unwrap_err();
-    assert_eq!(
-        (reject.reason, reject.message.as_str()),
-        (DeadReason::NotJson, "the record has \"n\" twice, with two values")
-    );
-    assert_eq!(decode(r#""n": 1, "n": 1, "unread": 1, "unread": 2"#).unwrap().get_i64("n").unwrap(), 1);
+fn a_name_that_is_there_twice_has_its_last_value() {
+    for (members, number) in [
+        ("\"n\": 1, \"n\": 2", Bson::Int64(2)),
+        ("\"n\": 9007199254740995.0, \"n\": 9007199254740993.0", Bson::Int64(9_007_199_254_740_993)),
+        ("\"n\": 9007199254740993.0, \"n\": 7", Bson::Int64(7)),
+        ("\"n\": 7, \"n\": 9007199254740993.0", Bson::Int64(9_007_199_254_740_993)),
+        ("\"n\": [1.0, 2.0], \"n\": 3.0", Bson::Int64(3)),
+        (r#""n": 9007199254740995.0, "\u006e": 9007199254740993.0"#, Bson::Int64(9_007_199_254_740_993)),
+        (r#""\u006e": 9007199254740995.0, "n": 9007199254740993.0"#, Bson::Int64(9_007_199_254_740_993)),
+        ("\"n\": \"many\", \"n\": {\"$numberLong\": \"4\"}", Bson::Int64(4)),
+        ("\"n\": 1, \"n\": null", Bson::Null),
+        ("\"n\": 1, \"unread\": 1, \"unread\": 2", Bson::Int64(1)),
+    ] {
+        assert_eq!(decode(members).map(|event| event.get("n").cloned()), Ok(Some(number)), "{members}");
+    }
+    let pair = decode("\"pair\": [9007199254740995.0, 1], \"pair\": [9007199254740993.0, 2.0]").unwrap();
+    assert_eq!([pair.get_i64("first").unwrap(), pair.get_i64("second").unwrap()], [9_007_199_254_740_993, 2]);
+    assert_eq!(value("n", "{\"$numberLong\": \"4\", \"$numberLong\": \"5\"}"), Ok(Bson::Int64(5)));
 }

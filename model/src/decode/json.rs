@@ -1,7 +1,7 @@
 //! Reads from a JSON object only the fields that are wanted; the rest is skipped, still checked for being JSON.
 
 use super::extended::{Wrapper, WrapperSeed};
-use super::{DeadReason, Reject, not_json};
+use super::{Reject, not_json};
 use crate::moment;
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -112,8 +112,7 @@ impl RecordReader {
         &self.wanted[place].name
     }
 
-    /// Reads a record; a field that is not there is `None`. One that is there twice with two values is refused: readers of JSON do not
-    /// agree which one counts.
+    /// Reads a record; a field that is not there is `None`, one that is there twice has its last value.
     pub(super) fn read<'a>(&self, payload: &'a [u8]) -> Result<Vec<Option<Json<'a>>>, Reject> {
         let mut deserializer = serde_json::Deserializer::from_slice(payload);
         let mut reading = Reading { record: vec![None; self.wanted.len()], ..Reading::default() };
@@ -126,10 +125,6 @@ impl RecordReader {
                 let field = reading.place.map(|place| self.name(place));
                 return Err(not_json::reject(&error, payload, field));
             }
-        }
-        if let Some(place) = reading.repeated {
-            let message = format!("the record has {} twice, with two values", quote(self.name(place)));
-            return Err(Reject::new(DeadReason::NotJson, message));
         }
         for &(place, key_end) in &reading.floats {
             if let Some(value) = &mut reading.record[place]
@@ -156,8 +151,6 @@ struct Reading<'a> {
     record: Vec<Option<Json<'a>>>,
     /// The place of the value that is being read.
     place: Option<usize>,
-    /// A place with two values.
-    repeated: Option<usize>,
     /// Places that need the digits of a number, with the address at which the key ends, if the key stands in the payload as it is.
     floats: Vec<(usize, Option<usize>)>,
 }
@@ -225,14 +218,10 @@ impl<'a> Visitor<'a> for RecordVisitor<'_, 'a> {
             reading.place = Some(place);
             let value = map.next_value_seed(JsonSeed::TOP)?;
             if self.wanted[place].by_digits && value.has_float() {
+                reading.floats.retain(|(before, _)| *before != place);
                 reading.floats.push((place, end));
             }
-            let kept = &mut reading.record[place];
-            if let Some(before) = kept.replace(value)
-                && kept.as_ref() != Some(&before)
-            {
-                reading.repeated = Some(place);
-            }
+            reading.record[place] = Some(value);
             reading.place = None;
             expected = place + 1;
         }
@@ -369,24 +358,22 @@ impl JsonSeed {
     /// Not a part of the reading of scalars, which are nearly all values.
     #[inline(never)]
     fn object<'a, A: MapAccess<'a>>(self, mut map: A) -> Result<Json<'a>, A::Error> {
-        let mut value = Json::Object;
-        if self.levels > 0
-            && let Some(wrapper) = map.next_key_seed(WrapperSeed)?
-        {
-            value = match wrapper {
-                // Only a date may have a number of extended JSON inside.
-                Some(Wrapper::Date) => unwrapped(Wrapper::Date, map.next_value_seed(self.inside())?),
-                Some(wrapper) => unwrapped(wrapper, map.next_value_seed(Self { levels: 0 })?),
+        let mut value: Option<(Wrapper, Json<'a>)> = None;
+        let mut is_wrapper = self.levels > 0;
+        while let Some(key) = map.next_key_seed(WrapperSeed)? {
+            match key.filter(|key| is_wrapper && value.as_ref().is_none_or(|(before, _)| before == key)) {
+                Some(wrapper) => {
+                    // Only a date may have a number of extended JSON inside.
+                    let inner = if wrapper == Wrapper::Date { self.inside() } else { Self { levels: 0 } };
+                    value = Some((wrapper, unwrapped(wrapper, map.next_value_seed(inner)?)));
+                }
                 None => {
                     map.next_value::<IgnoredAny>()?;
-                    Json::Object
+                    is_wrapper = false;
                 }
-            };
+            }
         }
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {
-            value = Json::Object;
-        }
-        Ok(value)
+        Ok(value.filter(|_| is_wrapper).map_or(Json::Object, |(_, value)| value))
     }
 }
 

@@ -124,6 +124,8 @@ fn the_filter_runs_before_everything_else() {
         (r#"{"kind": "sale", "amount": {"value": 5}}"#, Ok(Decoded::Filtered)),
         (r#"{"kind": "sale", "amount": false}"#, Ok(Decoded::Filtered)),
         (r#"{"kind": "ping", "amount": "much"}"#, Ok(Decoded::Filtered)),
+        (r#"{"kind": "sale", "kind": "ping"}"#, Ok(Decoded::Filtered)),
+        (r#"{"kind": "ping", "kind": "sale", "amount": 5}"#, Err(DeadReason::MissingId)),
         // The filter lets it pass, or cannot be decided.
         (r#"{"kind": "sale", "amount": 5}"#, Err(DeadReason::MissingId)),
         (r#"{"kind": "sale", "amount": 500, "id": "a", "day": "2024-05-01"}"#, Err(DeadReason::OutOfRange)),
