@@ -6,6 +6,7 @@ use crate::peers;
 use crate::report::Report;
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Map, Value};
+use stack::output;
 use std::path::Path;
 use std::process::Command;
 
@@ -23,13 +24,13 @@ pub fn measure(context: &Context, report: &mut Report) -> Result<Outcome> {
     let python = match peers::python_packages() {
         Ok(packages) => Some(packages),
         Err(error) => {
-            eprintln!("    without a comparison with pymongo: {error}");
+            output::note(format!("    without a comparison with pymongo: {error}"));
             None
         }
     };
     let run = command(context, root, &output, python.as_deref()).output().context("cannot run cargo")?;
     ensure!(run.status.success(), "cargo bench --bench analysis: {}", String::from_utf8_lossy(&run.stderr));
-    eprint!("{}", String::from_utf8_lossy(&run.stdout));
+    output::note(String::from_utf8_lossy(&run.stdout).trim_end());
     let Ok(found) = std::fs::read(&output) else {
         return Ok(Outcome::Skipped("analysis/benches/analysis.rs wrote no figures to OUTPUT".into()));
     };

@@ -33,6 +33,7 @@ use clap::Parser;
 use context::{Context, Sizes};
 use part::{Outcome, PARTS, Part};
 use report::Report;
+use stack::output;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -90,7 +91,7 @@ fn main() -> ExitCode {
     match run(&Options::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("bench: {error:#}");
+            output::note(format!("bench: {error:#}"));
             ExitCode::FAILURE
         }
     }
@@ -100,7 +101,7 @@ fn run(options: &Options) -> Result<()> {
     let context = Context::new(options.sizes(), options.data.clone())?;
     let mut report = Report::new(options.data.is_some());
     let left_out = measure(&context, &options.parts(), &mut report);
-    println!("{}", report.markdown());
+    output::line(report.markdown())?;
     if let Some(path) = options.output() {
         let mut results = report.summary();
         results.insert("rows".to_owned(), context.sizes.rows.into());
@@ -109,7 +110,7 @@ fn run(options: &Options) -> Result<()> {
             .with_context(|| format!("cannot write {}", path.display()))?;
     }
     for (part, outcome) in &left_out {
-        println!("Not measured: {part}: {outcome}");
+        output::line(format!("Not measured: {part}: {outcome}"))?;
     }
     let failed: Vec<&str> =
         left_out.iter().filter(|(_, outcome)| matches!(outcome, Outcome::Failed(_))).map(|(&part, _)| part).collect();
@@ -123,15 +124,15 @@ fn run(options: &Options) -> Result<()> {
 fn measure(context: &Context, parts: &[&'static Part], report: &mut Report) -> BTreeMap<&'static str, Outcome> {
     let mut left_out = BTreeMap::new();
     for round in 1..=context.sizes.rounds {
-        eprintln!("round {round} of {}", context.sizes.rounds);
+        output::note(format!("round {round} of {}", context.sizes.rounds));
         for part in parts {
             if left_out.contains_key(part.name) {
                 continue;
             }
-            eprintln!("  {}: {}", part.name, part.what);
+            output::note(format!("  {}: {}", part.name, part.what));
             let outcome = (part.measure)(context, report).unwrap_or_else(|error| Outcome::Failed(format!("{error:#}")));
             if !matches!(outcome, Outcome::Measured) {
-                eprintln!("    {outcome}");
+                output::note(format!("    {outcome}"));
                 left_out.insert(part.name, outcome);
             }
         }

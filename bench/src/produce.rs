@@ -10,6 +10,7 @@ use anyhow::Result;
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions};
 use rdkafka::client::DefaultClientContext;
+use stack::output;
 use std::time::{Duration, Instant};
 
 const LOOK: Duration = Duration::from_millis(5);
@@ -23,11 +24,11 @@ pub fn measure(context: &Context, report: &mut Report) -> Result<Outcome> {
     let room = free_bytes(context.folder())? / TIMES_ON_DISK;
     let bytes = context.sizes.produced.min(room);
     if bytes < context.sizes.produced {
-        eprintln!(
+        output::note(format!(
             "    the disk has room for {} MB instead of {}",
             bytes / 1_000_000,
             context.sizes.produced / 1_000_000
-        );
+        ));
     }
     let dir = tempfile::tempdir_in(context.folder())?;
     let bytes =

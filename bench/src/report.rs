@@ -3,6 +3,7 @@
 //! A figure belongs to a [`Row`] and a [`Column`]; in JSON it is called `ROW_COLUMN`, such as `raw_2_per_s`.
 
 use serde_json::{Map, Value};
+use stack::output;
 use std::collections::BTreeMap;
 
 /// Which table a row is in.
@@ -210,7 +211,7 @@ impl Report {
             line += &format!("  {} {}", column.format(value), column.title());
             columns.entry(column).or_default().push(value);
         }
-        eprintln!("    {:<44}{line}", row.label);
+        output::note(format!("    {:<44}{line}", row.label));
     }
 
     /// Adds a figure that belongs to no row, under its name in JSON.

@@ -22,6 +22,7 @@ mod wire;
 
 use clap::Parser;
 use schedule::Kind;
+use stack::output;
 use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -50,7 +51,7 @@ fn main() -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("faults: no runtime: {error}");
+            output::note(format!("faults: no runtime: {error}"));
             return ExitCode::FAILURE;
         }
     };
@@ -68,7 +69,7 @@ fn main() -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
-            eprintln!("faults: {error:#}");
+            output::note(format!("faults: {error:#}"));
             ExitCode::FAILURE
         }
     }

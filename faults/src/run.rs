@@ -11,6 +11,7 @@ use crate::servers::Servers;
 use crate::topic;
 use crate::verify::{Verdict, verify};
 use anyhow::{Context, Result, bail, ensure};
+use stack::output;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -24,7 +25,7 @@ const WORKERS: usize = 3;
 /// Where the run itself could not be finished: a server that does not start, a position that stands still, `stopped` that came first.
 pub async fn run(seed: u64, faults: &[Fault], records: u64, stopped: impl Future<Output = ()>) -> Result<bool> {
     let folder = tempfile::Builder::new().prefix("rushes-faults-").tempdir()?;
-    report::print_schedule(seed, faults);
+    report::print_schedule(seed, faults)?;
     let outcome = tokio::select! {
         outcome = run_in(folder.path(), seed, faults, records) => outcome,
         () = stopped => {
@@ -34,7 +35,10 @@ pub async fn run(seed: u64, faults: &[Fault], records: u64, stopped: impl Future
     };
     if !matches!(outcome, Ok(true)) {
         keep_logs(folder)?;
-        println!("the same schedule and records again: --seed {seed} --faults {} --records {records}", faults.len());
+        output::line(format!(
+            "the same schedule and records again: --seed {seed} --faults {} --records {records}",
+            faults.len()
+        ))?;
     }
     outcome
 }
@@ -60,12 +64,12 @@ async fn run_in(folder: &Path, seed: u64, faults: &[Fault], records: u64) -> Res
     scene.crew.dismiss().await?;
     let mut verdict = examine(&scene, &client.database(NAME), seed, records, &program, &schema).await?;
     verdict.wrong.extend(scene.crew.ended_by_themselves.iter().map(|ended| format!("ended by itself: {ended}")));
-    recoveries.print();
-    println!("\n{records} records, {during} of them sent while things broke");
-    report::print_verdict(&verdict);
+    recoveries.print()?;
+    output::line(format!("\n{records} records, {during} of them sent while things broke"))?;
+    report::print_verdict(&verdict)?;
     scene.servers.stop().await?;
     let holds = verdict.wrong.is_empty();
-    println!("seed {seed}: {}", if holds { "everything holds" } else { "NOT everything holds" });
+    output::line(format!("seed {seed}: {}", if holds { "everything holds" } else { "NOT everything holds" }))?;
     Ok(holds)
 }
 
@@ -74,14 +78,14 @@ async fn break_things(scene: &mut Scene, faults: &[Fault], feeder: &Feeder) -> R
     let begun = Instant::now();
     let mut recoveries = Recoveries::default();
     let first = scene.recover(begun).await.context("the workers do not begin")?;
-    println!("the workers began after {:.1} s", first.all.as_secs_f64());
+    output::line(format!("the workers began after {:.1} s", first.all.as_secs_f64()))?;
     for (number, &fault) in (1..).zip(faults) {
         tokio::time::sleep(Duration::from_millis(fault.pause_ms)).await;
         let about = || format!("fault {number}, {}", fault.kind);
         let done = scene.inject(fault).await.with_context(about)?;
         let recovery = scene.recover(done.end).await.with_context(about)?;
         recoveries.add(fault.kind, recovery);
-        report::print_fault(number, faults.len(), begun.elapsed(), fault.kind, &done.what, recovery);
+        report::print_fault(number, faults.len(), begun.elapsed(), fault.kind, &done.what, recovery)?;
         feeder.next_fault();
     }
     Ok(recoveries)
@@ -110,13 +114,13 @@ async fn examine(
         command.args(name).args(common_arguments(schema, &brokers, &uri)).kill_on_drop(true);
         command
     };
-    let last = command(&["run", "--until-end"]).output().await?;
+    let last = command(&["run", "--until-end", "--allow-dead"]).output().await?;
     ensure!(last.status.success(), "the last run failed: {}", String::from_utf8_lossy(&last.stderr));
     let client = scene.servers.client_config();
     let log = tokio::task::spawn_blocking(move || topic::read(&client)).await??;
     let mut verdict = verify(database, seed, records, &log).await?;
     let audit = command(&["audit"]).output().await?;
-    println!("\n{}", String::from_utf8_lossy(&audit.stdout).trim_end());
+    output::line(format!("\n{}", String::from_utf8_lossy(&audit.stdout).trim_end()))?;
     if !audit.status.success() {
         verdict.wrong.push(format!("the audit found differences {}", String::from_utf8_lossy(&audit.stderr)));
     }
@@ -151,6 +155,6 @@ fn keep_logs(folder: TempDir) -> Result<()> {
             let _ = std::fs::remove_dir_all(data);
         }
     }
-    println!("the logs of workers and servers are in {}", folder.display());
+    output::line(format!("the logs of workers and servers are in {}", folder.display()))?;
     Ok(())
 }

@@ -25,6 +25,7 @@ pub mod fetch;
 mod kafka;
 mod log;
 mod mongod;
+pub mod output;
 pub mod process;
 mod replica_set;
 mod stack;

@@ -7,6 +7,7 @@ mod cli;
 use std::process::ExitCode;
 
 use clap::Parser;
+use stack::output;
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
@@ -23,7 +24,7 @@ fn main() -> ExitCode {
     match cli.execute() {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("stack: {error:#}");
+            output::note(format!("stack: {error:#}"));
             ExitCode::FAILURE
         }
     }

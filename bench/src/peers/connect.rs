@@ -7,6 +7,7 @@ use mongodb::options::IndexOptions;
 use mongodb::{Collection, IndexModel};
 use stack::StackError;
 use stack::fetch::{self, KafkaParts};
+use stack::output;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -49,7 +50,7 @@ impl Parts {
     pub fn fetch(context: &Context) -> Result<Self, StackError> {
         let kafka = context.runtime.block_on(fetch::kafka_parts())?;
         let folder = fetch::part(PART, |staging| {
-            eprintln!("    fetching Kafka Connect with MongoDB's sink (39 MB, once)");
+            output::note("    fetching Kafka Connect with MongoDB's sink (39 MB, once)");
             let pom = staging.join("pom.xml");
             std::fs::write(&pom, POM).map_err(|error| failed(error.to_string()))?;
             let mut maven = Command::new("mvn");

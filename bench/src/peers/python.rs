@@ -5,7 +5,7 @@ use anyhow::Result;
 use bson::Document;
 use mongodb::Collection;
 use stack::StackError;
-use stack::fetch;
+use stack::{fetch, output};
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -25,7 +25,7 @@ impl Parts {
         // Compiled modules fit one version of Python.
         let version = python(&["-c", "import sysconfig; print(sysconfig.get_config_var('SOABI'))"])?;
         let packages = fetch::part(&format!("python-peer-2-{version}"), |staging| {
-            eprintln!("    fetching confluent-kafka, pymongo and polars for Python (60 MB, once)");
+            output::note("    fetching confluent-kafka, pymongo and polars for Python (60 MB, once)");
             let target = staging.display().to_string();
             let pip =
                 ["-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--no-input", "--target", &target];

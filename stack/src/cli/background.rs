@@ -19,7 +19,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 use stack::process::Server;
-use stack::{KAFKA_BROKERS, MONGODB_URI, Stack, fetch};
+use stack::{KAFKA_BROKERS, MONGODB_URI, Stack, fetch, output};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::UpArgs;
@@ -80,8 +80,8 @@ pub async fn up(arguments: &UpArgs) -> anyhow::Result<ExitCode> {
     let slot = Slot::new(&arguments.name.name)?;
     if !slot.is_free()? {
         let state = slot.wait_for_state().await?;
-        eprintln!("stack: {} runs already", state.name);
-        print!("{}", state.exports());
+        output::note(format!("stack: {} runs already", state.name));
+        output::line(state.exports().trim_end())?;
         return Ok(ExitCode::SUCCESS);
     }
     let mut log = slot.fresh_log()?;
@@ -97,7 +97,7 @@ pub async fn up(arguments: &UpArgs) -> anyhow::Result<ExitCode> {
     let Some(state) = ready? else {
         return Ok(ExitCode::FAILURE);
     };
-    print!("{}", state.exports());
+    output::line(state.exports().trim_end())?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -119,7 +119,8 @@ async fn follow(slot: &Slot, serve: &mut Child, log: &mut File) -> anyhow::Resul
         log.seek(std::io::SeekFrom::Start(shown))?;
         log.read_to_string(&mut said)?;
         shown += said.len() as u64;
-        eprint!("{said}");
+        // Where it cannot be shown, nobody is left to see it.
+        let _ = std::io::stderr().write_all(said.as_bytes());
         if ended {
             return Ok(None);
         }
@@ -168,7 +169,7 @@ pub async fn down(name: &str) -> anyhow::Result<ExitCode> {
         tokio::time::sleep(POLL).await;
     }
     slot.forget();
-    eprintln!("stack: {name} {}", if asked { "has ended" } else { "does not run" });
+    output::note(format!("stack: {name} {}", if asked { "has ended" } else { "does not run" }));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -178,25 +179,25 @@ pub fn status(name: Option<&str>, json: bool) -> anyhow::Result<ExitCode> {
     let reports = names.iter().map(|name| Slot::new(name)?.report()).collect::<anyhow::Result<Vec<_>>>()?;
     let reports: Vec<Report> = reports.into_iter().flatten().collect();
     if json {
-        println!("{}", serde_json::to_string_pretty(&reports)?);
+        output::line(serde_json::to_string_pretty(&reports)?)?;
     } else if reports.is_empty() {
-        println!("no stack runs");
+        output::line("no stack runs")?;
     } else {
-        reports.iter().for_each(print_report);
+        reports.iter().try_for_each(print_report)?;
     }
     let good = !reports.is_empty() && reports.iter().all(|report| report.running);
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn print_report(report: &Report) {
+fn print_report(report: &Report) -> std::io::Result<()> {
     let state = &report.state;
-    println!("{}: {}", state.name, report.trouble.as_deref().unwrap_or("running"));
+    output::line(format!("{}: {}", state.name, report.trouble.as_deref().unwrap_or("running")))?;
     for (variable, value) in [(KAFKA_BROKERS, &state.kafka_brokers), (MONGODB_URI, &state.mongodb_uri)] {
         if let Some(value) = value {
-            println!("  {variable}={value}");
+            output::line(format!("  {variable}={value}"))?;
         }
     }
-    println!("  data and logs in {}", state.folder.display());
+    output::line(format!("  data and logs in {}", state.folder.display()))
 }
 
 /// The place of one name.

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
-use stack::{StackOptions, fetch};
+use stack::{StackOptions, fetch, output};
 
 /// Starts a private Apache Kafka and MongoDB (replica set) on free ports of this machine.
 #[derive(Debug, Parser)]
@@ -145,9 +145,9 @@ impl ServerArgs {
 
 async fn print_parts() -> anyhow::Result<ExitCode> {
     let (kafka, mongod) = tokio::try_join!(fetch::kafka_parts(), fetch::mongod())?;
-    println!("kafka   {}", kafka.jars.display());
-    println!("java    {}", kafka.java.display());
-    println!("mongod  {}", mongod.display());
+    output::line(format!("kafka   {}", kafka.jars.display()))?;
+    output::line(format!("java    {}", kafka.java.display()))?;
+    output::line(format!("mongod  {}", mongod.display()))?;
     Ok(ExitCode::SUCCESS)
 }
 

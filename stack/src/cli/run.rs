@@ -8,7 +8,7 @@ use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
 
 use nix::sys::signal::{self, Signal};
 use nix::unistd::{Pid, getpgrp, tcgetpgrp};
-use stack::{KAFKA_BROKERS, MONGODB_URI, Stack, StackOptions};
+use stack::{KAFKA_BROKERS, MONGODB_URI, Stack, StackOptions, output};
 use tokio::signal::unix::{self, SignalKind};
 
 /// Starts the servers, runs `command`, stops the servers; the exit code is the command's.
@@ -52,7 +52,7 @@ async fn foreground(stack: &Stack, command: &[OsString], signals: &mut Signals) 
 
 /// The codes that shells use.
 fn not_started(program: &OsString, error: &io::Error) -> i32 {
-    eprintln!("stack: cannot run {}: {error}", program.display());
+    output::note(format!("stack: cannot run {}: {error}", program.display()));
     if error.kind() == ErrorKind::NotFound { 127 } else { 126 }
 }
 
