@@ -9,6 +9,7 @@ mod extended;
 mod json;
 mod not_json;
 mod pair;
+pub mod presence;
 mod reason;
 mod times;
 
