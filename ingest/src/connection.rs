@@ -123,6 +123,16 @@ fn is_young(said: &str) -> bool {
     age.is_some_and(|(age, _)| age.parse::<u32>().is_ok_and(|age| age < 2_000))
 }
 
+/// What to do where an address does not answer that a broker has told its clients.
+const NOT_AS_ADVERTISED: &str = "is that broker running? Its address is the one that the brokers tell their clients: where it cannot be reached \
+                                 from here, correct `advertised.listeners` of the broker";
+
+/// Whether it is said of an address that a broker has told, which has the broker's number: `host:port/1: …`, not `host:port/bootstrap: …`.
+fn is_advertised(said: &str) -> bool {
+    let name = said.split_once(": ").map_or(said, |(name, _)| name);
+    name.rsplit_once('/').is_some_and(|(_, number)| number.parse::<u32>().is_ok())
+}
+
 #[derive(Debug, Clone)]
 struct Trouble {
     kind: Kind,
@@ -172,11 +182,20 @@ impl Connection {
         self.last().as_ref().is_some_and(|trouble| trouble.kind.weight() == 2)
     }
 
+    /// What was said last.
+    pub(crate) fn said(&self) -> Option<String> {
+        self.last().as_ref().map(|trouble| trouble.said.clone())
+    }
+
     /// What was said last, with what to do; `otherwise` where nothing was.
     pub(crate) fn explain(&self, otherwise: &dyn std::fmt::Display) -> String {
         let last = self.last().clone();
         let last = last.unwrap_or_else(|| Trouble { kind: Kind::Away, said: otherwise.to_string() });
-        format!("{}; {}", last.said, last.kind.remedy())
+        let remedy = match last.kind {
+            Kind::Away if is_advertised(&last.said) => NOT_AS_ADVERTISED,
+            kind => kind.remedy(),
+        };
+        format!("{}; {remedy}", last.said)
     }
 
     /// Tells a certificate of an unknown authority from one for another host name, which librdkafka does not: connects once more
@@ -247,6 +266,20 @@ mod tests {
         assert_eq!(kind(&format!("h:1/1: {disconnected} (after 60012ms in state UP)")), Kind::Away);
         assert_eq!(kind(&format!("sasl_ssl://h:1/1: {disconnected} (after 7ms in state UP)")), Kind::Away);
         assert_eq!(kind("ssl://h:1/1: Disconnected (after 7ms in state APIVERSION_QUERY)"), Kind::Away);
+    }
+
+    #[test]
+    fn an_address_that_a_broker_has_told_is_named_as_such() {
+        for (said, is_told) in [
+            ("h:1/1: Connect to ipv4#10.0.0.1:1 failed: Connection refused (after 0ms in state CONNECT)", true),
+            ("sasl_ssl://h:1/27: Connection setup timed out in state CONNECT (after 30028ms in state CONNECT)", true),
+            ("other:1/1: Failed to resolve 'other:1': Name or service not known", true),
+            ("h:1/bootstrap: Connect to ipv4#127.0.0.1:1 failed: Connection refused", false),
+        ] {
+            let connection = Connection::default();
+            connection.note_log("FAIL", &format!("[thrd:{said}]: {said}"));
+            assert_eq!(connection.explain(&"").contains("advertised.listeners"), is_told, "{said}");
+        }
     }
 
     #[test]

@@ -26,6 +26,16 @@ pub enum ProduceError {
         /// What the client says, and what to do.
         reason: String,
     },
+    /// The leader of a partition does not answer.
+    #[error("{topic}/{partition}: {reason}")]
+    NoLeader {
+        /// Name of the topic.
+        topic: String,
+        /// The partition.
+        partition: i32,
+        /// What the client says, and what to do.
+        reason: String,
+    },
     /// The topic is missing and cannot be created.
     #[error("topic {topic} cannot be created: {reason}")]
     Topic {

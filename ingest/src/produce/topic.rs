@@ -3,11 +3,13 @@
 use super::producer::{self, Producer};
 use super::{ProduceError, Target};
 use crate::connection::LOOKS;
+use crate::topic;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::metadata::Metadata;
 use rdkafka::producer::Producer as _;
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 /// Within this time a broker has to answer.
@@ -21,11 +23,12 @@ const LOOK: Duration = Duration::from_millis(50);
 /// Lets the cluster's `default.replication.factor` apply.
 const CLUSTER_DEFAULT: i32 = -1;
 
-/// Partitions of the target's topic, which is created if it is missing. An existing topic stays as it is.
+/// Partitions of the target's topic, which is created if it is missing. An existing topic stays as it is. Their leaders answer: a record for one
+/// that does not would be waited for in silence.
 pub(super) fn ensure(producer: &Producer, target: &Target) -> Result<i32, ProduceError> {
     let metadata = metadata(producer, target)?;
-    match partitions_of(&metadata, &target.topic) {
-        0 => create(producer, target),
+    let partitions = match partitions_of(&metadata, &target.topic) {
+        0 => create(producer, target)?,
         partitions => {
             if partitions != target.partitions {
                 tracing::warn!(
@@ -34,9 +37,32 @@ pub(super) fn ensure(producer: &Producer, target: &Target) -> Result<i32, Produc
                     target.partitions
                 );
             }
-            Ok(partitions)
+            partitions
+        }
+    };
+    reach_leaders(producer, target)?;
+    Ok(partitions)
+}
+
+/// Asks every leader something.
+fn reach_leaders(producer: &Producer, target: &Target) -> Result<(), ProduceError> {
+    let (client, topic) = (producer.client(), &target.topic);
+    // Another trouble than silence shows when the records are sent.
+    let Ok(metadata) = client.fetch_metadata(Some(topic), ANSWER_TIMEOUT) else { return Ok(()) };
+    let mut asked = HashSet::new();
+    for (partition, leader) in topic::leaders(&metadata, topic) {
+        if !asked.insert(leader.clone()) {
+            continue;
+        }
+        if let Err(error) = topic::watermarks(client, topic, partition, ANSWER_TIMEOUT)
+            && topic::is_unanswered(&error)
+        {
+            producer.poll(LISTEN);
+            let why = topic::silent_leader(&leader, &producer.context().connection, &error);
+            return Err(ProduceError::NoLeader { topic: topic.clone(), partition, reason: why });
         }
     }
+    Ok(())
 }
 
 /// What the cluster has; does not wait any longer for a broker that has refused this client.

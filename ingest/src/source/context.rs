@@ -160,7 +160,7 @@ impl RebalanceContext {
     ) -> Result<Watermarks, NotBegun> {
         let mut told = false;
         loop {
-            let error = match topic::watermarks(consumer, &self.topic, partition, WATERMARK_TIMEOUT) {
+            let error = match topic::watermarks(consumer.client(), &self.topic, partition, WATERMARK_TIMEOUT) {
                 Ok(marks) => return Ok(marks),
                 Err(error) => error,
             };
