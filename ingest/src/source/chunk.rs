@@ -22,6 +22,8 @@ pub struct Chunk {
     /// Generation of the assignment under which they were read.
     pub generation: u64,
     bytes: Vec<u8>,
+    /// Bytes that the headers of all its records take.
+    header_bytes: usize,
     records: Vec<Stored>,
     /// Set when it is sent.
     share: Option<Share>,
@@ -47,7 +49,7 @@ impl Drop for Share {
 impl Sent {
     /// Whether the chunk may be sent now; it has its share then.
     pub(super) fn admit(&self, chunk: &mut Chunk) -> bool {
-        let bytes = chunk.bytes.len();
+        let bytes = chunk.weight();
         // Only the poll thread adds, so nothing comes in between.
         let sent = self.0.load(Ordering::Relaxed);
         if chunk.share.is_none() && (sent == 0 || sent + bytes <= MAX_BYTES_SENT) {
@@ -80,7 +82,19 @@ pub struct Record<'a> {
     pub headers: &'a [(String, Option<Vec<u8>>)],
 }
 
+impl Record<'_> {
+    /// Bytes that the headers take.
+    pub fn header_bytes(&self) -> usize {
+        headers::bytes(self.headers)
+    }
+}
+
 impl Chunk {
+    /// Bytes that it takes.
+    fn weight(&self) -> usize {
+        self.bytes.len() + self.header_bytes
+    }
+
     /// The records in the order of their offsets.
     pub fn records(&self) -> impl Iterator<Item = Record<'_>> {
         let part = |range: &Option<Range<usize>>| range.clone().map(|range| &self.bytes[range]);
@@ -99,7 +113,7 @@ pub(super) struct ChunkBuilder(Option<Chunk>);
 
 impl ChunkBuilder {
     pub(super) fn is_full(&self) -> bool {
-        self.0.as_ref().is_some_and(|chunk| chunk.records.len() >= MAX_RECORDS || chunk.bytes.len() >= MAX_BYTES)
+        self.0.as_ref().is_some_and(|chunk| chunk.records.len() >= MAX_RECORDS || chunk.weight() >= MAX_BYTES)
     }
 
     /// Whether records of this partition and generation belong here.
@@ -112,9 +126,12 @@ impl ChunkBuilder {
             partition: message.partition(),
             generation,
             bytes: Vec::new(),
+            header_bytes: 0,
             records: Vec::new(),
             share: None,
         });
+        let headers = headers::read(message);
+        chunk.header_bytes += headers::bytes(&headers);
         let bytes = &mut chunk.bytes;
         let mut keep = |part: Option<&[u8]>| {
             part.map(|part| {
@@ -129,7 +146,7 @@ impl ChunkBuilder {
             timestamp: message.timestamp().to_millis(),
             key,
             payload,
-            headers: headers::read(message),
+            headers,
         });
     }
 
@@ -143,7 +160,7 @@ mod tests {
     use super::*;
 
     fn chunk(bytes: usize) -> Chunk {
-        Chunk { partition: 0, generation: 0, bytes: vec![0; bytes], records: Vec::new(), share: None }
+        Chunk { partition: 0, generation: 0, bytes: vec![0; bytes], header_bytes: 0, records: Vec::new(), share: None }
     }
 
     #[test]
@@ -159,6 +176,7 @@ mod tests {
         assert!(!is_full(None));
         assert!(!is_full(Some(chunk(MAX_BYTES - 1))));
         assert!(is_full(Some(chunk(MAX_BYTES))));
+        assert!(is_full(Some(Chunk { header_bytes: MAX_BYTES, ..chunk(0) })), "headers count as well");
         let record = |offset| Stored { offset, timestamp: None, key: None, payload: None, headers: Vec::new() };
         let of_records = |count| Chunk { records: (0..count).map(record).collect(), ..chunk(0) };
         assert!(!is_full(Some(of_records(MAX_RECORDS as i64 - 1))));
@@ -177,5 +195,8 @@ mod tests {
         let mut large = chunk(MAX_BYTES_SENT + 1);
         assert!(sent.admit(&mut large), "alone it may be of any size");
         assert!(!sent.admit(&mut chunk(1)));
+        drop(large);
+        let mut of_headers = Chunk { header_bytes: MAX_BYTES_SENT, ..chunk(0) };
+        assert!(sent.admit(&mut of_headers) && !sent.admit(&mut chunk(1)), "headers count as well");
     }
 }

@@ -20,6 +20,12 @@ pub(super) fn read(message: &BorrowedMessage<'_>) -> Vec<(String, Option<Vec<u8>
     }
 }
 
+/// Bytes that headers take in memory.
+pub(super) fn bytes(headers: &[(String, Option<Vec<u8>>)]) -> usize {
+    let bytes = |(name, value): &(String, Option<Vec<u8>>)| name.len() + value.as_ref().map_or(0, Vec::len);
+    std::mem::size_of_val(headers) + headers.iter().map(bytes).sum::<usize>()
+}
+
 /// # Safety
 /// `headers` is a live list of librdkafka.
 unsafe fn copy(headers: *const rd_kafka_headers_t) -> Vec<(String, Option<Vec<u8>>)> {
