@@ -3,6 +3,10 @@
 //! A batch carries, per partition, the span `[from, next)` that it moves the position over. `from` is what the lane last loaded or
 //! committed, never the first record's offset, because topics have holes (compaction, control records).
 
+mod stored;
+
+pub use stored::{Change, StoredEvents};
+
 use crate::source::Record;
 use crate::stamp::stamped;
 use crate::store::Counts;
@@ -13,7 +17,8 @@ use model::late;
 use model::rollup::{Changes, Facts, FactsError};
 use model::schema::Schema;
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 
 /// Records on their way into one transaction.
 #[derive(Debug, Default)]
@@ -88,7 +93,7 @@ impl Batch {
         self.records
     }
 
-    /// Bytes of payload.
+    /// Bytes of payload, and of what dead letters keep beside it.
     pub fn bytes(&self) -> usize {
         self.bytes
     }
@@ -131,6 +136,7 @@ impl Batch {
             }
             Err(reject) => {
                 span.dead += 1;
+                self.bytes += record.key.map_or(0, <[u8]>::len) + record.header_bytes();
                 self.dead.push(DeadLetter {
                     at,
                     key: record.key.map(<[u8]>::to_vec),
@@ -154,8 +160,8 @@ impl Batch {
         self.events.iter().map(|event| id_document(&event.document)).collect()
     }
 
-    /// Decides what the batch stores, given which of its ids are in the store already (as `{_id}` documents), and the plan that its
-    /// events are marked with where a rebuild must tell them from older ones.
+    /// Decides what the batch stores, given which of its ids are in the store already, and the plan that its events are marked with where
+    /// a rebuild must tell them from older ones.
     ///
     /// # Errors
     /// [`FactsError`] where an event that was just decoded does not fit the schema, which is a bug.
@@ -163,23 +169,33 @@ impl Batch {
         &'a self,
         schema: &Schema,
         ids: &[RawDocumentBuf],
-        stored: &HashSet<Vec<u8>>,
+        stored: &StoredEvents,
         clocks: impl Fn(i32) -> EventClock,
         stamp: Option<i64>,
     ) -> Result<CommitPlan<'a>, FactsError> {
         let rollups = schema.rollups();
         let mut moves: BTreeMap<i32, Move> =
             self.spans.iter().map(|(&partition, &span)| (partition, Move::new(span, clocks(partition)))).collect();
-        let mut seen: HashSet<&[u8]> = HashSet::with_capacity(ids.len());
+        let mut seen: HashMap<&[u8], usize> = HashMap::with_capacity(ids.len());
+        let mut changed = None;
         let mut changes = Changes::default();
         let mut documents = Vec::with_capacity(self.events.len());
         let mut stores = Vec::with_capacity(self.events.len());
-        for (event, id) in self.events.iter().zip(ids) {
+        for (place, (event, id)) in self.events.iter().zip(ids).enumerate() {
             let partition = moves.get_mut(&event.partition).expect("every event of a batch lies in one of its spans");
-            let is_new = !stored.contains(id.as_bytes()) && seen.insert(id.as_bytes());
+            let (is_new, change) = match seen.entry(id.as_bytes()) {
+                _ if stored.has(id.as_bytes()) => (false, stored.change(place).cloned()),
+                Entry::Vacant(first) => {
+                    first.insert(place);
+                    (true, None)
+                }
+                Entry::Occupied(first) => (false, Change::between(&self.events[*first.get()].document, event)),
+            };
             stores.push(is_new);
             if !is_new {
                 partition.counts.duplicate += 1;
+                partition.counts.duplicate_changed += i64::from(change.is_some());
+                changed = changed.or(change);
                 continue;
             }
             partition.counts.stored += 1;
@@ -196,7 +212,7 @@ impl Batch {
             changes.add(rollups, event.event_time, &facts, &mut partition.clock, lateness);
             partition.counts.late += changes.late() - late_before;
         }
-        Ok(CommitPlan { moves, documents, stored: stores, changes })
+        Ok(CommitPlan { moves, documents, stored: stores, changes, changed })
     }
 }
 
@@ -211,6 +227,8 @@ pub struct CommitPlan<'a> {
     pub stored: Vec<bool>,
     /// States to add to.
     pub changes: Changes,
+    /// The first duplicate whose contents are not those of the event that is stored.
+    pub changed: Option<Change>,
 }
 
 impl CommitPlan<'_> {
@@ -282,12 +300,14 @@ mod tests {
     }
 
     fn plan<'a>(batch: &'a Batch, schema: &Schema, stored: &[&str]) -> CommitPlan<'a> {
-        let stored = stored.iter().map(|id| {
+        let ids = batch.ids();
+        let mut events = StoredEvents::default();
+        for id in stored {
             let mut document = RawDocumentBuf::new();
             document.append(cstr!("_id"), *id);
-            document.into_bytes()
-        });
-        batch.plan(schema, &batch.ids(), &stored.collect(), |_| EventClock::default(), None).unwrap()
+            events.add(batch, &ids, &document);
+        }
+        batch.plan(schema, &ids, &events, |_| EventClock::default(), None).unwrap()
     }
 
     #[test]
@@ -333,6 +353,36 @@ mod tests {
         let (_, groups) = plan.changes.tables(schema.rollups()).next().unwrap();
         let reviews: i64 = groups.values().map(|state| state.count()).sum();
         assert_eq!(reviews, 2, "a duplicate changes no rollup");
+    }
+
+    #[test]
+    fn a_dead_letter_counts_with_its_key_and_headers() {
+        let (_, decoder) = schema();
+        let mut batch = Batch::default();
+        let headers = [("trace".to_owned(), Some(vec![0; 1_000])), ("none".to_owned(), None)];
+        let at = Coordinates { partition: 0, offset: 0, timestamp: None };
+        let record = |payload| Record { at, key: Some(b"key"), payload, headers: &headers };
+        batch.add(&decoder, record(Some(b"{")), 0);
+        assert!(batch.bytes() >= 1 + 3 + 1_000 + 9, "{}", batch.bytes());
+        let good = review("a");
+        let before = batch.bytes();
+        batch.add(&decoder, record(Some(good.as_bytes())), 0);
+        assert_eq!(batch.bytes() - before, good.len(), "an event keeps no headers");
+    }
+
+    #[test]
+    fn a_repeat_with_other_contents_is_told_from_one_without() {
+        let (schema, decoder) = schema();
+        let mut batch = Batch::default();
+        let other = review("a").replace("\"8\"", "\"3\"");
+        for (offset, record) in (0..).zip([review("a"), review("b"), review("a"), other.clone(), review("c"), other]) {
+            add(&mut batch, &decoder, 0, offset, 0, Some(&record));
+        }
+        let plan = plan(&batch, &schema, &["b"]);
+        let expected = Counts { read: 6, stored: 2, duplicate: 4, duplicate_changed: 2, ..Counts::default() };
+        assert_eq!(plan.counts(), expected);
+        let change = plan.changed.unwrap();
+        assert_eq!((change.partition, change.id.as_str(), change.field.as_str()), (0, "\"a\"", "rating"));
     }
 
     proptest! {

@@ -9,7 +9,7 @@ mod outcome;
 pub use outcome::{Committed, Landed, Outcome};
 pub(crate) use outcome::{Stop, check_writes};
 
-use crate::batch::{Batch, CommitPlan, DeadLetter, Move};
+use crate::batch::{Batch, CommitPlan, DeadLetter, Move, StoredEvents};
 use crate::dead_letters::{Letter, Settlement};
 use crate::fail_point::FailPoint;
 use crate::known_ids::KnownIds;
@@ -27,7 +27,7 @@ use mongodb::ClientSession;
 use mongodb::error::{Error, UNKNOWN_TRANSACTION_COMMIT_RESULT};
 use outcome::{classify, held, repeat};
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
@@ -145,7 +145,7 @@ impl Committer {
         before: &HashMap<i32, Before>,
         purpose: Purpose<'_>,
     ) -> Result<(ClientSession, Committed), Stop> {
-        let stored = self.stored(&self.known.doubtful(ids)).await?;
+        let stored = self.stored(batch, ids).await?;
         let clock = |partition| before.get(&partition).copied().unwrap_or_default().clock;
         let counting = self.plan.now();
         let plan = batch
@@ -172,23 +172,29 @@ impl Committer {
         FailPoint::EventsInserted.reached();
         let groups = self.add_states(&mut session, &plan, counting).await?;
         FailPoint::StatesInserted.reached();
-        Ok((session, Committed { moves: plan.moves, groups }))
+        Ok((session, Committed { moves: plan.moves, groups, changed: plan.changed }))
     }
 
-    /// Which of the ids are in the store, as `{_id}` documents; the query is answered by the index alone.
-    async fn stored(&self, ids: &[&RawDocumentBuf]) -> Result<HashSet<Vec<u8>>, Error> {
-        if ids.is_empty() {
-            return Ok(HashSet::new());
+    /// Which of the ids are in the store. Of those the events are read, to see whether the repeats are the same; for new ids the index
+    /// alone answers.
+    async fn stored(&self, batch: &Batch, ids: &[RawDocumentBuf]) -> Result<StoredEvents, Error> {
+        let mut stored = StoredEvents::default();
+        let doubtful = self.known.doubtful(ids);
+        if doubtful.is_empty() {
+            return Ok(stored);
         }
         let mut values = RawArrayBuf::new();
-        for id in ids {
+        for id in doubtful {
             if let Ok(Some(value)) = id.get("_id") {
                 values.push(value);
             }
         }
         let filter = doc! { "_id": { "$in": Bson::try_from(RawBsonRef::Array(&values)).map_err(Error::custom)? } };
-        let found = self.store.collection::<RawDocumentBuf>(EVENTS).find(filter).projection(doc! { "_id": 1 }).await?;
-        found.map_ok(RawDocumentBuf::into_bytes).try_collect().await
+        let mut found = self.store.collection::<RawDocumentBuf>(EVENTS).find(filter).await?;
+        while let Some(event) = found.try_next().await? {
+            stored.add(batch, ids, &event);
+        }
+        Ok(stored)
     }
 
     /// Moves every position from where this worker last saw it. One that is elsewhere belongs to another worker (invariant I3), one with
@@ -212,6 +218,7 @@ impl Committer {
                 }
                 let increments = doc! {
                     "counts.read": counts.read, "counts.stored": counts.stored, "counts.duplicate": counts.duplicate,
+                    "counts.duplicate_changed": counts.duplicate_changed,
                     "counts.filtered": counts.filtered, "counts.dead": counts.dead, "counts.late": counts.late,
                     "counts.set_aside": counts.set_aside,
                 };

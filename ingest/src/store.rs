@@ -43,6 +43,8 @@ pub struct Counts {
     pub stored: i64,
     /// Had the id of a stored event.
     pub duplicate: i64,
+    /// Had the id of a stored event and other contents; these are among the duplicates.
+    pub duplicate_changed: i64,
     /// Left out by the schema's filter.
     pub filtered: i64,
     /// Could not be used.
@@ -58,6 +60,7 @@ impl std::ops::AddAssign for Counts {
         self.read += other.read;
         self.stored += other.stored;
         self.duplicate += other.duplicate;
+        self.duplicate_changed += other.duplicate_changed;
         self.filtered += other.filtered;
         self.dead += other.dead;
         self.late += other.late;
@@ -278,7 +281,7 @@ impl Store {
         doc! {
             "group": &self.group, "topic": &self.topic, "partition": partition, "next": next,
             "plan": stream.plan, "tables": &stream.tables,
-            "counts": { "read": 0_i64, "stored": 0_i64, "duplicate": 0_i64, "filtered": 0_i64, "dead": 0_i64, "late": 0_i64, "set_aside": 0_i64 },
+            "counts": { "read": 0_i64, "stored": 0_i64, "duplicate": 0_i64, "duplicate_changed": 0_i64, "filtered": 0_i64, "dead": 0_i64, "late": 0_i64, "set_aside": 0_i64 },
             "updated_at": now, "stored_at": now, "topic_id": topic_id,
         }
     }
@@ -309,6 +312,7 @@ fn read_position(document: &Document) -> Option<Position> {
             read: count("read"),
             stored: count("stored"),
             duplicate: count("duplicate"),
+            duplicate_changed: count("duplicate_changed"),
             filtered: count("filtered"),
             dead: count("dead"),
             late: count("late"),

@@ -1,6 +1,7 @@
 //! How a try to commit can end, and which error of the server means what.
 
-use crate::batch::Move;
+use crate::batch::{Change, Move};
+use crate::error::brief;
 use crate::store::{Counts, DUPLICATE_KEY, Obstacle, WRITE_CONFLICT, error_code};
 use bson::{Bson, Document};
 use mongodb::error::Error;
@@ -53,6 +54,8 @@ pub struct Committed {
     pub moves: BTreeMap<i32, Move>,
     /// How many groups of each state table have partial states of it.
     pub groups: Vec<u32>,
+    /// The first duplicate whose contents are not those of the event that is stored.
+    pub changed: Option<Change>,
 }
 
 impl Committed {
@@ -84,13 +87,13 @@ impl From<Error> for Stop {
 
 /// An error of the insert of events: one whose id is there already is to be looked up.
 pub(super) fn repeat(error: Error) -> Stop {
-    if error_code(&error) == Some(DUPLICATE_KEY) { Stop::Repeat(error.to_string()) } else { Stop::Driver(error) }
+    if error_code(&error) == Some(DUPLICATE_KEY) { Stop::Repeat(brief(&error)) } else { Stop::Driver(error) }
 }
 
 /// An error at the positions: a conflict there is with a transaction that is still open.
 pub(super) fn held(stop: Stop) -> Stop {
     match stop {
-        Stop::Driver(error) if error_code(&error) == Some(WRITE_CONFLICT) => Stop::Held(error.to_string()),
+        Stop::Driver(error) if error_code(&error) == Some(WRITE_CONFLICT) => Stop::Held(brief(&error)),
         other => other,
     }
 }
@@ -120,10 +123,10 @@ pub(super) fn classify(error: Error) -> Outcome {
         return Outcome::Conflict(message.clone());
     }
     if matches!(code, Some(DUPLICATE_KEY | WRITE_CONFLICT)) {
-        return Outcome::Conflict(error.to_string());
+        return Outcome::Conflict(brief(&error));
     }
     match Obstacle::of(&error) {
         Some(obstacle) => Outcome::Unreachable(obstacle, error),
-        None => Outcome::Fatal(error.to_string()),
+        None => Outcome::Fatal(brief(&error)),
     }
 }

@@ -143,6 +143,44 @@ pub async fn count(store: &Store, filter: &LetterFilter) -> Result<Vec<ReasonCou
     Ok(counted.iter().filter_map(count).collect())
 }
 
+/// How many letters a group has kept of a topic.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Kept {
+    /// The topic.
+    pub topic: String,
+    /// The group that kept them.
+    pub group: String,
+    /// Open and settled ones.
+    pub letters: i64,
+}
+
+/// What all groups have kept in this database, of any topic: a record that several groups read is kept by the first of them alone.
+///
+/// # Errors
+/// [`IngestError::Outside`] where MongoDB does not answer.
+pub async fn kept(store: &Store) -> Result<Vec<Kept>, IngestError> {
+    let pipeline = [
+        // With a condition on the topic the index alone answers.
+        doc! { "$match": { "topic": { "$gte": "" } } },
+        doc! { "$group": { "_id": { "topic": "$topic", "group": "$group" }, "letters": { "$sum": 1_i64 } } },
+        doc! { "$sort": { "_id": 1 } },
+    ];
+    let counted = async {
+        let cursor = store.collection::<Document>(DEAD_LETTERS).aggregate(pipeline).await?;
+        cursor.try_collect::<Vec<Document>>().await
+    };
+    let counted = counted.await.map_err(|error| store.outside(&error))?;
+    let kept = |document: &Document| {
+        let id = document.get_document("_id").ok()?;
+        Some(Kept {
+            topic: id.get_str("topic").ok()?.to_owned(),
+            group: id.get_str("group").ok()?.to_owned(),
+            letters: document.get_i64("letters").ok()?,
+        })
+    };
+    Ok(counted.iter().filter_map(kept).collect())
+}
+
 /// The letter with this id.
 ///
 /// # Errors

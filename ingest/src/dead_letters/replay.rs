@@ -9,7 +9,7 @@ use super::filter::{self, LetterFilter, LetterState};
 use super::settle::Settlement;
 use crate::commit::{Before, Committer, Outcome};
 use crate::config::Config;
-use crate::error::IngestError;
+use crate::error::{IngestError, brief};
 use crate::lane::Backoff;
 use crate::publish::{self, Finish, PublishContext, Waiting};
 use crate::stamp::{Counting, PlanInForce};
@@ -46,6 +46,8 @@ pub struct ReplayReport {
     pub stored: i64,
     /// Had the id of a stored event.
     pub duplicate: i64,
+    /// Had the id of a stored event and other contents; these are among the duplicates.
+    pub duplicate_changed: i64,
     /// Left out by the schema's filter.
     pub filtered: i64,
     /// Stored after a window of theirs had closed; these are among the stored.
@@ -61,6 +63,7 @@ impl ReplayReport {
         self.replayed += counts.read;
         self.stored += counts.stored;
         self.duplicate += counts.duplicate;
+        self.duplicate_changed += counts.duplicate_changed;
         self.filtered += counts.filtered;
         self.late += counts.late;
         self.set_aside += counts.set_aside;
@@ -164,7 +167,7 @@ impl Replay {
             match self.committer.settle(&settlement, &before(&positions)).await {
                 Outcome::Committed(committed) => return Ok(committed.counts()),
                 Outcome::Unknown(committed, error) => {
-                    tracing::warn!(%error, "the result of a commit is not known; reading the letters");
+                    tracing::warn!(error = brief(&error), "the result of a commit is not known; reading the letters");
                     if self.landed(&settlement).await? {
                         return Ok(committed.counts());
                     }
@@ -180,7 +183,7 @@ impl Replay {
                     tracing::debug!(problem, "meeting the worker or another replay; trying again")
                 }
                 Outcome::Unreachable(obstacle, error) if Instant::now() < deadline => {
-                    tracing::warn!(error = %error.kind, "letters could not be settled; waiting for {obstacle}");
+                    tracing::warn!(error = brief(&error), "letters could not be settled; waiting for {obstacle}");
                 }
                 Outcome::Unreachable(_, error) => return Err(self.store.outside(&error)),
             }

@@ -142,7 +142,8 @@ fn counted_into(rollups: &RollupPlan) -> Document {
 fn recount(to: &Move) -> Document {
     let counts = to.counts;
     let increments = doc! {
-        "counts.stored": counts.stored, "counts.duplicate": counts.duplicate, "counts.filtered": counts.filtered,
+        "counts.stored": counts.stored, "counts.duplicate": counts.duplicate,
+        "counts.duplicate_changed": counts.duplicate_changed, "counts.filtered": counts.filtered,
         "counts.late": counts.late, "counts.set_aside": counts.set_aside, "counts.dead": counts.dead - counts.read,
     };
     let mut change = doc! { "$inc": increments };

@@ -2,11 +2,12 @@
 
 use crate::store::{Refusal, Store, Writes};
 use crate::world::{Guards, LogRecord, Rules, group_of};
-use ingest::batch::{Batch, Move};
+use bson::raw::RawDocument;
+use ingest::batch::{Batch, Move, StoredEvents};
 use ingest::source::{Fence, Record};
 use model::clock::EventClock;
 use model::decode::Coordinates;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 #[derive(Debug)]
@@ -129,8 +130,10 @@ impl Worker {
         }
         let ids = self.batch.ids();
         // Otherwise nothing is asked for, as where the Bloom filter knows none of the ids.
-        let stored: HashSet<Vec<u8>> =
-            if self.asks_for_all { store.events.keys().cloned().collect() } else { HashSet::new() };
+        let mut stored = StoredEvents::default();
+        for id in store.events.keys().filter(|_| self.asks_for_all) {
+            stored.add(&self.batch, &ids, RawDocument::from_bytes(id).expect("an id is a document"));
+        }
         let clock = |partition: i32| self.partitions.get(&partition).map(|state| state.clock).unwrap_or_default();
         let schema = &rules.schema;
         let plan = self.batch.plan(schema, &ids, &stored, clock, None).expect("the schema fits");
