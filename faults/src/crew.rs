@@ -72,7 +72,7 @@ impl Worker {
 impl Crew {
     /// No workers yet; they will run `program` in folders of `folder`.
     pub fn new(program: &Path, folder: &Path, schema: &Path, servers: &Servers) -> Self {
-        let mut arguments = vec![OsString::from("run")];
+        let mut arguments = vec![OsString::from("run"), OsString::from("--allow-dead")];
         arguments.extend(common_arguments(schema, &servers.worker_brokers(), &servers.mongodb.uri()));
         for setting in SETTINGS {
             arguments.extend(["--set".into(), setting.into()]);

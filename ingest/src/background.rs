@@ -1,27 +1,34 @@
 //! The worker in the background: `start`, `stop`, `status`, `logs`.
 //!
 //! A worker's folder holds `worker.lock` (locked by the worker as long as it lives, so a crash cannot leave it "running"),
-//! `status.json` (written every second) and `worker.log`.
+//! `status.json` (written every second) and `worker.log` with the older logs.
+
+mod folder;
+mod log;
+mod process;
+
+pub use folder::WorkerFolder;
+pub use log::{RotatingLog, last_lines};
+pub use process::Process;
 
 use crate::error::IngestError;
 use crate::progress::{Progress, Snapshot};
+use crate::source::Watermarks;
 use crate::topic::TopicInspector;
-use nix::fcntl::{Flock, FlockArg};
+use nix::fcntl::Flock;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
-use std::collections::VecDeque;
-use std::fs::{File, OpenOptions};
-use std::io::{BufRead, BufReader};
+use std::fs::File;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use tokio::sync::watch;
 
 const STATUS_INTERVAL: Duration = Duration::from_secs(1);
 const START_TIMEOUT: Duration = Duration::from_secs(60);
-const LOCK_PATIENCE: Duration = Duration::from_secs(1);
 const LOG_LINES_SHOWN: usize = 15;
 
 /// A worker's status as `ingest status --json` prints it.
@@ -29,8 +36,9 @@ const LOG_LINES_SHOWN: usize = 15;
 pub struct Status {
     /// Whether the process is alive.
     pub running: bool,
-    /// Its process id.
-    pub pid: i32,
+    /// Its process; without a pid where the worker has not written its status yet.
+    #[serde(flatten)]
+    pub process: Process,
     /// Topic that it reads.
     pub topic: String,
     /// Database that it writes.
@@ -49,117 +57,22 @@ pub struct Status {
     pub error: Option<String>,
 }
 
-/// The folder of one worker.
-#[derive(Debug, Clone)]
-pub struct WorkerFolder(PathBuf);
-
-impl WorkerFolder {
-    /// The folder for a topic and group: below `base`, or `$XDG_STATE_HOME/rushes`, or `~/.local/state/rushes`.
-    pub fn new(base: Option<&Path>, topic: &str, group: &str) -> Self {
-        let home = |variable: &str| std::env::var_os(variable).filter(|value| !value.is_empty()).map(PathBuf::from);
-        let base = base.map(Path::to_owned).unwrap_or_else(|| {
-            let state = home("XDG_STATE_HOME").or_else(|| Some(home("HOME")?.join(".local/state")));
-            state.unwrap_or_else(std::env::temp_dir).join("rushes")
-        });
-        Self(base.join(format!("{topic}-{group}")))
-    }
-
-    /// A folder by its path.
-    pub fn at(path: &Path) -> Self {
-        Self(path.to_owned())
-    }
-
-    /// Its path.
-    pub fn path(&self) -> &Path {
-        &self.0
-    }
-
-    /// The worker's log.
-    pub fn log(&self) -> PathBuf {
-        self.0.join("worker.log")
-    }
-
-    fn status_file(&self) -> PathBuf {
-        self.0.join("status.json")
-    }
-
-    /// Takes the lock for as long as the result lives; `None` where a worker has it.
-    fn lock(&self) -> Result<Option<Flock<File>>, IngestError> {
-        std::fs::create_dir_all(&self.0).map_err(|error| self.unusable(&error))?;
-        let file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(self.0.join("worker.lock"))
-            .map_err(|error| self.unusable(&error))?;
-        Ok(Flock::lock(file, FlockArg::LockExclusiveNonblock).ok())
-    }
-
-    /// Takes the lock; whoever only asks whether a worker runs has it for a moment.
-    fn lock_patiently(&self) -> Result<Flock<File>, IngestError> {
-        let deadline = Instant::now() + LOCK_PATIENCE;
-        loop {
-            match self.lock()? {
-                Some(lock) => return Ok(lock),
-                None if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(10)),
-                None => {
-                    return Err(IngestError::Usage(format!(
-                        "another worker uses {}; `ingest stop` ends it",
-                        self.0.display()
-                    )));
-                }
-            }
-        }
-    }
-
-    fn unusable(&self, error: &std::io::Error) -> IngestError {
-        IngestError::Outside(format!("the worker's folder {} cannot be used: {error}; set state_dir", self.0.display()))
-    }
-
-    /// The status; not running where there never was a worker.
-    ///
-    /// # Errors
-    /// [`IngestError::Outside`] where the folder cannot be used.
-    pub fn status(&self) -> Result<Status, IngestError> {
-        let running = self.0.exists() && self.lock()?.is_none();
-        let file = self.status_file();
-        let stored = match std::fs::read(&file) {
-            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| {
-                IngestError::Outside(format!(
-                    "{} is not a status: {error}; was it written by another version?",
-                    file.display()
-                ))
-            })?,
-            Err(_) => Status::default(),
-        };
-        Ok(Status { running, ..stored })
-    }
-
-    fn write_status(&self, status: &Status) -> std::io::Result<()> {
-        let written = self.0.join("status.json.new");
-        std::fs::write(&written, serde_json::to_vec_pretty(status)?)?;
-        std::fs::rename(written, self.status_file())
-    }
-}
-
 /// Starts `program arguments…` as a worker of its own session, and waits until it works or has ended.
 ///
 /// # Errors
 /// [`IngestError`] with the log's last lines where it ended at once, or where a worker is running already.
 pub fn start(folder: &WorkerFolder, program: &Path, arguments: &[String]) -> Result<Status, IngestError> {
-    match folder.lock()? {
-        None => {
-            let status = folder.status()?;
-            return Err(IngestError::Usage(format!(
-                "a worker is running already (process {}, topic {}); `ingest status` shows it, `ingest stop` ends it",
-                status.pid, status.topic
-            )));
-        }
-        Some(lock) => drop(lock),
+    folder.create()?;
+    let status = folder.status()?;
+    if status.running {
+        return Err(IngestError::Usage(format!(
+            "a worker is running already (process {}, topic {}); `ingest status` shows it, `ingest stop` ends it",
+            status.process.pid, status.topic
+        )));
     }
-    // A status of an earlier worker would look like this one's.
-    let _ = std::fs::remove_file(folder.status_file());
-    let log = File::create(folder.log()).map_err(|error| folder.unusable(&error))?;
+    folder.forget_status();
+    let log = log::append(&folder.log()).map_err(|error| folder.unusable(&error))?;
+    let logged = log.metadata().map_or(0, |log| log.len());
     let errors = log.try_clone().map_err(|error| folder.unusable(&error))?;
     let mut command = Command::new(program);
     command.args(arguments).arg("--worker-folder").arg(folder.path());
@@ -169,10 +82,11 @@ pub fn start(folder: &WorkerFolder, program: &Path, arguments: &[String]) -> Res
     let mut child = command
         .spawn()
         .map_err(|error| IngestError::Outside(format!("cannot start {}: {error}", program.display())))?;
-    wait_until_working(folder, &mut child)
+    wait_until_working(folder, &mut child, logged)
 }
 
-fn wait_until_working(folder: &WorkerFolder, child: &mut Child) -> Result<Status, IngestError> {
+/// `logged` are the bytes of the log that earlier workers have written.
+fn wait_until_working(folder: &WorkerFolder, child: &mut Child, logged: u64) -> Result<Status, IngestError> {
     let deadline = Instant::now() + START_TIMEOUT;
     while Instant::now() < deadline {
         let status = folder.status()?;
@@ -182,12 +96,15 @@ fn wait_until_working(folder: &WorkerFolder, child: &mut Child) -> Result<Status
         match ended {
             Some(code) if code.success() => return Ok(status),
             Some(code) => {
-                let lines = last_lines(&folder.log(), LOG_LINES_SHOWN).unwrap_or_default().join("\n  ");
+                let lines = log::lines_from(&folder.log(), logged, LOG_LINES_SHOWN).unwrap_or_default();
                 return Err(IngestError::Outside(format!(
-                    "the worker ended at once ({code}); its log says:\n  {lines}"
+                    "the worker ended at once ({code}); its log says:\n  {}",
+                    lines.join("\n  ")
                 )));
             }
-            None if status.running && status.pid > 0 && !status.progress.positions.is_empty() => return Ok(status),
+            None if status.running && status.process.pid > 0 && !status.progress.positions.is_empty() => {
+                return Ok(status);
+            }
             None => std::thread::sleep(Duration::from_millis(50)),
         }
     }
@@ -204,41 +121,26 @@ pub fn stop(folder: &WorkerFolder, patience: Duration) -> Result<bool, IngestErr
     if !status.running {
         return Ok(false);
     }
-    // Process 0 is the caller's own group: a worker that has not written its status yet.
-    if status.pid <= 0 {
+    let (process, pid) = (status.process.clone(), status.process.pid);
+    // Process 0 is the caller's own group.
+    if pid <= 0 {
         return Err(IngestError::Outside("the worker is only starting; try again in a moment".into()));
     }
     for (signal, patience) in [(Signal::SIGTERM, patience), (Signal::SIGKILL, Duration::from_secs(5))] {
-        kill(Pid::from_raw(status.pid), signal)
-            .map_err(|error| IngestError::Outside(format!("process {} cannot be ended: {error}", status.pid)))?;
+        if process.is_the_same() {
+            kill(Pid::from_raw(pid), signal)
+                .map_err(|error| IngestError::Outside(format!("process {pid} cannot be ended: {error}")))?;
+        }
         let deadline = Instant::now() + patience;
         while Instant::now() < deadline {
-            if !folder.status()?.running {
+            if !folder.is_running()? {
                 return Ok(true);
             }
             std::thread::sleep(Duration::from_millis(50));
         }
-        tracing::warn!(
-            pid = status.pid,
-            "the worker did not end in time; its open batch is dropped and read again by the next one"
-        );
+        tracing::warn!(pid, "the worker did not end in time; its open batch is dropped and read again by the next one");
     }
-    Err(IngestError::Outside(format!("process {} does not end", status.pid)))
-}
-
-/// The last lines of a file.
-///
-/// # Errors
-/// The file cannot be read.
-pub fn last_lines(path: &Path, count: usize) -> std::io::Result<Vec<String>> {
-    let mut lines = VecDeque::with_capacity(count + 1);
-    for line in BufReader::new(File::open(path)?).lines() {
-        lines.push_back(line?);
-        if lines.len() > count {
-            lines.pop_front();
-        }
-    }
-    Ok(lines.into())
+    Err(IngestError::Outside(format!("process {pid} does not end")))
 }
 
 /// Keeps the status file of a running worker up to date; holds the lock.
@@ -247,11 +149,12 @@ pub struct StatusWriter {
     _lock: Flock<File>,
     status: Status,
     progress: Arc<Progress>,
-    inspector: Option<TopicInspector>,
+    /// What the broker has of the topic, as it last told; nothing while it does not answer.
+    marks: watch::Receiver<Vec<Watermarks>>,
 }
 
 impl StatusWriter {
-    /// Takes the folder's lock.
+    /// Takes the folder's lock, and begins to ask the broker how much there is; in a runtime.
     ///
     /// # Errors
     /// [`IngestError::Usage`] where another worker has it.
@@ -260,26 +163,25 @@ impl StatusWriter {
         topic: &str,
         database: &str,
         progress: Arc<Progress>,
-        inspector: Option<TopicInspector>,
+        inspector: TopicInspector,
     ) -> Result<Self, IngestError> {
-        let lock = folder.lock_patiently()?;
-        let pid = i32::try_from(std::process::id()).unwrap_or_default();
+        let lock = folder.lock()?;
         let status = Status {
             running: true,
-            pid,
+            process: Process::this(),
             topic: topic.to_owned(),
             database: database.to_owned(),
             started_at: seconds(),
             ..Status::default()
         };
-        Ok(Self { folder, _lock: lock, status, progress, inspector })
+        Ok(Self { folder, _lock: lock, status, progress, marks: watch_marks(inspector) })
     }
 
     /// Writes the status every second until it is dropped.
     pub async fn keep_writing(&mut self) {
         let mut tick = tokio::time::interval(STATUS_INTERVAL);
         loop {
-            self.write(None).await;
+            self.write(None);
             // The first tick is at once; so is the first status with positions, which `start` waits for.
             tick.tick().await;
             while self.status.progress.positions.is_empty() && self.progress.snapshot().positions.is_empty() {
@@ -289,24 +191,35 @@ impl StatusWriter {
     }
 
     /// Writes the status, with the reason of the end where there is one.
-    pub async fn write(&mut self, error: Option<String>) {
+    pub fn write(&mut self, error: Option<String>) {
         let before = (self.status.updated_at, self.status.progress.counts.read);
         self.status.progress = self.progress.snapshot();
         self.status.updated_at = seconds();
         self.status.error = error;
         let elapsed = self.status.updated_at.saturating_sub(before.0).max(1);
         self.status.records_per_second = (self.status.progress.counts.read - before.1) as f64 / elapsed as f64;
-        self.status.lag = self.lag().await;
+        self.status.lag = self.lag();
         if let Err(error) = self.folder.write_status(&self.status) {
             tracing::warn!(%error, "the status cannot be written");
         }
     }
 
-    async fn lag(&self) -> Option<i64> {
-        let marks = self.inspector.as_ref()?.watermarks().await.ok()?;
-        let positions = &self.status.progress.positions;
-        Some(marks.iter().filter_map(|marks| Some(marks.high - positions.get(&marks.partition)?)).sum())
+    fn lag(&self) -> Option<i64> {
+        let (marks, positions) = (self.marks.borrow(), &self.status.progress.positions);
+        let behind = |marks: &Watermarks| Some((marks.high - positions.get(&marks.partition)?).max(0));
+        (!marks.is_empty()).then(|| marks.iter().filter_map(behind).sum())
     }
+}
+
+/// Asks the broker every second, until the receiver is gone. Its answer may take long, and the status does not wait for it.
+fn watch_marks(inspector: TopicInspector) -> watch::Receiver<Vec<Watermarks>> {
+    let (sender, receiver) = watch::channel(Vec::new());
+    tokio::spawn(async move {
+        while sender.send(inspector.watermarks().await.unwrap_or_default()).is_ok() {
+            tokio::time::sleep(STATUS_INTERVAL).await;
+        }
+    });
+    receiver
 }
 
 fn seconds() -> u64 {

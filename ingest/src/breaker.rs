@@ -38,9 +38,33 @@ impl Breaker {
     }
 }
 
+/// Judges a run at its end, however few records it read; says what is wrong, if anything is.
+///
+/// A run without one usable record is wrong at any limits.
+pub fn judge(read: i64, dead: i64, ratio: f64) -> Option<String> {
+    let is_wrong = dead > 0 && (dead == read || dead as f64 > ratio * read as f64);
+    is_wrong.then(|| format!("{dead} of {read} records cannot be used"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_run_is_judged_however_short_it_is() {
+        for (read, dead, ratio, is_wrong) in [
+            (0, 0, 0.5, false),
+            (1, 0, 0.0, false),
+            (1, 1, 0.5, true),
+            (300, 300, 1.0, true),
+            (300, 299, 1.0, false),
+            (300, 151, 0.5, true),
+            (300, 150, 0.5, false),
+            (5, 1, 0.0, true),
+        ] {
+            assert_eq!(judge(read, dead, ratio).is_some(), is_wrong, "{dead} of {read} at {ratio}");
+        }
+    }
 
     const LIMITS: BreakerLimits = BreakerLimits { in_a_row: 3, ratio: 0.5 };
 

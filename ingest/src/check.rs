@@ -1,8 +1,11 @@
 //! `ingest check`: what a run needs, looked at without consuming anything.
 
+mod records;
+
 use crate::config::Config;
 use crate::error::IngestError;
 use crate::schema;
+use crate::source::Watermarks;
 use crate::store::Store;
 use crate::stream;
 use crate::topic::TopicInspector;
@@ -19,6 +22,8 @@ pub struct Finding {
     pub what: &'static str,
     /// Whether it holds.
     pub holds: bool,
+    /// Whether it holds, but is probably not meant to be so.
+    pub warns: bool,
     /// What was found; where it does not hold, what to do.
     pub detail: String,
 }
@@ -26,9 +31,13 @@ pub struct Finding {
 impl Finding {
     fn new(what: &'static str, found: Result<String, IngestError>) -> Self {
         match found {
-            Ok(detail) => Self { what, holds: true, detail },
-            Err(error) => Self { what, holds: false, detail: error.to_string() },
+            Ok(detail) => Self { what, holds: true, warns: false, detail },
+            Err(error) => Self { what, holds: false, warns: false, detail: error.to_string() },
         }
+    }
+
+    fn warning(what: &'static str, detail: String) -> Self {
+        Self { what, holds: true, warns: true, detail }
     }
 }
 
@@ -41,7 +50,16 @@ pub async fn check(config: &Config) -> Vec<Finding> {
     )];
     // At once, since each may take its ten seconds to say that nobody answers.
     let (topic, store) = tokio::join!(topic(config), Store::connect(config));
-    findings.push(Finding::new("topic", topic));
+    match topic {
+        Ok(topic) => {
+            findings.push(Finding::new("topic", Ok(topic.describe(config))));
+            if let Ok(schema) = &schema {
+                let Topic { inspector, marks } = topic;
+                findings.extend(records::findings(schema, &inspector, &marks, config.settings.dead_ratio).await);
+            }
+        }
+        Err(error) => findings.push(Finding::new("topic", Err(error))),
+    }
     match store {
         Ok(store) => {
             findings.push(Finding::new("mongodb", server(&store).await.map_err(|error| store.outside(&error))));
@@ -69,10 +87,23 @@ fn describe(schema: &Schema) -> String {
     format!("{}: {} fields, rollups {}", schema.name(), schema.fields().len(), rollups.join(", "))
 }
 
-async fn topic(config: &Config) -> Result<String, IngestError> {
-    let marks = TopicInspector::new(config)?.watermarks().await?;
-    let records: i64 = marks.iter().map(|marks| marks.high - marks.low).sum();
-    Ok(format!("{}: {} partitions, {records} offsets", config.settings.topic, marks.len()))
+/// What the broker has.
+struct Topic {
+    inspector: TopicInspector,
+    marks: Vec<Watermarks>,
+}
+
+async fn topic(config: &Config) -> Result<Topic, IngestError> {
+    let inspector = TopicInspector::new(config)?;
+    let marks = inspector.watermarks().await?;
+    Ok(Topic { inspector, marks })
+}
+
+impl Topic {
+    fn describe(&self, config: &Config) -> String {
+        let records: i64 = self.marks.iter().map(|marks| marks.high - marks.low).sum();
+        format!("{}: {} partitions, {records} offsets", config.settings.topic, self.marks.len())
+    }
 }
 
 async fn server(store: &Store) -> Result<String, Error> {

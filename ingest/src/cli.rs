@@ -4,9 +4,11 @@
 
 mod commands;
 mod dead;
+mod output;
 mod rebuild;
 mod run;
 
+use crate::background::{RotatingLog, WorkerFolder};
 use crate::config::{self, Config, ConfigError, Loaded, LostOffsets};
 use crate::error::IngestError;
 use crate::generate::GenerateArgs;
@@ -17,6 +19,7 @@ use figment::value::{Dict, Value};
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Mutex;
 
 /// Records from files into Kafka, and from Kafka into MongoDB with an exactly-once effect and rollups that are always current.
 #[derive(Debug, Parser)]
@@ -125,10 +128,13 @@ struct Run {
     /// Count rollups again that have changed, although events that they had counted are no longer stored
     #[arg(long)]
     accept_lost_history: bool,
+    /// Exit code 0 though no record, or too few (`dead_ratio`), could be used
+    #[arg(long)]
+    allow_dead: bool,
     /// Log as JSON lines
     #[arg(long)]
     log_json: bool,
-    /// Keeps the status here; given by `ingest start`
+    /// Keeps status and log here; given by `ingest start`
     #[arg(long, hide = true, value_name = "DIR")]
     worker_folder: Option<PathBuf>,
 }
@@ -242,12 +248,37 @@ impl Run {
         let consent = Consent { older_schema: self.accept_older_schema, lost_history: self.accept_lost_history };
         Ok(Config { consent, ..common.config()? })
     }
+
+    /// Whether progress is drawn, and not logged.
+    fn shows_bar(&self) -> bool {
+        !self.log_json && std::io::stderr().is_terminal()
+    }
+
+    /// The log of a worker in the background.
+    fn log(&self) -> Option<RotatingLog> {
+        let folder = WorkerFolder::at(self.worker_folder.as_ref()?);
+        // Where the configuration is wrong, the command says so itself.
+        let config = self.config().ok()?;
+        Some(RotatingLog::of_this_process(folder.log(), config.settings.log_bytes))
+    }
+}
+
+/// How stderr is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum LogForm {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
 }
 
 /// Runs the command and says how it ended.
 pub fn run(cli: Cli) -> ExitCode {
-    let json_logs = matches!(&cli.command, Command::Run(run) if run.log_json);
-    start_logging(json_logs);
+    let (form, log) = match &cli.command {
+        Command::Run(run) => (if run.log_json { LogForm::Json } else { LogForm::Text }, run.log()),
+        _ => (LogForm::Text, None),
+    };
+    start_logging(form, log);
     let outcome = match cli.command {
         Command::Generate(args) => commands::generate(&args),
         Command::Produce(args) => commands::produce(&args),
@@ -264,23 +295,41 @@ pub fn run(cli: Cli) -> ExitCode {
     };
     match outcome {
         Ok(code) => code,
+        Err(error) if output::is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            output::note(match form {
+                LogForm::Text => format!("error: {error:#}"),
+                LogForm::Json => error_line(&error),
+            });
             let wrong_use = matches!(error.downcast_ref::<IngestError>(), Some(IngestError::Usage(_)));
             ExitCode::from(if wrong_use { 2 } else { 1 })
         }
     }
 }
 
+/// The error as a line of the JSON log, whatever the log leaves out.
+fn error_line(error: &anyhow::Error) -> String {
+    let timestamp = bson::DateTime::now().try_to_rfc3339_string().unwrap_or_default();
+    let message = format!("{error:#}");
+    let fields = serde_json::json!({ "message": message });
+    serde_json::json!({ "timestamp": timestamp, "level": "ERROR", "fields": fields, "target": "ingest" }).to_string()
+}
+
 /// Logs to stderr: warnings, and what `RUST_LOG` asks for.
-fn start_logging(json: bool) {
+fn start_logging(form: LogForm, log: Option<RotatingLog>) {
     use tracing_subscriber::EnvFilter;
+    use tracing_subscriber::fmt::writer::BoxMakeWriter;
+    let writer = match log {
+        Some(log) => BoxMakeWriter::new(Mutex::new(log)),
+        None => BoxMakeWriter::new(std::io::stderr),
+    };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,ingest=info"));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
+    // Such an error would be printed to stderr, which is what cannot be written.
+    let builder = builder.log_internal_errors(false);
     // The only error is a subscriber that is set already, which then logs.
-    let _ = if json {
-        builder.json().try_init()
-    } else {
-        builder.with_target(false).with_ansi(std::io::stderr().is_terminal()).try_init()
+    let _ = match form {
+        LogForm::Json => builder.json().try_init(),
+        LogForm::Text => builder.with_target(false).with_ansi(std::io::stderr().is_terminal()).try_init(),
     };
 }

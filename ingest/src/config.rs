@@ -95,7 +95,9 @@ pub struct Settings {
     pub lost_offsets: LostOffsets,
     /// Further librdkafka options, such as `security.protocol`. Environment: `RUSHES_KAFKA_SECURITY_PROTOCOL`.
     pub kafka: KafkaOptions,
-    /// Where `ingest start` keeps the pid, the status and the log.
+    /// The log of a worker in the background is rotated at so many bytes.
+    pub log_bytes: u64,
+    /// Where `ingest start` keeps the pid, the status and the logs.
     pub state_dir: Option<PathBuf>,
 }
 
@@ -132,6 +134,7 @@ impl Default for Settings {
             dead_ratio: 0.5,
             lost_offsets: LostOffsets::Stop,
             kafka: KafkaOptions::default(),
+            log_bytes: 10 << 20,
             state_dir: None,
         }
     }
@@ -287,6 +290,7 @@ fn known_in_order() -> Vec<&'static str> {
         "dead_ratio",
         "lost_offsets",
         "kafka",
+        "log_bytes",
         "state_dir",
     ]
 }
@@ -389,6 +393,7 @@ impl Config {
             settings.drain_timeout_s + settings.commit_timeout_s < settings.max_poll_interval_s,
             "drain_timeout_s + commit_timeout_s must be less than max_poll_interval_s: Kafka would take a draining worker for dead",
         )?;
+        rule(settings.log_bytes >= 4_096, "log_bytes must be at least 4,096")?;
         rule((0.0..=1.0).contains(&settings.dead_ratio), "dead_ratio must be between 0 and 1")?;
         names(&settings)?;
         Ok(Self {

@@ -4,10 +4,11 @@
 //! another waits for MongoDB. Errors from outside are waited out here, with growing pauses: meanwhile the lane takes no more
 //! records, its queue fills, and the source pauses the partitions.
 
+use crate::absent_fields::AbsentFields;
 use crate::batch::{Added, Batch};
 use crate::breaker::{Breaker, BreakerLimits};
 use crate::commit::{Before, Committed, Committer, Landed, Outcome};
-use crate::error::IngestError;
+use crate::error::{IngestError, brief};
 use crate::fail_point::FailPoint;
 use crate::progress::Progress;
 use crate::publish::{Behind, Waiting};
@@ -82,6 +83,8 @@ pub struct LaneContext {
     pub limits: BatchLimits,
     /// Limits of the dead letters.
     pub breaker: BreakerLimits,
+    /// Looks for fields that no record has.
+    pub absent_fields: Arc<AbsentFields>,
     /// Whether records can be late at all, so that an event from the future does harm.
     pub warns_of_clocks: bool,
     /// Where a failure that ends the run goes.
@@ -201,6 +204,9 @@ impl Lane {
             }
             let added = self.batch.add(&self.context.decoder, record, partition.next);
             partition.open = record.at.offset + 1;
+            if added == Added::Event {
+                self.context.absent_fields.note(record.payload);
+            }
             if let Some(problem) = partition.breaker.record(added == Added::Dead, self.context.breaker) {
                 self.trip(chunk.partition, &problem);
                 return;
@@ -225,6 +231,7 @@ impl Lane {
             return;
         }
         state.unread_since = None;
+        self.context.absent_fields.reached_end();
         if state.behind.take().is_some() {
             tracing::debug!(partition, "read to its end");
         }
@@ -258,6 +265,9 @@ impl Lane {
         if batch.is_empty() {
             return;
         }
+        if let Some(letter) = batch.dead().first() {
+            self.context.progress.dead(&letter.reject);
+        }
         let begun = Instant::now();
         let before = batch.spans().keys().filter_map(|id| Some((*id, self.partitions.get(id)?.before))).collect();
         let mut backoff = Backoff::default();
@@ -270,7 +280,7 @@ impl Lane {
                 }
                 Outcome::Fenced => return self.fenced(),
                 Outcome::Unknown(committed, error) => {
-                    tracing::info!(error = %error.kind, "the result of a commit is not known; reading the positions");
+                    tracing::info!(error = brief(&error), "the result of a commit is not known; reading the positions");
                     if self.landed(&committed).await {
                         return self.committed(committed);
                     }
@@ -285,7 +295,7 @@ impl Lane {
                     }
                     self.context.progress.retry("another batch with the same ids", &problem);
                 }
-                Outcome::Unreachable(obstacle, error) => self.wait_for(obstacle, &error.kind.to_string()),
+                Outcome::Unreachable(obstacle, error) => self.wait_for(obstacle, &brief(&error)),
             }
             backoff.wait().await;
         }
@@ -308,6 +318,17 @@ impl Lane {
                 partition.before.clock = to.clock;
             }
         }
+        if let Some(change) = &committed.changed
+            && self.context.progress.changed()
+        {
+            tracing::warn!(
+                partition = change.partition,
+                id = change.id,
+                field = change.field,
+                "a record has the id of a stored event but other contents; the stored event stays. Later ones are only counted \
+                 (duplicate_changed). If they are updates, add to `id` what tells the versions apart"
+            );
+        }
         if self.context.progress.committed(&committed) {
             tracing::info!("MongoDB takes batches again");
         }
@@ -328,7 +349,7 @@ impl Lane {
                 Ok(Landed::Yes) => return true,
                 Ok(Landed::No) => return false,
                 Ok(Landed::Unacknowledged) => self.wait_for(Obstacle::NoMajority, "a commit is not acknowledged"),
-                Err(error) => self.wait_for(Obstacle::of(&error).unwrap_or(Obstacle::Away), &error.kind.to_string()),
+                Err(error) => self.wait_for(Obstacle::of(&error).unwrap_or(Obstacle::Away), &brief(&error)),
             }
             backoff.wait().await;
         }

@@ -3,6 +3,7 @@
 use crate::commit::Committed;
 use crate::lost_offsets::Gap;
 use crate::store::Counts;
+use model::decode::Reject;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -27,6 +28,9 @@ pub struct Snapshot {
     /// Lost records that were accepted, of every partition of the topic.
     #[serde(default)]
     pub gaps: Vec<Gap>,
+    /// Why the first record that could not be used is a dead letter.
+    #[serde(default)]
+    pub first_dead: Option<String>,
     /// What was last waited for, empty while all is well.
     pub waiting_for: String,
     /// State tables whose rows could not be written at the last try, with what is waited for.
@@ -121,6 +125,16 @@ impl Progress {
         state.unpublished.remove(table).is_some() || was_halted
     }
 
+    /// A repeat had other contents than the stored event; whether it is the first one.
+    pub fn changed(&self) -> bool {
+        self.state().counts.duplicate_changed == 0
+    }
+
+    /// A record could not be used.
+    pub fn dead(&self, reject: &Reject) {
+        self.state().first_dead.get_or_insert_with(|| reject.to_string());
+    }
+
     /// A batch was dropped.
     pub fn fenced(&self) {
         self.state().fenced += 1;
@@ -157,7 +171,7 @@ mod tests {
         assert!(!progress.retry("MongoDB: its disk is full", "error 2"));
         assert_eq!(progress.snapshot().waiting_for, "MongoDB: its disk is full (error 2)");
         assert!(progress.retry("MongoDB: it does not answer", "error 3"), "another thing");
-        let nothing = Committed { moves: BTreeMap::new(), groups: Vec::new() };
+        let nothing = Committed { moves: BTreeMap::new(), groups: Vec::new(), changed: None };
         assert!(progress.committed(&nothing));
         assert!(!progress.committed(&nothing), "all is well since");
         assert!(progress.retry("MongoDB: it does not answer", "error 4"), "it is away again");

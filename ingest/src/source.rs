@@ -44,6 +44,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const IDLE_POLL: Duration = Duration::from_millis(50);
 /// Chunks that are taken from one queue at a time, where it has records of several partitions.
 const BACKLOG: usize = 4;
+/// How often it is looked whether the poll thread has ended.
+const END_LOOK: Duration = Duration::from_millis(5);
 const GROUP_COMMIT_INTERVAL: Duration = Duration::from_secs(1);
 
 /// What the poll thread tells the worker, in order.
@@ -155,10 +157,21 @@ impl Source {
     }
 
     /// Leaves the group and ends the thread; the partitions are revoked on the way, so the receiver must be read or dropped.
-    pub async fn stop(self) {
+    ///
+    /// Without an answer of the broker, librdkafka waits a minute and more. After `patience` the thread is abandoned and ends with the process;
+    /// the group then notices by its session timeout that the worker has left.
+    pub async fn stop(self, patience: Duration) {
         self.stop.store(true, Ordering::Relaxed);
+        let deadline = Instant::now() + patience;
+        while !self.thread.is_finished() {
+            if Instant::now() >= deadline {
+                tracing::warn!("Kafka does not answer; the worker ends without leaving its group, which notices by the session timeout");
+                return;
+            }
+            tokio::time::sleep(END_LOOK).await;
+        }
         // A panic of the thread has been printed; there is nothing left to save here.
-        let _ = tokio::task::spawn_blocking(move || self.thread.join()).await;
+        let _ = self.thread.join();
     }
 }
 
@@ -235,7 +248,9 @@ impl Poller {
                 // A turn may wait for the lanes, and the group does not wait for all turns.
                 any |= self.take_turn(None);
             }
-            self.commit_group(false);
+            if self.last_group_commit.elapsed() >= GROUP_COMMIT_INTERVAL {
+                self.commit_group();
+            }
             if self.rejoin.swap(false, Ordering::Relaxed) {
                 self.join_again();
             }
@@ -244,7 +259,8 @@ impl Poller {
                 let _ = self.woken.recv_timeout(IDLE_POLL);
             }
         }
-        self.commit_group(true);
+        // Closing the consumer waits for the answer.
+        self.commit_group();
         // Leaves the group: the rebalance callback revokes what is assigned.
         self.consumer.unsubscribe();
         let _ = self.consumer.unassign();
@@ -413,10 +429,7 @@ impl Poller {
     }
 
     /// Commits to the group, only so that tools that show lag have something to show: never awaited, never read back.
-    fn commit_group(&mut self, last: bool) {
-        if !last && self.last_group_commit.elapsed() < GROUP_COMMIT_INTERVAL {
-            return;
-        }
+    fn commit_group(&mut self) {
         self.last_group_commit = Instant::now();
         let positions = self.positions.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if positions == self.group_committed || positions.is_empty() {
@@ -427,8 +440,7 @@ impl Poller {
             // The only error is an offset below zero, which no position is.
             let _ = list.add_partition_offset(&self.topic, partition, Offset::Offset(next));
         }
-        let mode = if last { CommitMode::Sync } else { CommitMode::Async };
-        if let Err(error) = self.consumer.commit(&list, mode) {
+        if let Err(error) = self.consumer.commit(&list, CommitMode::Async) {
             tracing::debug!(%error, "the group's offsets were not committed; lag tools show old ones");
         }
         self.group_committed = positions;

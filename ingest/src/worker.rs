@@ -6,6 +6,7 @@
 
 mod positions;
 
+use crate::absent_fields::AbsentFields;
 use crate::breaker::BreakerLimits;
 use crate::commit::{Before, Committer};
 use crate::config::{Config, LostOffsets};
@@ -37,6 +38,9 @@ const TICK: Duration = Duration::from_millis(20);
 const OTHERS_INTERVAL: Duration = Duration::from_millis(500);
 /// How often the topic is asked whether it is still the same: one that is made again quickly leaves no other trace.
 const TOPIC_INTERVAL: Duration = Duration::from_secs(10);
+
+/// How long the Kafka client may take to leave its group. Without an answer of the broker the group notices by itself.
+const LEAVE_PATIENCE: Duration = Duration::from_secs(5);
 
 /// When a run ends by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,6 +113,7 @@ struct Worker {
     lane_of: HashMap<i32, usize>,
     publishers: RunningPublishers,
     inspector: TopicInspector,
+    absent_fields: Arc<AbsentFields>,
     /// Name of this worker in positions and leases.
     name: String,
     /// The topic that the assigned positions belong to, where the broker tells.
@@ -138,6 +143,7 @@ impl Worker {
         let name = worker_name();
         let decoder = Decoder::new(&schema).map_err(|error| IngestError::Usage(error.to_string()))?;
         let (source, events) = Source::start(&config, Arc::clone(&fence), partitions)?;
+        let absent_fields = Arc::new(AbsentFields::new(&schema));
         let (failures, failed) = mpsc::unbounded_channel();
         let context = Arc::new(LaneContext {
             decoder,
@@ -155,6 +161,7 @@ impl Worker {
             rejoin: Arc::clone(&source.rejoin),
             limits: BatchLimits { records: settings.batch_records, bytes: settings.batch_bytes, age: config.batch_age },
             breaker: BreakerLimits { in_a_row: settings.dead_in_a_row, ratio: settings.dead_ratio },
+            absent_fields: Arc::clone(&absent_fields),
             warns_of_clocks: schema.allowed_lateness() != AllowedLateness::Unbounded,
             failures,
         });
@@ -185,6 +192,7 @@ impl Worker {
             publishers,
             topic_ids: watch_topic_id(inspector.clone()),
             inspector,
+            absent_fields,
             name,
             topic_id: None,
             ends: None,
@@ -382,6 +390,7 @@ impl Worker {
         if tokio::time::timeout(patience, self.drain()).await.is_err() {
             tracing::warn!("open batches were dropped at the end; the next run reads their records again");
         }
+        self.absent_fields.finish();
         // With what it holds: a rebalance that waits for an answer gets none.
         drop(self.events);
         // A run to the end is asked for its tables; any other leaves what is left to the next worker.
@@ -393,7 +402,7 @@ impl Worker {
             tokio::time::sleep(patience).await;
         };
         let finish = if waits { Finish::RowsAndWindows } else { Finish::Rows };
-        let ((), published) = tokio::join!(self.source.stop(), self.publishers.finish(finish, patience));
+        let ((), published) = tokio::join!(self.source.stop(LEAVE_PATIENCE), self.publishers.finish(finish, patience));
         for (lane, task) in self.lanes {
             drop(lane);
             task.abort();

@@ -1,6 +1,6 @@
 //! The commands other than `run`.
 
-use super::{Audit, Check, Common, Logs, Produce, Run, Shown};
+use super::{Audit, Check, Common, Logs, Produce, Run, Shown, output};
 use crate::audit::{self, AuditReport, Range};
 use crate::background::{self, Status, WorkerFolder};
 use crate::config::Config;
@@ -73,7 +73,8 @@ pub(super) fn start(args: &Run) -> anyhow::Result<ExitCode> {
     let arguments: Vec<String> =
         std::env::args().skip(1).map(|word| if word == "start" { "run".into() } else { word }).collect();
     let status = background::start(&folder(&config), &std::env::current_exe()?, &arguments)?;
-    println!("the worker runs (process {}); `ingest status` shows it, `ingest stop` ends it", status.pid);
+    let pid = status.process.pid;
+    output::line(format!("the worker runs (process {pid}); `ingest status` shows it, `ingest stop` ends it"))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -81,34 +82,41 @@ pub(super) fn stop(common: &Common) -> anyhow::Result<ExitCode> {
     let config = common.config()?;
     let patience = config.drain_timeout * 2 + Duration::from_secs(5);
     let stopped = background::stop(&folder(&config), patience)?;
-    println!("{}", if stopped { "the worker has ended" } else { "no worker is running" });
+    output::line(if stopped { "the worker has ended" } else { "no worker is running" })?;
     Ok(ExitCode::SUCCESS)
 }
 
 pub(super) fn status(args: &Shown) -> anyhow::Result<ExitCode> {
     let status = folder(&args.common.config()?).status()?;
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&status)?);
+        output::line(serde_json::to_string_pretty(&status)?)?;
     } else {
-        println!("{}", describe(&status));
+        output::line(describe(&status))?;
     }
     Ok(if status.running { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn describe(status: &Status) -> String {
     let counts = status.progress.counts;
-    let mut lines = vec![match (status.running, status.pid) {
+    let mut lines = vec![match (status.running, status.process.pid) {
+        (true, 0) => "running: a worker that has not written its status yet".into(),
         (true, pid) => format!("running: process {pid}, topic {}, database {}", status.topic, status.database),
         (false, 0) => "not running; `ingest start` starts it".into(),
         (false, pid) => format!("not running; the last worker was process {pid}"),
     }];
-    if status.pid != 0 {
+    if status.process.pid != 0 {
         let lag = status.lag.map_or_else(|| "unknown".into(), |lag| lag.to_string());
         lines.push(format!("records: {} read, {:.0}/s, {lag} behind", counts.read, status.records_per_second));
         lines.push(format!(
             "         {} stored, {} duplicate, {} filtered, {} dead, {} late",
             counts.stored, counts.duplicate, counts.filtered, counts.dead, counts.late
         ));
+        if counts.duplicate_changed > 0 {
+            lines.push(format!(
+                "         {} of the duplicate had other contents than the stored event, which stays",
+                counts.duplicate_changed
+            ));
+        }
         if counts.set_aside > 0 {
             lines.push(format!("         {} of the late set aside: collection {LATE}, in no rollup", counts.set_aside));
         }
@@ -136,7 +144,7 @@ pub(super) fn logs(args: &Logs) -> anyhow::Result<ExitCode> {
     let lines = background::last_lines(&log, args.lines).map_err(|error| {
         IngestError::Outside(format!("there is no log at {}: {error}; `ingest start` writes one", log.display()))
     })?;
-    lines.iter().for_each(|line| println!("{line}"));
+    lines.iter().try_for_each(output::line)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -147,10 +155,15 @@ pub(super) fn check(args: &Check) -> anyhow::Result<ExitCode> {
     }
     let findings = runtime()?.block_on(checks::check(&config));
     if args.shown.json {
-        println!("{}", serde_json::to_string_pretty(&findings)?);
+        output::line(serde_json::to_string_pretty(&findings)?)?;
     } else {
         for finding in &findings {
-            println!("{} {:<13} {}", if finding.holds { "ok  " } else { "FAIL" }, finding.what, finding.detail);
+            let mark = match (finding.holds, finding.warns) {
+                (false, _) => "FAIL",
+                (true, true) => "warn",
+                (true, false) => "ok  ",
+            };
+            output::line(format!("{mark} {:<13} {}", finding.what, finding.detail))?;
         }
     }
     Ok(if findings.iter().all(|finding| finding.holds) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -170,9 +183,9 @@ pub(super) fn audit(args: &Audit) -> anyhow::Result<ExitCode> {
         reports
     })?;
     if args.shown.json {
-        println!("{}", serde_json::to_string_pretty(&reports)?);
+        output::line(serde_json::to_string_pretty(&reports)?)?;
     } else {
-        reports.iter().for_each(|report| println!("{}", sentence(report)));
+        reports.iter().map(sentence).try_for_each(output::line)?;
     }
     Ok(if reports.iter().all(AuditReport::holds) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -229,10 +242,10 @@ fn sentence(report: &AuditReport) -> String {
 pub(super) fn config(args: &Shown) -> anyhow::Result<ExitCode> {
     let loaded = args.common.load().map_err(|error| IngestError::Usage(error.to_string()))?;
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&loaded.origins)?);
+        output::line(serde_json::to_string_pretty(&loaded.origins)?)?;
     } else {
         for origin in &loaded.origins {
-            println!("{:<20} {:<45} {}", origin.name, origin.value, origin.from);
+            output::line(format!("{:<20} {:<45} {}", origin.name, origin.value, origin.from))?;
         }
     }
     Config::new(loaded.settings).map_err(|error| IngestError::Usage(error.to_string()))?;
@@ -240,7 +253,7 @@ pub(super) fn config(args: &Shown) -> anyhow::Result<ExitCode> {
 }
 
 fn folder(config: &Config) -> WorkerFolder {
-    WorkerFolder::new(config.settings.state_dir.as_deref(), &config.settings.topic, &config.settings.group)
+    WorkerFolder::of(&config.settings)
 }
 
 pub(super) fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
@@ -249,9 +262,9 @@ pub(super) fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
 
 pub(super) fn print(report: &(impl Serialize + std::fmt::Display), json: bool) -> anyhow::Result<ExitCode> {
     if json {
-        println!("{}", serde_json::to_string(report)?);
+        output::line(serde_json::to_string(report)?)?;
     } else {
-        println!("{report}");
+        output::line(report)?;
     }
     Ok(ExitCode::SUCCESS)
 }

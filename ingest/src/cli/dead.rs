@@ -1,12 +1,14 @@
 //! `ingest dead`: the dead letters.
 
-use super::Common;
 use super::commands::{print, runtime};
+use super::{Common, output};
 use crate::config::Config;
+use crate::dead_letters::filter::Kept;
 use crate::dead_letters::{Letter, LetterFilter, LetterState, LetterSummary, ReasonCount, filter, json, replay, text};
 use crate::error::IngestError;
 use crate::schema;
 use crate::store::Store;
+use anyhow::Context;
 use bson::DateTime;
 use clap::{Args, Subcommand};
 use futures_util::TryStreamExt;
@@ -158,14 +160,13 @@ pub(super) fn dead(args: &Dead) -> anyhow::Result<ExitCode> {
 }
 
 /// Runs something on the connected store.
-fn with_store<T>(config: &Config, work: impl AsyncFnOnce(&Store) -> Result<T, IngestError>) -> anyhow::Result<T> {
-    let done = runtime()?.block_on(async {
+fn with_store<T>(config: &Config, work: impl AsyncFnOnce(&Store) -> anyhow::Result<T>) -> anyhow::Result<T> {
+    runtime()?.block_on(async {
         let store = Store::connect(config).await?;
         let outcome = work(&store).await;
         store.close().await;
         outcome
-    });
-    Ok(done?)
+    })
 }
 
 fn list(args: &List) -> anyhow::Result<ExitCode> {
@@ -174,24 +175,41 @@ fn list(args: &List) -> anyhow::Result<ExitCode> {
     let limit = i64::from(args.limit);
     let list = with_store(&config, async |store| {
         let counts = filter::count(store, &filter).await?;
+        let elsewhere = if counts.is_empty() { elsewhere(store).await? } else { Vec::new() };
         let outside = |error: Error| store.outside(&error);
         if args.json {
             let letters = filter::find(store, &filter, limit).await?;
             let letters: Vec<Letter> = letters.try_collect().await.map_err(outside)?;
             let letters: Vec<_> = letters.iter().map(json::object).collect();
-            return Ok(format!("{:#}", serde_json::json!({ "counts": counts, "letters": letters })));
+            let list = serde_json::json!({ "counts": counts, "letters": letters, "elsewhere": elsewhere });
+            return Ok(format!("{list:#}"));
         }
         let letters = filter::summaries(store, &filter, limit).await?;
         let letters: Vec<LetterSummary> = letters.try_collect().await.map_err(outside)?;
-        Ok(table(store.topic(), &counts, &letters))
+        let note = (!elsewhere.is_empty()).then(|| note(&elsewhere));
+        Ok([Some(table(store, &counts, &letters)), note].into_iter().flatten().collect::<Vec<_>>().join("\n"))
     })?;
-    println!("{list}");
+    output::line(list)?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn table(topic: &str, counts: &[ReasonCount], letters: &[LetterSummary]) -> String {
+/// What the database has of other topics and groups, where it has none of this.
+async fn elsewhere(store: &Store) -> Result<Vec<Kept>, IngestError> {
+    let is_ours = |kept: &Kept| kept.topic == store.topic() && kept.group == store.group();
+    Ok(filter::kept(store).await?.into_iter().filter(|kept| !is_ours(kept)).collect())
+}
+
+fn note(elsewhere: &[Kept]) -> String {
+    let others = elsewhere
+        .iter()
+        .map(|Kept { topic, group, letters }| format!("{letters} with --topic {topic} --group {group}"));
+    format!("this database has others: {}", others.collect::<Vec<_>>().join(", "))
+}
+
+fn table(store: &Store, counts: &[ReasonCount], letters: &[LetterSummary]) -> String {
     let (open, settled) = counts.iter().fold((0, 0), |sum, count| (sum.0 + count.open, sum.1 + count.settled));
-    let mut lines = vec![format!("{topic}: {open} open dead letters, {settled} settled")];
+    let mut lines =
+        vec![format!("{}, group {}: {open} open dead letters, {settled} settled", store.topic(), store.group())];
     if !counts.is_empty() {
         lines.push(format!("\n{:<14} {:>9} {:>9}", "REASON", "OPEN", "SETTLED"));
     }
@@ -220,17 +238,18 @@ fn show(args: &Show) -> anyhow::Result<ExitCode> {
         2 => format!("{}/{}", config.settings.topic, args.id),
         _ => args.id.clone(),
     };
-    let letter = with_store(&config, async |store| filter::get(store, &id).await)?;
+    let letter = with_store(&config, async |store| Ok(filter::get(store, &id).await?))?;
     if args.payload {
         let payload = letter.payload.as_ref().map_or(&[][..], |payload| &payload.bytes);
-        std::io::stdout().write_all(payload)?;
+        let mut out = std::io::stdout().lock();
+        out.write_all(payload).and_then(|()| out.flush()).context("cannot write to standard output")?;
         if let Some(cut) = letter.cut {
-            eprintln!("these are the first {} of {} bytes", payload.len(), cut.payload_bytes);
+            output::note(format!("these are the first {} of {} bytes", payload.len(), cut.payload_bytes));
         }
     } else if args.json {
-        println!("{}", serde_json::to_string_pretty(&json::object(&letter))?);
+        output::line(serde_json::to_string_pretty(&json::object(&letter))?)?;
     } else {
-        println!("{}", text::describe(&letter));
+        output::line(text::describe(&letter))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -243,31 +262,26 @@ fn export(args: &Export) -> anyhow::Result<ExitCode> {
             return write_lines(store, &filter, std::io::stdout().lock(), "stdout").await;
         }
         let name = args.file.display().to_string();
-        let unwritable = |error: std::io::Error| IngestError::Outside(format!("cannot write {name}: {error}"));
+        let unwritable = || format!("cannot write {name}");
         // Under its name a file is always complete.
         let unfinished = PathBuf::from(format!("{name}.new"));
-        let file = BufWriter::new(File::create(&unfinished).map_err(unwritable)?);
+        let file = BufWriter::new(File::create(&unfinished).with_context(unwritable)?);
         let count = write_lines(store, &filter, file, &name).await?;
-        std::fs::rename(&unfinished, &args.file).map_err(unwritable)?;
+        std::fs::rename(&unfinished, &args.file).with_context(unwritable)?;
         Ok(count)
     })?;
-    eprintln!("{count} dead letters written to {}", args.file.display());
+    output::note(format!("{count} dead letters written to {}", args.file.display()));
     Ok(ExitCode::SUCCESS)
 }
 
-async fn write_lines(
-    store: &Store,
-    filter: &LetterFilter,
-    mut output: impl Write,
-    name: &str,
-) -> Result<u64, IngestError> {
-    let unwritable = |error: std::io::Error| IngestError::Outside(format!("cannot write {name}: {error}"));
+async fn write_lines(store: &Store, filter: &LetterFilter, mut output: impl Write, name: &str) -> anyhow::Result<u64> {
+    let unwritable = || format!("cannot write {name}");
     let mut letters = filter::find(store, filter, 0).await?;
     let mut count = 0;
     while let Some(letter) = letters.try_next().await.map_err(|error| store.outside(&error))? {
-        writeln!(output, "{}", json::object(&letter)).map_err(unwritable)?;
+        writeln!(output, "{}", json::object(&letter)).with_context(unwritable)?;
         count += 1;
     }
-    output.flush().map_err(unwritable)?;
+    output.flush().with_context(unwritable)?;
     Ok(count)
 }

@@ -1,7 +1,8 @@
 //! `ingest run`: the worker with its progress, its status file and its signals.
 
-use super::Run;
+use super::{Run, output};
 use crate::background::{StatusWriter, WorkerFolder};
+use crate::breaker;
 use crate::config::Config;
 use crate::error::IngestError;
 use crate::progress::Progress;
@@ -10,7 +11,6 @@ use crate::store::Counts;
 use crate::topic::TopicInspector;
 use crate::worker::{self, Until};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use std::io::IsTerminal;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -21,13 +21,19 @@ const LOG_INTERVAL: Duration = Duration::from_secs(5);
 
 pub(super) fn run(args: &Run) -> anyhow::Result<ExitCode> {
     let config = args.config()?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let counts = runtime.block_on(work(args, config))?;
-    println!("{}", serde_json::to_string(&counts)?);
+    let runtime = super::commands::runtime()?;
+    let ended = runtime.block_on(work(args, config));
+    // A question to a broker that is away may still wait for its answer, which nobody wants any more.
+    runtime.shutdown_background();
+    let (counts, verdict) = ended?;
+    output::line(serde_json::to_string(&counts)?)?;
+    verdict?;
     Ok(ExitCode::SUCCESS)
 }
 
-async fn work(args: &Run, config: Config) -> Result<Counts, IngestError> {
+/// Runs the worker; what it did, and whether its records could be used.
+async fn work(args: &Run, config: Config) -> Result<(Counts, Result<(), IngestError>), IngestError> {
+    let ratio = config.settings.dead_ratio;
     let schema = schema::load(&config.settings.schema)?;
     let progress = Arc::new(Progress::default());
     let until = if args.until_end { Until::End } else { Until::Stopped };
@@ -36,17 +42,33 @@ async fn work(args: &Run, config: Config) -> Result<Counts, IngestError> {
         None => None,
     };
     // Only a bar shows it: without one, nothing is asked before the worker starts.
-    let total = if args.until_end && std::io::stderr().is_terminal() { total(&config).await } else { None };
+    let total = if args.until_end && args.shows_bar() { total(&config).await } else { None };
     let worker = worker::run(config, schema, until, Arc::clone(&progress), stopped()?);
     let outcome = tokio::select! {
         outcome = worker => outcome,
-        () = show(&progress, total) => Err(IngestError::Bug("the progress ended".into())),
+        () = show_bar(&progress, total), if args.shows_bar() => Err(IngestError::Bug("the progress ended".into())),
+        () = log_rate(&progress), if !args.shows_bar() => Err(IngestError::Bug("the progress ended".into())),
         () = keep_status(&mut status) => Err(IngestError::Bug("the status ended".into())),
     };
+    let verdict = match &outcome {
+        Ok(counts) if !args.allow_dead => judge(*counts, until, ratio, progress.snapshot().first_dead),
+        _ => Ok(()),
+    };
     if let Some(status) = &mut status {
-        status.write(outcome.as_ref().err().map(ToString::to_string)).await;
+        status.write(outcome.as_ref().err().or(verdict.as_ref().err()).map(ToString::to_string));
     }
-    outcome
+    Ok((outcome?, verdict))
+}
+
+/// Whether a run that has ended by itself, or was ended, could use its records; the breaker has only judged full samples.
+fn judge(counts: Counts, until: Until, ratio: f64, first: Option<String>) -> Result<(), IngestError> {
+    let ratio = if until == Until::End { ratio } else { 1.0 };
+    let Some(problem) = breaker::judge(counts.read, counts.dead, ratio) else { return Ok(()) };
+    let first = first.map_or_else(String::new, |first| format!("; the first: {first}"));
+    Err(IngestError::TooManyDeadLetters(format!(
+        "{problem}{first}. `ingest dead list` shows the dead letters. Correct the schema, then `ingest dead replay` settles them; \
+         `--allow-dead` accepts a run like this one"
+    )))
 }
 
 fn status_writer(
@@ -56,13 +78,7 @@ fn status_writer(
 ) -> Result<StatusWriter, IngestError> {
     let inspector = TopicInspector::new(config)?;
     let settings = &config.settings;
-    StatusWriter::new(
-        WorkerFolder::at(folder),
-        &settings.topic,
-        &settings.database,
-        Arc::clone(progress),
-        Some(inspector),
-    )
+    StatusWriter::new(WorkerFolder::at(folder), &settings.topic, &settings.database, Arc::clone(progress), inspector)
 }
 
 async fn keep_status(status: &mut Option<StatusWriter>) {
@@ -98,15 +114,6 @@ async fn total(config: &Config) -> Option<u64> {
         .iter()
         .map(|marks| marks.high - positions.get(&marks.partition).map_or(marks.low, |position| position.next));
     u64::try_from(open.sum::<i64>()).ok()
-}
-
-/// A progress bar on a terminal, a log line now and then elsewhere.
-async fn show(progress: &Progress, total: Option<u64>) {
-    if std::io::stderr().is_terminal() {
-        show_bar(progress, total).await;
-    } else {
-        log_rate(progress).await;
-    }
 }
 
 async fn show_bar(progress: &Progress, total: Option<u64>) {

@@ -2,7 +2,7 @@
 
 use super::Worker;
 use crate::config::LostOffsets;
-use crate::error::IngestError;
+use crate::error::{IngestError, brief};
 use crate::lost_offsets::LostPosition;
 use crate::source::Watermarks;
 use crate::stamp::Counting;
@@ -74,7 +74,7 @@ impl Worker {
     }
 
     fn tell_no_answer(&self, error: &Error) {
-        self.tell_positions_wait(Obstacle::of(error).unwrap_or(Obstacle::Away), &error.kind.to_string());
+        self.tell_positions_wait(Obstacle::of(error).unwrap_or(Obstacle::Away), &brief(error));
     }
 
     fn tell_positions_wait(&self, obstacle: Obstacle, detail: &str) {

@@ -77,7 +77,7 @@ fn a_corrected_schema_settles_what_it_can_use() {
 "#;
     let file = pipeline.write("orders.jsonl", lines);
     pipeline.succeed(&["produce", "--partitions", "1", file.to_str().unwrap()]);
-    assert_eq!(pipeline.drain(&[]).dead, 5);
+    assert_eq!(pipeline.drain(&["--allow-dead"]).dead, 5);
     let next = pipeline.documents("offsets", doc! {})[0].get_i64("next").unwrap();
 
     let unchanged = pipeline.json(&["dead", "replay", "--json"]);
@@ -85,11 +85,11 @@ fn a_corrected_schema_settles_what_it_can_use() {
     let report = replay(&pipeline, &[]);
     assert_eq!(
         report,
-        json!({ "replayed": 5, "stored": 1, "duplicate": 1, "filtered": 1, "late": 1, "set_aside": 0, "still_dead": 2 })
+        json!({ "replayed": 5, "stored": 1, "duplicate": 1, "duplicate_changed": 1, "filtered": 1, "late": 1, "set_aside": 0, "still_dead": 2 })
     );
     assert_eq!(
         stored(&pipeline),
-        Counts { read: 6, stored: 2, duplicate: 1, filtered: 1, dead: 2, late: 1, set_aside: 0 },
+        Counts { read: 6, stored: 2, duplicate: 1, duplicate_changed: 1, filtered: 1, dead: 2, late: 1, set_aside: 0 },
         "the counts moved from dead to what the records became"
     );
     let position = &pipeline.documents("offsets", doc! {})[0];
@@ -123,7 +123,7 @@ fn letters_are_listed_shown_and_exported() {
     kafka::send(&pipeline, 0, Some(b"\xff\xfe\x00{"), &[("trace", Some(b"t-1")), ("empty", None)]);
     kafka::send(&pipeline, 1, None, &[]);
     kafka::send(&pipeline, 1, Some("{\"id\": \"\u{1b}[2Jb\", \"at\": \"never\", \"amount\": 1}".as_bytes()), &[]);
-    assert_eq!(pipeline.drain(&[]).dead, 4);
+    assert_eq!(pipeline.drain(&["--allow-dead"]).dead, 4);
 
     let listed = pipeline.succeed(&["dead", "list"]);
     for words in
@@ -140,6 +140,11 @@ fn letters_are_listed_shown_and_exported() {
         let listed = pipeline.json(&["dead", "list", "--json", option, "2999-01-01"]);
         assert_eq!(listed["letters"].as_array().unwrap().len(), letters, "{option}");
     }
+
+    let other = pipeline.json(&["dead", "list", "--json", "--group", "another"]);
+    assert_eq!(other["elsewhere"], json!([{ "topic": pipeline.name, "group": pipeline.name, "letters": 4 }]));
+    assert_eq!(pipeline.json(&["dead", "list", "--json"])["elsewhere"], json!([]));
+    assert!(pipeline.succeed(&["dead", "list", "--group", "another"]).contains(&format!("--group {}", pipeline.name)));
 
     let exported = pipeline.folder.path().join("letters.jsonl");
     pipeline.succeed(&["dead", "export", exported.to_str().unwrap()]);
@@ -179,7 +184,7 @@ fn a_list_does_not_read_what_it_does_not_show() {
     let pipeline = Pipeline::with_schema("list", SCHEMA);
     let line = format!("{{\"at\": \"2020-01-10\", \"amount\": 1, \"large\": \"{}\"}}\n", "x".repeat(BYTES));
     pipeline.succeed(&["produce", "--partitions", "1", pipeline.write("large.jsonl", &line).to_str().unwrap()]);
-    assert_eq!(pipeline.drain(&[]).dead, 1);
+    assert_eq!(pipeline.drain(&["--allow-dead"]).dead, 1);
     pipeline.command_of_server(doc! { "profile": 2 });
     let sent = || {
         let finds = doc! { "op": "query", "ns": format!("{}.dead_letters", pipeline.name) };

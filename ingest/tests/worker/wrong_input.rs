@@ -99,7 +99,7 @@ fn what_cannot_be_used_is_kept_whole() {
     let pipeline = Pipeline::new("dead");
     let lines = "{\"review_id\": \"a\", \"movie\": \"Up (2009)\", \"rating\": 11, \"review_date\": \"1 May 2009\"}\n[1]\n\"x\"\n";
     pipeline.produce(&pipeline.write("bad.jsonl", lines));
-    let counts = pipeline.drain(&[]);
+    let counts = pipeline.drain(&["--allow-dead"]);
     assert_eq!((counts.read, counts.dead), (3, 3));
     let letters = pipeline.documents("dead_letters", doc! { "reason": "out_of_range" });
     assert_eq!(letters.len(), 1);
@@ -123,7 +123,7 @@ fn a_topic_that_does_not_fit_the_schema_stops_the_run() {
     assert_says(&said, &words);
     let before = pipeline.stored_counts();
     assert!(before.dead < 1_000, "not the whole topic went to the dead letters: {before:?}");
-    let counts = pipeline.drain(&["--set", "dead_in_a_row=0", "--set", "dead_ratio=1"]);
+    let counts = pipeline.drain(&["--allow-dead", "--set", "dead_in_a_row=0", "--set", "dead_ratio=1"]);
     assert_eq!(before.dead + counts.dead, 5_000, "nothing was lost");
 }
 
