@@ -165,7 +165,9 @@ impl Source {
         let deadline = Instant::now() + patience;
         while !self.thread.is_finished() {
             if Instant::now() >= deadline {
-                tracing::warn!("Kafka does not answer; the worker ends without leaving its group, which notices by the session timeout");
+                tracing::warn!(
+                    "Kafka does not answer; the worker ends without leaving its group, which notices by the session timeout"
+                );
                 return;
             }
             tokio::time::sleep(END_LOOK).await;
