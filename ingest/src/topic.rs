@@ -150,9 +150,10 @@ impl TopicInspector {
     }
 
     fn read(&self, marks: &[Watermarks], most: usize) -> Result<Vec<Sampled>, KafkaError> {
-        let each = i64::try_from((most / marks.len().max(1)).max(1)).unwrap_or(i64::MAX);
+        let filled: Vec<&Watermarks> = marks.iter().filter(|marks| marks.high > marks.low).collect();
+        let each = i64::try_from((most / filled.len().max(1)).max(1)).unwrap_or(i64::MAX);
         let mut list = TopicPartitionList::new();
-        for marks in marks.iter().filter(|marks| marks.high > marks.low) {
+        for marks in filled {
             let first = Offset::Offset(marks.low.max(marks.high - each));
             list.add_partition_offset(&self.topic, marks.partition, first)?;
         }

@@ -25,7 +25,7 @@ fn finding(pipeline: &Pipeline, what: &str) -> Value {
 #[test]
 fn a_field_that_no_record_has_is_told_once() {
     for (field, warns, words) in [
-        ("acter = { type = \"string\" }", true, &["acter", "of 500 records", "the records have actor, "][..]),
+        ("acter = { type = \"string\" }", true, &["acter", "in any of 500 records", "the records have actor, "][..]),
         ("login = { type = \"string\", from = \"actor.nobody\" }", true, &["login", "actor.nobody"]),
         ("note = { type = \"string\", from = \"actor_note\" }", true, &["note", "actor_note"]),
         ("time = { type = \"timestamp\", from = \"at\" }", false, &[]),

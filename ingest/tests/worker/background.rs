@@ -75,7 +75,7 @@ fn any_number_may_ask_at_once() {
 fn its_log_goes_on_after_a_start_and_is_rotated() {
     let pipeline = Pipeline::new("log");
     pipeline.produce(&pipeline.reviews(2_000, 41));
-    let small = ["start", "--set", "log_bytes=4096", "--set", "batch_records=50"];
+    let small = ["start", "--set", "log_bytes=4096", "--set", "batch_records=5"];
     let start = |more: &[&str]| {
         let mut command = pipeline.command(&[&small[..], more].concat());
         assert!(command.env("RUST_LOG", "ingest=debug").output().unwrap().status.success());
