@@ -29,6 +29,7 @@ mod truth;
 #[rustfmt::skip]
 mod words;
 
+pub use crate::files::TRUTH_FILE;
 pub use error::GenerateError;
 
 use catalog::Catalog;
@@ -41,9 +42,6 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 use truth::Truth;
-
-/// Name of the file with the counts.
-pub const TRUTH_FILE: &str = "truth.json";
 
 /// Command line of `ingest generate`.
 #[derive(Debug, Clone, clap::Args)]

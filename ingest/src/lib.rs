@@ -17,7 +17,6 @@ mod connection;
 pub mod dead_letters;
 pub mod error;
 pub mod fail_point;
-pub mod files;
 pub mod generate;
 pub mod kafka_options;
 pub mod known_ids;
@@ -34,3 +33,5 @@ pub mod stream;
 pub mod topic;
 mod topic_id;
 pub mod worker;
+
+pub use files;

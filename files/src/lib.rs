@@ -11,7 +11,7 @@
 //!
 //! A record that is broken is an error of its own and the reader goes on behind it ([`FileError::is_broken_record`]);
 //! every other error ends the file, after everything before it has been lent out. How a broken record inside a JSON array
-//! is told from the next one stands at the head of `files/json_values.rs`. No record takes more memory than
+//! is told from the next one stands at the head of `json_values.rs`. No record takes more memory than
 //! [`Options::max_record_bytes`].
 //!
 //! Offsets are bytes of the decompressed stream, from 0; record numbers count from 1 and include the broken ones.
@@ -31,7 +31,7 @@ mod tests;
 mod window;
 
 pub use error::{BrokenRecord, FileError, Trouble};
-pub use find::find;
+pub use find::{TRUTH_FILE, find};
 
 use check::Checker;
 use csv_rows::CsvRows;
@@ -92,7 +92,7 @@ pub struct FileRecord<'a> {
 /// # let folder = tempfile::tempdir()?;
 /// # let path = folder.path().join("reviews.json");
 /// std::fs::write(&path, r#"[{"id": 1}, {"id": 2}]"#)?;
-/// let mut file = ingest::files::RecordFile::open(&path, &Default::default())?;
+/// let mut file = files::RecordFile::open(&path, &Default::default())?;
 /// let mut records = 0;
 /// while let Some(record) = file.next_record() {
 ///     assert!(record?.json.starts_with(b"{\"id\""));

@@ -3,13 +3,16 @@
 use super::{FileError, Trouble};
 use std::path::{Path, PathBuf};
 
+/// Name of the file with the counts that `ingest generate` leaves beside its files of records.
+pub const TRUTH_FILE: &str = "truth.json";
+
 const ENDINGS: [&str; 4] = [".json", ".jsonl", ".ndjson", ".csv"];
 
 /// The files behind `paths`: a file as it is, a folder as its files of records, sorted by name.
 ///
 /// A folder is not descended into. Its files count by their ending (`.json`, `.jsonl`, `.ndjson`, `.csv`, also with `.gz`
 /// or `.zst`); hidden files and the counts a generator left beside its files
-/// ([`TRUTH_FILE`](crate::generate::TRUTH_FILE)) do not.
+/// ([`TRUTH_FILE`]) do not.
 ///
 /// # Errors
 /// A path does not exist, or a folder cannot be read or holds no such file.
@@ -35,7 +38,7 @@ fn files_in(folder: &Path) -> Result<Vec<PathBuf>, Trouble> {
 
 fn is_record_file(path: &Path) -> bool {
     let name = plain_name(path);
-    !name.starts_with('.') && name != crate::generate::TRUTH_FILE && ENDINGS.iter().any(|end| name.ends_with(end))
+    !name.starts_with('.') && name != TRUTH_FILE && ENDINGS.iter().any(|end| name.ends_with(end))
 }
 
 /// The file's name in lower case, without the ending of its compression.
