@@ -33,7 +33,7 @@ pub fn measure(context: &Context, report: &mut Report) -> Result<Outcome> {
 
 fn read(dir: &Path) -> Result<Vec<Vec<u8>>> {
     let mut records = Vec::new();
-    for path in find(&[dir.to_owned()])? {
+    for path in find(&[dir.to_owned()])?.files {
         let mut file = RecordFile::open(&path, &Options::default())?;
         while let Some(record) = file.next_record() {
             records.push(record?.json.to_vec());

@@ -61,7 +61,7 @@ fn records(context: &Context, count: u64) -> Result<Vec<Review>> {
     context.generate(dir.path(), Wanted { rows, partitions: 0, reviews: Reviews::Clean }, 1)?;
     let options = Options { key_field: Some("movie".to_owned()), ..Options::default() };
     let mut records = Vec::new();
-    for path in find(&[dir.path().to_owned()])? {
+    for path in find(&[dir.path().to_owned()])?.files {
         let mut file = RecordFile::open(&path, &options)?;
         while let Some(record) = file.next_record() {
             let record = record?;

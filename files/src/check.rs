@@ -1,5 +1,6 @@
 //! Whether a slice is one valid JSON value, and its key, in one pass and without building the value.
 
+use super::error::not_text;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::fmt;
@@ -10,6 +11,8 @@ use std::str::Utf8Error;
 pub(super) struct Checker {
     key_field: Option<String>,
     key: Option<String>,
+    /// Name of the encoding, for messages.
+    encoding: &'static str,
 }
 
 /// Why a slice is not one valid JSON value.
@@ -23,8 +26,8 @@ pub(super) struct Fault {
 }
 
 impl Checker {
-    pub(super) fn new(key_field: Option<&str>) -> Self {
-        Self { key_field: key_field.map(str::to_owned), key: None }
+    pub(super) fn new(key_field: Option<&str>, encoding: &'static str) -> Self {
+        Self { key_field: key_field.map(str::to_owned), key: None, encoding }
     }
 
     /// Key of the last record that was found valid.
@@ -37,7 +40,7 @@ impl Checker {
         self.key = None;
         let text = match std::str::from_utf8(record) {
             Ok(text) => text,
-            Err(error) => return Err(not_utf8(record, error)),
+            Err(error) => return Err(self.no_text(record, error)),
         };
         let mut json = serde_json::Deserializer::from_str(text);
         let key = match &self.key_field {
@@ -48,15 +51,19 @@ impl Checker {
         self.key = key.map_err(|error| syntax_fault(record, &error))?;
         Ok(())
     }
-}
 
-/// A fault in the syntax before the bytes that are not UTF-8 comes first, because recovery starts at the first fault.
-fn not_utf8(record: &[u8], error: Utf8Error) -> Fault {
-    let valid = &record[..error.valid_up_to()];
-    match serde_json::from_slice::<IgnoredAny>(valid) {
-        Err(syntax) if !syntax.is_eof() => syntax_fault(valid, &syntax),
-        // A character that is cut off at the end may be whole once more of the stream is there.
-        _ => Fault { at: valid.len(), reason: "not UTF-8".to_owned(), is_incomplete: error.error_len().is_none() },
+    /// A fault in the syntax before the bytes that are no text comes first, because recovery starts at the first fault.
+    fn no_text(&self, record: &[u8], error: Utf8Error) -> Fault {
+        let valid = &record[..error.valid_up_to()];
+        match serde_json::from_slice::<IgnoredAny>(valid) {
+            Err(syntax) if !syntax.is_eof() => syntax_fault(valid, &syntax),
+            // A character that is cut off at the end may be whole once more of the stream is there.
+            _ => Fault {
+                at: valid.len(),
+                reason: format!("it {}", not_text(self.encoding)),
+                is_incomplete: error.error_len().is_none(),
+            },
+        }
     }
 }
 
@@ -66,13 +73,26 @@ fn syntax_fault(record: &[u8], error: &serde_json::Error) -> Fault {
         0 => 0,
         _ => memchr::memchr_iter(b'\n', record).nth(line - 1).map_or(0, |newline| newline + 1),
     };
+    let at = (line_start + error.column().saturating_sub(1)).min(record.len());
     let text = error.to_string();
     let reason = text.rsplit_once(" at line ").map_or(text.as_str(), |(reason, _)| reason);
-    Fault {
-        at: (line_start + error.column().saturating_sub(1)).min(record.len()),
-        reason: reason.to_owned(),
-        is_incomplete: error.is_eof(),
-    }
+    let reason = match word_at(record, at) {
+        Some(word) if FOREIGN.contains(&word) => format!("{word} is not JSON; write null, or a text in quotes"),
+        _ => reason.to_owned(),
+    };
+    Fault { at, reason, is_incomplete: error.is_eof() }
+}
+
+/// Words that other languages have for a value.
+const FOREIGN: [&str; 9] = ["NaN", "nan", "Infinity", "inf", "Inf", "None", "True", "False", "undefined"];
+
+/// The word of ASCII letters in which `at` stands, or behind the sign there.
+fn word_at(record: &[u8], at: usize) -> Option<&str> {
+    let at = at + usize::from(record.get(at) == Some(&b'-'));
+    let is_letter = |byte: &u8| byte.is_ascii_alphabetic();
+    let start = record[..at.min(record.len())].iter().rposition(|byte| !is_letter(byte)).map_or(0, |before| before + 1);
+    let end = record[start..].iter().position(|byte| !is_letter(byte)).map_or(record.len(), |end| start + end);
+    std::str::from_utf8(&record[start..end]).ok()
 }
 
 /// Visits an object, keeps the text of one field, passes over the others. A field that comes twice counts by its last
@@ -134,7 +154,7 @@ mod tests {
     use super::*;
 
     fn key(json: &str) -> Option<String> {
-        let mut checker = Checker::new(Some("movie"));
+        let mut checker = Checker::new(Some("movie"), "UTF-8");
         checker.check(json.as_bytes()).unwrap();
         checker.key().map(str::to_owned)
     }
@@ -161,19 +181,30 @@ mod tests {
 
     #[test]
     fn a_fault_says_where_and_why() {
-        let fault = |json: &[u8]| Checker::new(Some("movie")).check(json).unwrap_err();
+        let fault = |json: &[u8]| Checker::new(Some("movie"), "UTF-8").check(json).unwrap_err();
         assert_eq!(fault(br#"{"a": }"#), Fault { at: 6, reason: "expected value".into(), is_incomplete: false });
         assert_eq!(fault(b"{\"a\":\n 1,\n x}").at, 11);
-        assert_eq!(fault(b"{\"a\": \"\xff\"}"), Fault { at: 7, reason: "not UTF-8".into(), is_incomplete: false });
+        let no_text = fault(b"{\"a\": \"\xff\"}");
+        assert_eq!((no_text.at, no_text.is_incomplete), (7, false));
+        assert!(no_text.reason.contains("--encoding"), "{no_text:?}");
         assert_eq!(fault(b"{\"a\": ?, \"b\": \"\xff\"}").at, 6);
         assert!(fault(br#"{"a": "b"#).is_incomplete);
         assert!(fault(b"{\"a\": \"x\ny\"}").reason.contains("control character"));
         assert_eq!(fault(b"oops").reason, "expected value");
+        for (record, word) in [
+            (br#"{"a": NaN}"#.as_slice(), "NaN"),
+            (br#"{"a": -Infinity, "b": 1}"#, "Infinity"),
+            (br#"[1, nan]"#, "nan"),
+            (br#"{"a": None}"#, "None"),
+            (b"True", "True"),
+        ] {
+            assert!(fault(record).reason.starts_with(&format!("{word} is not JSON")), "{:?}", fault(record));
+        }
     }
 
     #[test]
     fn depth_is_no_limit() {
         let deep = [b"[".repeat(100_000), b"]".repeat(100_000)].concat();
-        assert_eq!(Checker::new(None).check(&deep), Ok(()));
+        assert_eq!(Checker::new(None, "UTF-8").check(&deep), Ok(()));
     }
 }

@@ -1,90 +1,379 @@
 //! CSV with a header row: each row becomes a JSON object whose values are strings.
 //!
-//! Types are the schema's business, as they are for the strings of any other form. A row with another number of fields
-//! than the header is broken. A quote that is never closed swallows the rest of the file, so a row that grows beyond
-//! the limit ends the file with an error.
+//! Types are the schema's business, as they are for the strings of any other form; only numbers with a decimal comma are
+//! written with a point. A row with another number of fields than the header, with a NUL or with bytes that are no text is
+//! broken.
+//!
+//! # Quotes
+//!
+//! A quote that is not closed swallows the rows behind it: to the end of the file, or to the next quote. A row is broken by
+//! its quotes if a text goes on behind its closing quote, if the text does not end, or if the text has line breaks and the
+//! lines in it are rows. If all lines behind the one with the opening quote are rows, reading goes on with them, so that the
+//! bad quote costs one row. Otherwise it goes on behind the line where the text seems to end; a text that does not end then
+//! ends the file.
 
 use super::FileRecord;
-use super::error::{BrokenRecord, Trouble};
+use super::decimal::{self, Decimal, Evidence};
+use super::dialect::blank;
+use super::error::{BrokenRecord, Trouble, not_text, too_long};
+use super::form::Delimiter;
+use super::split::{Field, Split, Splitter, are_rows, line_ends};
 use super::window::Window;
-use csv::ByteRecord;
-use std::io::{self, Read};
+
+/// Lines in quotes that have to look like rows before a well-formed text is doubted, and the columns they must have.
+const DOUBTFUL_LINES: usize = 3;
+const DOUBTFUL_COLUMNS: usize = 3;
+/// Bytes of blank lines that are held at once.
+const BLANK: usize = 4096;
+
+/// How the file is read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Dialect {
+    pub(super) delimiter: Delimiter,
+    /// None if it is unknown: a cell that means two numbers, or one with a comma, then breaks its row.
+    pub(super) decimal: Option<Decimal>,
+    /// Name of the encoding, for messages.
+    pub(super) encoding: &'static str,
+}
 
 /// Reader of the rows.
 #[derive(Debug)]
 pub(super) struct CsvRows {
-    reader: csv::Reader<Bounded>,
+    window: Window,
+    splitter: Splitter,
+    dialect: Dialect,
+    columns: Vec<String>,
     /// `"name": ` of each column, escaped.
     names: Vec<Vec<u8>>,
     key_column: Option<usize>,
     longest: usize,
-    /// Offset of the header, which is not 0 behind a byte order mark.
-    base: u64,
     rows: u64,
-    row: ByteRecord,
+    /// Line of the window's first byte, from 1.
+    line: u64,
+    /// Where the row began, which is where the window is unless the row is broken.
+    row_byte: u64,
+    row_line: u64,
+    /// Length of the row at the beginning of the window that has been read.
+    row: usize,
+    /// Fields that do not stand in the file as they are read.
+    unpacked: String,
+    places: Vec<Place>,
     json: Vec<u8>,
 }
 
+/// Where the text of a field is.
+#[derive(Debug, Clone, Copy)]
+enum Place {
+    Row,
+    /// Start and end in the unpacked text.
+    Unpacked(usize, usize),
+}
+
 impl CsvRows {
-    pub(super) fn new(window: Window, key_field: Option<&str>, longest: usize) -> Result<Self, Trouble> {
-        let base = window.byte();
-        let bounded = Bounded { inner: window, left: longest };
-        let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(bounded);
-        let header = reader.headers().map_err(|error| Trouble::Header(error.to_string()))?;
-        let key_column = key_field.and_then(|field| header.iter().position(|name| name == field));
-        let names = header.iter().map(quoted_name).collect();
-        let (row, json) = (ByteRecord::new(), Vec::new());
-        Ok(Self { reader, names, key_column, longest, base, rows: 0, row, json })
+    /// Reads the header.
+    pub(super) fn new(
+        window: Window,
+        dialect: Dialect,
+        key_field: Option<&str>,
+        longest: usize,
+    ) -> Result<Self, Trouble> {
+        let splitter = Splitter::new(dialect.delimiter.byte());
+        let (columns, names, places) = (Vec::new(), Vec::new(), Vec::new());
+        let (unpacked, json) = (String::new(), Vec::new());
+        let mut rows = Self {
+            window,
+            splitter,
+            dialect,
+            columns,
+            names,
+            key_column: None,
+            longest,
+            rows: 0,
+            line: 1,
+            row_byte: 0,
+            row_line: 1,
+            row: 0,
+            unpacked,
+            places,
+            json,
+        };
+        rows.read_header()?;
+        rows.key_column = key_field.and_then(|field| rows.columns.iter().position(|name| name == field));
+        Ok(rows)
     }
 
-    pub(super) fn next_record(&mut self) -> Result<Option<FileRecord<'_>>, Trouble> {
-        self.reader.get_mut().left = self.longest;
-        let byte = self.base + self.reader.position().byte();
-        let is_row = self.reader.read_byte_record(&mut self.row).map_err(|error| self.failed(byte, error))?;
-        if !is_row {
-            return Ok(None);
+    fn read_header(&mut self) -> Result<(), Trouble> {
+        if !self.find_row()? {
+            return Ok(());
         }
-        self.rows += 1;
-        let byte = self.row.position().map_or(byte, |position| self.base + position.byte());
-        self.write_json().map_err(|reason| self.broken(byte, reason))?;
-        let key = self.key_column.and_then(|column| self.row.get(column));
-        let key = key.and_then(|key| std::str::from_utf8(key).ok()).filter(|key| !key.is_empty());
-        Ok(Some(FileRecord { number: self.rows, byte, json: &self.json, key }))
-    }
-
-    fn write_json(&mut self) -> Result<(), String> {
-        if self.row.len() != self.names.len() {
-            return Err(format!("{} fields where the header has {}", self.row.len(), self.names.len()));
-        }
-        self.json.clear();
-        self.json.push(b'{');
-        for (column, (name, value)) in self.names.iter().zip(&self.row).enumerate() {
-            let value = std::str::from_utf8(value).map_err(|_| format!("column {} is not UTF-8", column + 1))?;
-            if column > 0 {
-                self.json.extend_from_slice(b", ");
+        match self.split() {
+            Ok(Split::Row(length)) => self.row = length,
+            Ok(_) => {
+                return Err(Trouble::Header(format!(
+                    "a text in quotes on line {} does not end with its field",
+                    self.line
+                )));
             }
-            self.json.extend_from_slice(name);
-            write_quoted(&mut self.json, value);
+            Err(Trouble::Broken(broken)) => return Err(Trouble::Header(broken.reason)),
+            Err(other) => return Err(other),
         }
-        self.json.push(b'}');
+        self.unpack().map_err(Trouble::Header)?;
+        for place in 0..self.splitter.fields().len() {
+            let name = self.field(place).map(str::trim).filter(|name| !name.is_empty());
+            let name = name.map_or_else(|| format!("column_{}", place + 1), str::to_owned);
+            if self.columns.contains(&name) {
+                return Err(Trouble::RepeatedColumn(name));
+            }
+            self.names.push(quoted_name(&name));
+            self.columns.push(name);
+        }
         Ok(())
     }
 
-    fn broken(&self, byte: u64, reason: String) -> Trouble {
-        let skipped = self.base + self.reader.position().byte() - byte;
-        Trouble::Broken(BrokenRecord { number: self.rows, byte, at: byte, reason, skipped })
+    /// Names of the columns.
+    pub(super) fn columns(&self) -> &[String] {
+        &self.columns
     }
 
-    fn failed(&self, byte: u64, error: csv::Error) -> Trouble {
-        if self.reader.get_ref().left == 0 {
-            return Trouble::EndlessRow { number: self.rows + 1, byte, limit: self.longest };
+    pub(super) fn next_record(&mut self) -> Result<Option<FileRecord<'_>>, Trouble> {
+        if !self.advance()? {
+            return Ok(None);
         }
-        let error = match error.into_kind() {
-            csv::ErrorKind::Io(error) => error,
-            other => io::Error::other(format!("{other:?}")),
-        };
-        Trouble::Read { byte, error }
+        self.write_json();
+        let key = self.key_column.and_then(|column| self.field(column)).filter(|key| !key.is_empty());
+        Ok(Some(FileRecord { number: self.rows, byte: self.row_byte, json: &self.json, key }))
     }
+
+    /// Reads the next row; false at the end of the file.
+    pub(super) fn advance(&mut self) -> Result<bool, Trouble> {
+        if !self.find_row()? {
+            return Ok(false);
+        }
+        self.rows += 1;
+        match self.split()? {
+            Split::Row(length) => {
+                self.row = length;
+                self.judge().map(|()| true)
+            }
+            Split::Continued { quote, at } => Err(self.doubted(quote, at)?),
+            Split::Open { quote } => Err(self.unclosed(quote)?),
+        }
+    }
+
+    /// Number and first line of the row.
+    pub(super) fn place(&self) -> (u64, u64) {
+        (self.rows, self.row_line)
+    }
+
+    /// A field of the row; none if nothing stands between the delimiters, not even quotes.
+    pub(super) fn field(&self, column: usize) -> Option<&str> {
+        if let Place::Unpacked(start, end) = self.places[column] {
+            return Some(&self.unpacked[start..end]);
+        }
+        let field = self.splitter.fields()[column];
+        let text = std::str::from_utf8(&self.window.held()[field.start..field.end]).unwrap_or_default();
+        (field.quoted || !text.is_empty()).then_some(text)
+    }
+
+    /// Moves to the first byte of the next row; false at the end of the file.
+    fn find_row(&mut self) -> Result<bool, Trouble> {
+        let row = std::mem::take(&mut self.row);
+        self.pass(row);
+        loop {
+            let (passed, held) = (blank(self.window.held()), self.window.held().len());
+            // A carriage return at the end of what is held is passed with its line feed.
+            if passed == held && passed < BLANK && self.window.more()? {
+                continue;
+            }
+            self.pass(passed);
+            (self.row_byte, self.row_line) = (self.window.byte(), self.line);
+            if passed < held || self.window.at_end() {
+                return Ok(passed < held);
+            }
+        }
+    }
+
+    /// Consumes whole lines.
+    fn pass(&mut self, length: usize) {
+        self.line += line_ends(&self.window.held()[..length]);
+        self.window.consume(length);
+    }
+
+    /// Splits the row at the beginning of the window.
+    fn split(&mut self) -> Result<Split, Trouble> {
+        self.splitter.reset();
+        loop {
+            if let Some(split) = self.splitter.advance(self.window.held(), self.window.at_end()) {
+                return Ok(split);
+            }
+            if self.window.held().len() > self.longest {
+                return Ok(match self.splitter.open_quote() {
+                    Some(quote) => Split::Open { quote },
+                    None => {
+                        self.pass_line(0)?;
+                        return Err(self.broken(self.row_byte, too_long(self.longest)));
+                    }
+                });
+            }
+            self.window.more()?;
+        }
+    }
+
+    /// Judges a row whose quotes are closed.
+    fn judge(&mut self) -> Result<(), Trouble> {
+        if self.row > self.longest {
+            return Err(self.broken(self.row_byte, too_long(self.longest)));
+        }
+        let (columns, found) = (self.columns.len(), self.splitter.fields().len());
+        let doubtful = if found == columns { (DOUBTFUL_LINES, DOUBTFUL_COLUMNS) } else { (1, 2) };
+        if let Some(field) = self.swallows_rows(doubtful) {
+            return Err(self.doubted(field.start - 1, field.end)?);
+        }
+        if found != columns {
+            let reason = format!("{found} field{} where the header has {columns}", if found == 1 { "" } else { "s" });
+            return Err(self.broken(self.row_byte, reason));
+        }
+        self.unpack().map_err(|reason| self.broken(self.row_byte, reason))
+    }
+
+    /// A field in quotes whose lines are at least `lines` rows, in a file of at least so many columns.
+    fn swallows_rows(&self, (lines, columns): (usize, usize)) -> Option<Field> {
+        if self.columns.len() < columns {
+            return None;
+        }
+        let quoted = self.splitter.fields().iter().filter(|field| field.quoted);
+        quoted.copied().find(|field| self.are_rows(field.start, field.end, lines))
+    }
+
+    /// Whether the lines behind that of `start`, up to that of `end`, are at least `least` rows.
+    fn are_rows(&self, start: usize, end: usize, least: usize) -> bool {
+        let text = &self.window.held()[start..end];
+        let Some(first) = next_line(text) else { return false };
+        are_rows(&text[first..], self.dialect.delimiter.byte(), self.columns.len(), least)
+    }
+
+    /// Passes over a row whose text in quotes from `quote` on has its closing quote before `at`, and is doubted.
+    fn doubted(&mut self, quote: usize, at: usize) -> Result<Trouble, Trouble> {
+        let held = self.window.held();
+        let (place, line) = (self.window.byte() + at as u64, self.line + line_ends(&held[..quote]));
+        let is_swallowing = self.columns.len() > 1 && self.are_rows(quote + 1, at, 1);
+        let reason = match is_swallowing {
+            true => format!(
+                "the text in quotes that begins on line {line} holds whole rows; close it, and double the quotes inside a text"
+            ),
+            false => format!(
+                "the text in quotes that begins on line {line} goes on behind its closing quote; double the quotes inside a text"
+            ),
+        };
+        let from = if is_swallowing { quote } else { at };
+        self.pass_line(from)?;
+        Ok(self.broken(place, reason))
+    }
+
+    /// Passes over a row whose text in quotes from `quote` on does not end, if the lines behind it are rows.
+    fn unclosed(&mut self, quote: usize) -> Result<Trouble, Trouble> {
+        let held = self.window.held();
+        let (place, line) = (self.window.byte() + quote as u64, self.line + line_ends(&held[..quote]));
+        if self.columns.len() < 2 || !self.are_rows(quote + 1, held.len(), 1) {
+            return Err(Trouble::OpenQuote { number: self.rows, line, length: held.len() - quote });
+        }
+        let reason = format!(
+            "the text in quotes that begins on line {line} does not end; close it, and double the quotes inside a text"
+        );
+        self.pass_line(quote)?;
+        Ok(self.broken(place, reason))
+    }
+
+    /// Consumes the row up to the end of the line in which `from` stands.
+    fn pass_line(&mut self, mut from: usize) -> Result<(), Trouble> {
+        self.row = 0;
+        loop {
+            let held = self.window.held();
+            if let Some(end) = memchr::memchr2(b'\n', b'\r', &held[from..]) {
+                self.pass(from + end);
+                return Ok(());
+            }
+            self.pass(held.len());
+            from = 0;
+            if !self.window.more()? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Checks the texts of the row, and unpacks those that do not stand in the file as they are read.
+    fn unpack(&mut self) -> Result<(), String> {
+        let Self { window, splitter, columns, places, unpacked, dialect, rows, row, .. } = self;
+        let row = &window.held()[..*row];
+        // The names in the header are no numbers.
+        let decimal = if *rows > 0 { dialect.decimal } else { Some(Decimal::Point) };
+        places.clear();
+        unpacked.clear();
+        let has_nul = memchr::memchr(0, row).is_some();
+        for (column, field) in splitter.fields().iter().enumerate() {
+            let bytes = &row[field.start..field.end];
+            let fault = |what: &str| -> Result<(), String> {
+                Err(match columns.get(column) {
+                    Some(name) => format!("column {} ({name:?}) {what}", column + 1),
+                    None => format!("column {} {what}", column + 1),
+                })
+            };
+            if has_nul && memchr::memchr(0, bytes).is_some() {
+                return fault("holds a NUL byte");
+            }
+            let Ok(text) = std::str::from_utf8(bytes) else {
+                return fault(&not_text(dialect.encoding));
+            };
+            let start = unpacked.len();
+            if field.doubled {
+                text.split("\"\"").enumerate().for_each(|(part, text)| {
+                    unpacked.push_str(if part > 0 { "\"" } else { "" });
+                    unpacked.push_str(text);
+                });
+            } else if decimal == Some(Decimal::Comma)
+                && let Some(number) = decimal::normalised(text)
+            {
+                unpacked.push_str(&number);
+            } else if decimal.is_none() && matches!(decimal::evidence(text), Evidence::Comma | Evidence::Both) {
+                return fault(&format!(
+                    "is {text:?}, whose decimal mark is not known; name it with --decimal , or --decimal ."
+                ));
+            } else {
+                places.push(Place::Row);
+                continue;
+            }
+            places.push(Place::Unpacked(start, unpacked.len()));
+        }
+        Ok(())
+    }
+
+    fn write_json(&mut self) {
+        let mut json = std::mem::take(&mut self.json);
+        json.clear();
+        json.push(b'{');
+        for (column, name) in self.names.iter().enumerate() {
+            if column > 0 {
+                json.extend_from_slice(b", ");
+            }
+            json.extend_from_slice(name);
+            write_quoted(&mut json, self.field(column).unwrap_or_default());
+        }
+        json.push(b'}');
+        self.json = json;
+    }
+
+    /// The error of the row, behind which reading goes on.
+    fn broken(&self, at: u64, reason: String) -> Trouble {
+        let skipped = self.window.byte() + self.row as u64 - self.row_byte;
+        let (number, line, byte) = (self.rows, Some(self.row_line), self.row_byte);
+        Trouble::Broken(BrokenRecord { number, line, byte, at, reason, skipped })
+    }
+}
+
+/// Index behind the first line end in `text`.
+fn next_line(text: &[u8]) -> Option<usize> {
+    let end = memchr::memchr2(b'\n', b'\r', text)?;
+    Some(if text[end..].starts_with(b"\r\n") { end + 2 } else { end + 1 })
 }
 
 fn quoted_name(name: &str) -> Vec<u8> {
@@ -96,23 +385,4 @@ fn quoted_name(name: &str) -> Vec<u8> {
 
 fn write_quoted(json: &mut Vec<u8>, text: &str) {
     serde_json::to_writer(json, text).expect("a string is written to memory");
-}
-
-/// Hands out no more than `left` bytes.
-#[derive(Debug)]
-struct Bounded {
-    inner: Window,
-    left: usize,
-}
-
-impl Read for Bounded {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.left == 0 {
-            return Err(io::Error::other("the row is too long"));
-        }
-        let most = buffer.len().min(self.left);
-        let taken = self.inner.read(&mut buffer[..most])?;
-        self.left -= taken;
-        Ok(taken)
-    }
 }

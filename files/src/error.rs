@@ -1,5 +1,6 @@
 //! What can be wrong with a file of records.
 
+use super::form::Delimiter;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -42,7 +43,7 @@ pub enum Trouble {
     #[error("cannot be opened: {0}")]
     Open(io::Error),
     /// A folder without files of records was named.
-    #[error("the folder holds no file of records (.json, .jsonl, .ndjson or .csv, also with .gz or .zst)")]
+    #[error("the folder holds no file of records (.json, .jsonl, .ndjson, .csv or .tsv, also with .gz or .zst)")]
     EmptyFolder,
     /// Reading or decompressing failed part-way.
     #[error("cannot be read beyond byte {byte}: {error}")]
@@ -60,16 +61,16 @@ pub enum Trouble {
         /// Decompressed bytes until there.
         byte: u64,
     },
-    /// An archive or compression that is not read here.
-    #[error("is {0}; unpack it first (plain, gzip and zstd files are read as they are)")]
-    Packed(&'static str),
-    /// The text is not UTF-8.
-    #[error("is {0}, but JSON and CSV are read as UTF-8; convert it first")]
+    /// An archive, a compression or a format that is not read here.
+    #[error("is {0} (plain, gzip and zstd files of JSON or CSV are read)")]
+    OtherFile(&'static str),
+    /// The text is in an encoding that is not read here.
+    #[error("is {0}, which is not read; convert it to UTF-8 first")]
     Encoding(&'static str),
     /// None of the three forms.
     #[error(
         "does not look like records: expected `[` (a JSON array) or `{{` (JSON Lines) at byte {byte} but found {found}; \
-         a CSV file is named .csv or given with --format csv"
+         a CSV file is named .csv or .tsv, or given with --format csv"
     )]
     NotRecords {
         /// Where the first byte that is not white space stands.
@@ -80,6 +81,15 @@ pub enum Trouble {
     /// The CSV header cannot be read.
     #[error("has no readable CSV header: {0}")]
     Header(String),
+    /// Two columns of a CSV file have one name.
+    #[error("has two columns {0:?}; give one of them another name in the first line")]
+    RepeatedColumn(String),
+    /// The rows of a CSV file can be split by either of two delimiters.
+    #[error("can be split into columns by {0} and by {1}; name the delimiter with --delimiter")]
+    AmbiguousDelimiter(Delimiter, Delimiter),
+    /// A decimal mark was named for a file that has no cells.
+    #[error("is JSON, whose numbers have a decimal point; a decimal mark can only be named for CSV")]
+    DecimalOfJson,
     /// The file ends inside a JSON array or value.
     #[error(
         "is truncated: it ends at byte {byte} inside {inside}; fetch the file again (records before that: {records})"
@@ -102,18 +112,18 @@ pub enum Trouble {
         /// Records before it.
         records: u64,
     },
-    /// A CSV row does not end.
+    /// A text in quotes does not end, so the rows behind it cannot be told apart.
     #[error(
-        "row {number} at byte {byte} is longer than {limit} bytes: a quote is probably not closed, so the rows after it \
-         cannot be told apart"
+        "record {number} (line {line}): a text in quotes begins there and does not end within {length} bytes; close it, and \
+         double the quotes inside a text"
     )]
-    EndlessRow {
-        /// The row, from 1 (the header is not counted).
+    OpenQuote {
+        /// The record, from 1 (the header is not counted).
         number: u64,
-        /// Where it starts.
-        byte: u64,
-        /// Longest row accepted.
-        limit: usize,
+        /// The line with the quote, from 1.
+        line: u64,
+        /// Bytes from the quote to the end of the file, or to the length a record may have.
+        length: usize,
     },
     /// One record is broken.
     #[error(transparent)]
@@ -122,10 +132,12 @@ pub enum Trouble {
 
 /// A record that cannot be used, and how much of the file was passed over because of it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("record {number} at byte {byte} is broken: {reason} (at byte {at}); {skipped} bytes skipped")]
+#[error("record {number}{} at byte {byte} is broken: {reason} (at byte {at}); {skipped} bytes skipped", of_line(*line))]
 pub struct BrokenRecord {
     /// Place among the file's records, from 1.
     pub number: u64,
+    /// The line it begins on, from 1, in CSV.
+    pub line: Option<u64>,
     /// Where it starts in the decompressed stream.
     pub byte: u64,
     /// Where it stops making sense.
@@ -134,6 +146,25 @@ pub struct BrokenRecord {
     pub reason: String,
     /// Bytes from its start to where reading goes on.
     pub skipped: u64,
+}
+
+/// Why bytes are no text in `encoding`.
+pub(super) fn not_text(encoding: &str) -> String {
+    match encoding {
+        "UTF-8" => {
+            "is not UTF-8; if the file is in another encoding, name it (as in --encoding windows-1252)".to_owned()
+        }
+        other => format!("is not {other}"),
+    }
+}
+
+/// Why a record of more than `longest` bytes is broken.
+pub(super) fn too_long(longest: usize) -> String {
+    format!("longer than the {longest} bytes that a record may have (--max-record-bytes)")
+}
+
+fn of_line(line: Option<u64>) -> String {
+    line.map(|line| format!(" (line {line})")).unwrap_or_default()
 }
 
 /// The first bytes of `bytes`, readable in a message.

@@ -1,13 +1,12 @@
 //! The bytes of a file: compression recognised by its first bytes, and the bytes taken from the disk counted.
 
 use super::Trouble;
-use flate2::read::MultiGzDecoder;
-use std::fs::File;
-use std::io::{self, Cursor, Read};
+use flate2::bufread::GzDecoder;
+use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Decompressed bytes.
+/// Bytes, of a file or decompressed.
 pub(super) type Input = Box<dyn Read + Send>;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,31 +33,36 @@ impl Compression {
     }
 }
 
-/// Archives that people have at hand and that are not read here.
-const PACKED: [(&[u8], &str); 4] = [
-    (b"PK\x03\x04", "a zip archive"),
-    (b"BZh", "compressed with bzip2"),
-    (b"\xfd7zXZ", "compressed with xz"),
-    (b"7z\xbc\xaf", "a 7z archive"),
+/// Files that people have at hand and that are not read here, and what to do with them.
+const OTHERS: [(&[u8], &str); 7] = [
+    (b"PK\x03\x04", "a zip archive or an Excel workbook; unpack it, or save it as CSV"),
+    (b"BZh", "compressed with bzip2; unpack it first"),
+    (b"\xfd7zXZ", "compressed with xz; unpack it first"),
+    (b"7z\xbc\xaf", "a 7z archive; unpack it first"),
+    (b"\x04\x22\x4d\x18", "compressed with lz4; unpack it first"),
+    (b"PAR1", "a Parquet file; `analysis` reads it if its name ends in .parquet"),
+    (b"Obj\x01", "an Avro file; write it as JSON Lines first"),
 ];
 
 const GZIP: &[u8] = b"\x1f\x8b";
 const ZSTD: &[u8] = b"\x28\xb5\x2f\xfd";
 /// A zstd file may open with a skippable frame, which is what `pzstd` and other parallel writers do.
 const ZSTD_SKIPPABLE: &[u8] = b"\x2a\x4d\x18";
+const GZIP_BUFFER: usize = 64 << 10;
+const HEAD: usize = 64 << 10;
 
 /// Wraps `file` into its decompressor; `read` counts the bytes taken from it.
-pub(super) fn decompressed(file: File, read: Arc<AtomicU64>) -> Result<(Compression, Input), Trouble> {
+pub(super) fn decompressed(file: Input, read: Arc<AtomicU64>) -> Result<(Compression, Input), Trouble> {
     let mut counted = Counted { inner: file, read };
     let head = head_of(&mut counted).map_err(|error| Trouble::Read { byte: 0, error })?;
-    if let Some((_, name)) = PACKED.iter().find(|(magic, _)| head.starts_with(magic)) {
-        return Err(Trouble::Packed(name));
+    if let Some((_, what)) = OTHERS.iter().find(|(magic, _)| head.starts_with(magic)) {
+        return Err(Trouble::OtherFile(what));
     }
     let compression = compression_of(&head);
     let whole = Cursor::new(head).chain(counted);
     let input: Input = match compression {
         Compression::Plain => Box::new(whole),
-        Compression::Gzip => Box::new(MultiGzDecoder::new(whole)),
+        Compression::Gzip => Box::new(Members::new(BufReader::with_capacity(GZIP_BUFFER, whole))),
         Compression::Zstd => {
             Box::new(zstd::stream::read::Decoder::new(whole).map_err(|error| Trouble::Read { byte: 0, error })?)
         }
@@ -77,19 +81,77 @@ fn compression_of(head: &[u8]) -> Compression {
     }
 }
 
+/// What the first read gives, and more only if it is too short to tell the compression by.
 fn head_of(input: &mut impl Read) -> io::Result<Vec<u8>> {
-    const LONGEST_MAGIC: u64 = 6;
-    let mut head = Vec::new();
-    input.take(LONGEST_MAGIC).read_to_end(&mut head)?;
+    const LONGEST_MAGIC: usize = 6;
+    let mut head = vec![0; HEAD];
+    let mut length = 0;
+    while length < LONGEST_MAGIC {
+        match input.read(&mut head[length..]) {
+            Ok(0) => break,
+            Ok(taken) => length += taken,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    head.truncate(length);
     Ok(head)
 }
 
-struct Counted<R> {
-    inner: R,
+/// The members of a gzip file one after another. Zeros behind a member are padding, as tape drives and block devices leave
+/// it; anything else is an error, after all members before it.
+struct Members<R> {
+    /// Absent after an error.
+    member: Option<GzDecoder<R>>,
+}
+
+/// What follows a gzip member is not another one.
+#[derive(Debug, thiserror::Error)]
+#[error("what follows the gzip stream is not gzip: the file is damaged, or another file was appended to it")]
+struct NotGzip;
+
+impl<R: BufRead> Members<R> {
+    fn new(input: R) -> Self {
+        Self { member: Some(GzDecoder::new(input)) }
+    }
+
+    /// Goes on with the next member; false at the end of the file.
+    fn next_member(&mut self) -> io::Result<bool> {
+        let Some(member) = self.member.take() else { return Ok(false) };
+        let mut input = member.into_inner();
+        loop {
+            let held = input.fill_buf()?;
+            let zeros = held.iter().take_while(|byte| **byte == 0).count();
+            match held.get(zeros) {
+                Some(first) if *first == GZIP[0] => break input.consume(zeros),
+                Some(_) => return Err(io::Error::new(io::ErrorKind::InvalidData, NotGzip)),
+                None if held.is_empty() => return Ok(false),
+                None => input.consume(zeros),
+            }
+        }
+        self.member = Some(GzDecoder::new(input));
+        Ok(true)
+    }
+}
+
+impl<R: BufRead> Read for Members<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let Some(member) = &mut self.member else { return Ok(0) };
+            let taken = member.read(buffer)?;
+            if taken > 0 || buffer.is_empty() || !self.next_member()? {
+                return Ok(taken);
+            }
+        }
+    }
+}
+
+struct Counted {
+    inner: Input,
     read: Arc<AtomicU64>,
 }
 
-impl<R: Read> Read for Counted<R> {
+impl Read for Counted {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let taken = self.inner.read(buffer)?;
         self.read.fetch_add(taken as u64, Ordering::Relaxed);

@@ -14,15 +14,15 @@
 //!    record begins there. One bad quote so costs one record, wherever records share their first field.
 //! 3. An element without an end within [`Options::max_record_bytes`](super::Options) is broken. If it was valid so far it
 //!    is passed over to its structural end, else by rule 2; neither keeps more in memory.
-//! 4. Commas too many or too few between elements lose nothing and are not reported. Arrays may follow each other, as when
-//!    files are joined.
+//! 4. Commas too many or too few between elements lose nothing and are not reported, nor do the record separators of RFC 7464.
+//!    Arrays may follow each other, as when files are joined.
 //! 5. The end of the file inside an array or a value is an error, after everything before it has been lent out.
 
 use super::FileRecord;
 use super::check::{Checker, Fault};
-use super::error::{BrokenRecord, Trouble, excerpt};
+use super::error::{BrokenRecord, Trouble, excerpt, too_long};
 use super::resync::{self, Mark};
-use super::structure::{Scan, last_string_before};
+use super::structure::{Scan, is_separator, last_string_before};
 use super::window::Window;
 
 /// An element whose end is not found within this many bytes is checked as far as it is there, and again whenever it has
@@ -95,7 +95,7 @@ impl JsonValues {
     fn pass_separators(&mut self) -> Result<Option<u8>, Trouble> {
         loop {
             let held = self.window.held();
-            let found = held.iter().position(|byte| !byte.is_ascii_whitespace() && *byte != b',');
+            let found = held.iter().position(|byte| !is_separator(*byte));
             let first = found.map(|at| held[at]);
             self.window.consume(found.unwrap_or(held.len()));
             if first.is_some() || !self.window.more()? {
@@ -170,6 +170,7 @@ impl JsonValues {
         self.pass_over(from, end)?;
         Ok(Trouble::Broken(BrokenRecord {
             number: self.records,
+            line: None,
             byte,
             at: byte + fault.at as u64,
             reason: fault.reason.clone(),
@@ -225,9 +226,10 @@ impl JsonValues {
         let byte = self.window.byte() - length;
         Trouble::Broken(BrokenRecord {
             number: self.records,
+            line: None,
             byte,
             at: byte + self.longest as u64,
-            reason: format!("longer than {} bytes", self.longest),
+            reason: too_long(self.longest),
             skipped: length,
         })
     }

@@ -3,6 +3,11 @@
 //! The scan can stop after any byte and go on when more of the stream is there. It does not judge: a value that is
 //! structurally complete may still be broken, which [`check`](super::check) finds out.
 
+/// What may stand between values: white space, commas, and the record separator of RFC 7464.
+pub(super) fn is_separator(byte: u8) -> bool {
+    byte.is_ascii_whitespace() || matches!(byte, b',' | 0x1e)
+}
+
 /// A scan that is under way over one value.
 #[derive(Debug)]
 pub(super) struct Scan {

@@ -16,11 +16,23 @@ pub(super) struct Window {
     /// Offset in the stream of `buffer[start]`.
     byte: u64,
     at_end: bool,
+    /// What ended a look ahead; the reader that gets there reports it.
+    failed: Option<io::Error>,
 }
 
 impl Window {
     pub(super) fn new(input: Input) -> Self {
-        Self { input, buffer: vec![0; INITIAL], start: 0, end: 0, byte: 0, at_end: false }
+        Self { input, buffer: vec![0; INITIAL], start: 0, end: 0, byte: 0, at_end: false, failed: None }
+    }
+
+    /// Reads on until `is_enough` of what is held, or the stream ends or fails; a failure is told by [`Self::more`] later.
+    pub(super) fn look_ahead(&mut self, is_enough: impl Fn(&[u8]) -> bool) {
+        while self.failed.is_none() && !self.at_end && !is_enough(self.held()) {
+            match self.read_some() {
+                Ok(taken) => self.at_end = taken == 0,
+                Err(error) => self.failed = Some(error),
+            }
+        }
     }
 
     /// Read and not yet consumed.
@@ -49,10 +61,8 @@ impl Window {
         if self.at_end {
             return Ok(false);
         }
-        self.make_room();
-        let taken =
-            self.read_some().map_err(|error| Trouble::Read { byte: self.byte + self.held().len() as u64, error })?;
-        self.end += taken;
+        let read = self.failed.take().map_or_else(|| self.read_some(), Err);
+        let taken = read.map_err(|error| Trouble::Read { byte: self.byte + self.held().len() as u64, error })?;
         self.at_end = taken == 0;
         Ok(taken > 0)
     }
@@ -73,10 +83,15 @@ impl Window {
     }
 
     fn read_some(&mut self) -> io::Result<usize> {
+        self.make_room();
         loop {
             match self.input.read(&mut self.buffer[self.end..]) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                other => return other,
+                Err(error) => return Err(error),
+                Ok(taken) => {
+                    self.end += taken;
+                    return Ok(taken);
+                }
             }
         }
     }
@@ -94,7 +109,8 @@ impl Read for Window {
     }
 }
 
-fn io_error(trouble: Trouble) -> io::Error {
+/// The system's error in `trouble`.
+pub(super) fn io_error(trouble: Trouble) -> io::Error {
     match trouble {
         Trouble::Read { error, .. } => error,
         other => io::Error::other(other.to_string()),

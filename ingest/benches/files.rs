@@ -20,7 +20,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let dir = folder.path().join(form);
         let (bytes, taken) = best(|| write(&dir, rows, gzip))?;
         report(&format!("generate {form}"), rows, bytes, taken);
-        let paths = find(&[dir])?;
+        let paths = find(&[dir])?.files;
         let (bytes, taken) = best(|| read(&paths))?;
         report(&format!("read {form}"), rows, bytes, taken);
     }

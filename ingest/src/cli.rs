@@ -91,7 +91,9 @@ struct Common {
 
 #[derive(Debug, Args)]
 #[command(after_help = "Example: ingest produce reviews/ --partitions 6\n         \
-                        ingest produce part-01.json.gz part-02.csv --topic reviews --rate 5000")]
+                        ingest produce part-01.json.gz part-02.csv --topic reviews --rate 5000\n         \
+                        zcat logs/*.gz | ingest produce - --format lines\n         \
+                        ingest produce umsatz.csv --delimiter ';' --decimal , --encoding windows-1252")]
 struct Produce {
     #[command(flatten)]
     produce: ProduceArgs,

@@ -5,6 +5,8 @@
 //! a run early (a truncated file, a broken record under `--strict`, Ctrl-C), the records before it are delivered first and
 //! the report counts them.
 //!
+//! A pipe or the standard input is opened once, when its turn comes; what is wrong with it is known only then.
+//!
 //! Sending the same files twice is harmless: the worker finds the repeats by their ids.
 
 mod delivery;
@@ -18,21 +20,23 @@ mod topic;
 pub use error::{ProduceError, StopCause, Stopped};
 pub use progress::{Observer, Progress, ProgressDisplay, Silent};
 
-use crate::files::{self, Format, Options, RecordFile};
+use crate::files::{self, Form, Options, RecordFile, STDIN};
 use crate::kafka_options::KafkaOptions;
 use run::Run;
 use serde::Serialize;
 use std::fmt;
 use std::num::NonZeroU32;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 /// Command line of `ingest produce`.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = "Example: ingest produce reviews/ --partitions 6\n         \
-                        ingest produce part-01.json.gz part-02.csv --topic reviews --rate 5000")]
+                        ingest produce part-01.json.gz part-02.csv --topic reviews --rate 5000\n         \
+                        zcat logs/*.gz | ingest produce - --format lines\n         \
+                        ingest produce umsatz.csv --delimiter ';' --decimal , --encoding windows-1252")]
 pub struct ProduceArgs {
-    /// Files of records, or folders of them: JSON array, JSON Lines or CSV; plain, gzip or zstd
+    /// Files of records, or folders of them: JSON array, JSON Lines or CSV; plain, gzip or zstd; `-` is the standard input
     #[arg(required = true, value_name = "FILE|DIR")]
     pub files: Vec<PathBuf>,
     /// Topic to send to
@@ -50,15 +54,17 @@ pub struct ProduceArgs {
     /// Field whose value becomes the message key, instead of the schema's
     #[arg(long = "key", value_name = "FIELD")]
     pub key_field: Option<String>,
-    /// Form of the files, instead of recognising it
-    #[arg(long, value_enum)]
-    pub format: Option<Format>,
+    #[command(flatten)]
+    pub form: Form,
     /// Longest record accepted, in bytes
     #[arg(long, value_name = "BYTES", default_value_t = Options::default().max_record_bytes)]
     pub max_record_bytes: usize,
     /// Stop at the first broken record instead of skipping it
     #[arg(long)]
     pub strict: bool,
+    /// Exit with 0 although broken records were left out
+    #[arg(long, conflicts_with = "strict")]
+    pub allow_broken: bool,
     /// Print the report as one JSON object
     #[arg(long)]
     pub json: bool,
@@ -86,8 +92,8 @@ pub struct ProduceSettings {
     pub target: Target,
     /// Files and folders, in the order they are sent.
     pub files: Vec<PathBuf>,
-    /// Form of the files; recognised when absent.
-    pub format: Option<Format>,
+    /// Form of the files, as far as it is named.
+    pub form: Form,
     /// Longest record accepted, in bytes.
     pub max_record_bytes: usize,
     /// Most records a second.
@@ -103,7 +109,7 @@ impl ProduceSettings {
     #[must_use]
     pub fn new(target: Target, files: Vec<PathBuf>) -> Self {
         let max_record_bytes = Options::default().max_record_bytes;
-        Self { target, files, format: None, max_record_bytes, rate: None, limit: None, strict: false }
+        Self { target, files, form: Form::default(), max_record_bytes, rate: None, limit: None, strict: false }
     }
 }
 
@@ -123,7 +129,7 @@ impl ProduceArgs {
         ProduceSettings {
             target,
             files: self.files.clone(),
-            format: self.format,
+            form: self.form.clone(),
             max_record_bytes: self.max_record_bytes,
             rate: self.rate,
             limit: self.limit,
@@ -147,6 +153,8 @@ pub struct ProduceReport {
     pub bytes: u64,
     /// Broken records that were skipped.
     pub broken: u64,
+    /// Members of the folders that are no files of records by their ending.
+    pub left_out: u64,
     /// From the first file's opening to the last delivery.
     pub seconds: f64,
     /// Ctrl-C ended the run early.
@@ -172,6 +180,9 @@ impl fmt::Display for ProduceReport {
             self.seconds,
             self.broken,
         )?;
+        if self.left_out > 0 {
+            write!(f, "; {} other file{} left out", self.left_out, plural(self.left_out))?;
+        }
         if self.interrupted { f.write_str("; interrupted") } else { Ok(()) }
     }
 }
@@ -190,17 +201,33 @@ pub fn produce(
     observer: &mut dyn Observer,
     stop: &AtomicBool,
 ) -> Result<ProduceReport, ProduceError> {
-    let paths = files::find(&settings.files)?;
+    let found = files::find(&settings.files)?;
+    if found.files.iter().filter(|path| *path == Path::new(STDIN)).count() > 1 {
+        return Err(ProduceError::StdinTwice);
+    }
     let options = Options {
-        format: settings.format,
+        form: settings.form.clone(),
         key_field: settings.target.key_field.clone(),
         max_record_bytes: settings.max_record_bytes,
     };
-    let mut bytes_total = 0;
-    for path in &paths {
-        bytes_total += RecordFile::open(path, &options)?.size();
+    let mut bytes_total = Some(0);
+    for path in &found.files {
+        let size = if files::is_stream(path) { None } else { RecordFile::open(path, &options)?.size() };
+        bytes_total = bytes_total.zip(size).map(|(total, size)| total + size);
     }
+    tell_left_out(&found.left_out);
     let producer = producer::connect(&settings.target)?;
     let partitions = topic::ensure(&producer, &settings.target)?;
-    Run::new(settings, &producer, partitions, (paths.len(), bytes_total), observer, stop).send(&paths, &options)
+    Run::new(settings, &producer, partitions, (found.files.len(), bytes_total), observer, stop).send(&found, &options)
+}
+
+fn tell_left_out(paths: &[PathBuf]) {
+    const NAMED: usize = 10;
+    if paths.is_empty() {
+        return;
+    }
+    let names: Vec<_> = paths.iter().take(NAMED).map(|path| path.display().to_string()).collect();
+    let more = paths.len().saturating_sub(NAMED);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    tracing::warn!("left out, because their names do not end as those of records do: {}{more}", names.join(", "));
 }

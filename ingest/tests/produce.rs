@@ -16,6 +16,7 @@ use std::io::Write;
 use std::net::TcpListener;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -295,6 +296,108 @@ fn a_limit_ends_the_run() {
     let sent = send(&ProduceSettings { limit: Some(10), ..settings("produce-limit", &[path]) }).unwrap();
     assert_eq!((sent.records, sent.interrupted), (10, false));
     assert_eq!(receive("produce-limit").len(), 10);
+}
+
+#[test]
+fn a_pipe_is_read_once_and_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = |name: &str, content: String| {
+        let path = folder.path().join(name);
+        nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        let writer = std::thread::spawn({
+            let path = path.clone();
+            move || std::fs::write(path, content).unwrap()
+        });
+        (path, writer)
+    };
+    let records = numbered(20_000);
+    let (lines, first) = pipe("lines", records.join("\n"));
+    let (rows, second) = pipe("rows", format!("id,movie\n{}", "1,Up\n".repeat(10_000)));
+    let file = write(folder.path(), "a.jsonl", numbered(10).join("\n"));
+    let sent = send(&settings("produce-pipes", &[lines, file, rows])).unwrap();
+    first.join().unwrap();
+    second.join().unwrap();
+    assert_eq!((sent.files, sent.records, sent.broken), (3, 30_010, 0));
+    let received = receive("produce-pipes");
+    let rows = received.iter().filter(|record| record.json == r#"{"id": "1", "movie": "Up"}"#).count();
+    assert_eq!((received.len(), rows), (30_010, 10_000));
+}
+
+#[test]
+fn the_standard_input_is_read_once_only() {
+    let stdin = PathBuf::from("-");
+    let error = send(&settings("produce-stdin-twice", &[stdin.clone(), stdin])).unwrap_err();
+    assert!(matches!(error, ProduceError::StdinTwice), "{error}");
+}
+
+#[test]
+fn the_command_reads_its_input_and_tells_by_its_exit_code_what_was_left_out() {
+    let produce = |topic: &str, input: &str, options: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ingest"));
+        command.args(["produce", "-", "--json", "--topic", topic]).args(options);
+        command.env("KAFKA_BROKERS", &stack::testing::shared().kafka_brokers);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        (output.status.code(), report["records"].as_u64(), report["broken"].as_u64())
+    };
+    // More than is looked at to recognise the form.
+    let whole = numbered(10_000).join("\n");
+    assert_eq!(produce("produce-stdin", &whole, &[]), (Some(0), Some(10_000), Some(0)));
+    let broken = "{\"id\": 1}\n{\"id\": NaN}\n{\"id\": 3}\n";
+    assert_eq!(produce("produce-stdin-broken", broken, &[]), (Some(1), Some(2), Some(1)));
+    assert_eq!(produce("produce-stdin-allowed", broken, &["--allow-broken"]), (Some(0), Some(2), Some(1)));
+    assert_eq!(produce("produce-stdin-bad", "{\"id\": }\n", &[]), (Some(1), Some(0), Some(1)));
+    let rows = "id;amount\n1;1.234,56\n2;0,5\n";
+    assert_eq!(produce("produce-stdin-csv", rows, &["--format", "csv"]), (Some(0), Some(2), Some(0)));
+    let amounts = receive("produce-stdin-csv").iter().map(|record| record.json.clone()).collect();
+    assert_eq!(sorted(amounts), [r#"{"id": "1", "amount": "1234.56"}"#, r#"{"id": "2", "amount": "0.5"}"#]);
+}
+
+/// A record of about so many bytes that hardly compress.
+fn noise(id: usize, length: usize) -> String {
+    let mut state = 88_172_645_463_325_252_u64;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        format!("{state:016x}")
+    };
+    let text: String = (0..length / 16).map(|_| next()).collect();
+    format!("{{\"id\": {id}, \"movie\": \"Movie\", \"text\": \"{text}\"}}")
+}
+
+#[test]
+fn a_record_beyond_a_limit_is_left_out_and_the_limit_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let with = |name: &str, long: Vec<String>| {
+        write(folder.path(), name, [numbered(20), long, numbered(20)].concat().join("\n"))
+    };
+    let outcome = |topic: &str, path: PathBuf, kafka: &[(&str, &str)]| {
+        let mut told = Broken::default();
+        let mut settings = settings(topic, &[path]);
+        settings.target.kafka = kafka.iter().copied().collect();
+        let sent = produce(&settings, &mut told, &AtomicBool::new(false)).unwrap();
+        assert_eq!(receive(topic).len() as u64, sent.records);
+        (sent.records, sent.broken, told.0)
+    };
+    // Beyond the queue, which would otherwise never have room.
+    let path = with("queue.jsonl", vec![noise(21, 800_000)]);
+    let (records, broken, told) = outcome("produce-beyond-queue", path, &[("queue.buffering.max.kbytes", "500")]);
+    assert_eq!((records, broken), (40, 1));
+    assert!(told[0].contains("record 21 ") && told[0].contains("kafka.queue.buffering.max.kbytes="), "{told:?}");
+    // The queue follows the largest record.
+    let path = with("large.jsonl", vec![noise(21, 12_000_000)]);
+    let topic = "produce-large-enough";
+    create_topic(&NewTopic::new(topic, 1, TopicReplication::Fixed(1)).set("max.message.bytes", "20000000"));
+    let (records, broken, _) = outcome(topic, path, &[("message.max.bytes", "15000000")]);
+    assert_eq!((records, broken), (41, 0));
+    // Beyond the topic: known when the broker refuses it, and no other record is lost.
+    let path = with("topic.jsonl", vec![noise(21, 3_000_000), noise(22, 10), noise(23, 4_000_000)]);
+    let (records, broken, told) = outcome("produce-beyond-topic", path, &[("message.max.bytes", "15000000")]);
+    assert_eq!((records, broken), (41, 2));
+    assert!(told.iter().all(|told| told.contains("max.message.bytes")) && told[0].contains("record 21 "), "{told:?}");
 }
 
 #[test]

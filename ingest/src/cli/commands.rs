@@ -5,6 +5,7 @@ use crate::audit::{self, AuditReport, Range};
 use crate::background::{self, Status, WorkerFolder};
 use crate::config::Config;
 use crate::error::IngestError;
+use crate::files::Decimal;
 use crate::generate::{self, GenerateArgs};
 use crate::produce::{self, ProgressDisplay, Target};
 use crate::store::Store;
@@ -45,8 +46,24 @@ pub(super) fn produce(args: &Produce) -> anyhow::Result<ExitCode> {
         kafka: settings.kafka,
     };
     let stop = stop_on_interrupt()?;
-    let report = produce::produce(&args.produce.settings(target), &mut ProgressDisplay::new(), &stop)?;
-    print(&report, args.produce.json)
+    let mut produce = args.produce.settings(target);
+    if schema.states_decimal() {
+        // The schema reads the numbers, so cells have to reach it as they stand.
+        if produce.form.decimal.replace(Decimal::Point).is_some() {
+            let problem = "the schema states a decimal mark, which --decimal would contradict; leave one of them out";
+            return Err(IngestError::Usage(problem.to_owned()).into());
+        }
+    }
+    let report = produce::produce(&produce, &mut ProgressDisplay::new(), &stop)?;
+    print(&report, args.produce.json)?;
+    if report.broken > 0 && !args.produce.allow_broken {
+        return Err(IngestError::Outside(format!(
+            "{} broken records were left out; the first of them are named above (--allow-broken takes that for done)",
+            report.broken
+        ))
+        .into());
+    }
+    Ok(if report.interrupted { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 /// A flag that the first Ctrl-C sets; the second ends the process at once.

@@ -3,7 +3,7 @@
 use super::ProduceReport;
 use crate::files::FileError;
 use crate::kafka_options::OptionError;
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use std::path::PathBuf;
 
 /// Failure of a run.
@@ -12,6 +12,9 @@ pub enum ProduceError {
     /// A file cannot be read; nothing was sent.
     #[error(transparent)]
     File(#[from] FileError),
+    /// The standard input is named more than once.
+    #[error("the standard input (-) can be read once only")]
+    StdinTwice,
     /// An option of librdkafka cannot be set.
     #[error(transparent)]
     Option(#[from] OptionError),
@@ -65,7 +68,7 @@ pub enum StopCause {
     #[error(transparent)]
     File(#[from] FileError),
     /// Kafka did not take a record.
-    #[error("{}: record {number} was not delivered: {error}{}", path.display(), others(*failed))]
+    #[error("{}: record {number} was not delivered: {error}{}{}", path.display(), hint(error), others(*failed))]
     Delivery {
         /// File of the first record that failed.
         path: PathBuf,
@@ -86,6 +89,17 @@ pub enum StopCause {
         /// What the client says.
         reason: String,
     },
+}
+
+/// What to do about an error whose name does not say it.
+fn hint(error: &KafkaError) -> &'static str {
+    match error.rdkafka_error_code() {
+        Some(RDKafkaErrorCode::MessageSizeTooLarge) => {
+            "; a batch of records is larger than the topic's max.message.bytes: raise that, or send smaller ones with --set \
+             kafka.batch.size=BYTES"
+        }
+        _ => "",
+    }
 }
 
 fn others(failed: u64) -> String {

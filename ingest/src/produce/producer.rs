@@ -9,19 +9,30 @@ use rdkafka::producer::BaseProducer;
 pub(super) type Producer = BaseProducer<Deliveries>;
 
 /// Each can be overridden. Together they lose nothing, repeat nothing and keep the queue small.
-const DEFAULTS: [(&str, &str); 9] = [
+const DEFAULTS: [(&str, &str); 7] = [
     ("client.id", "rushes-produce"),
     ("enable.idempotence", "true"),
     ("acks", "all"),
     ("linger.ms", "50"),
-    ("batch.size", "1000000"),
     ("compression.type", "lz4"),
     // As the Java clients choose a partition, so that other producers of the topic agree.
     ("partitioner", "murmur2_random"),
-    // What bounds the memory of a run.
-    ("queue.buffering.max.kbytes", "16384"),
+    // With the size of the queue, what bounds the memory of a run.
     ("queue.buffering.max.messages", "100000"),
 ];
+
+const BATCH_SIZE: (&str, usize) = ("batch.size", 1_000_000);
+/// The setting for the largest record that the producer takes.
+pub(super) const LARGEST: &str = "message.max.bytes";
+/// The setting for the size of the queue, in units of 1024 bytes.
+pub(super) const QUEUE: &str = "queue.buffering.max.kbytes";
+const QUEUE_SIZE: usize = 16 << 10;
+
+/// Kilobytes of the queue, which holds two of the largest records.
+fn queue_size(kafka: &KafkaOptions) -> usize {
+    let largest = kafka.get(LARGEST).and_then(|bytes| bytes.parse::<usize>().ok()).unwrap_or_default();
+    QUEUE_SIZE.max(largest / 512)
+}
 
 /// The properties for `target`.
 pub(super) fn config(target: &Target) -> Result<ClientConfig, ProduceError> {
@@ -32,6 +43,8 @@ pub(super) fn config(target: &Target) -> Result<ClientConfig, ProduceError> {
     for (name, value) in DEFAULTS {
         config.set(name, value);
     }
+    config.set(BATCH_SIZE.0, BATCH_SIZE.1.to_string());
+    config.set(QUEUE, queue_size(&target.kafka).to_string());
     target.kafka.apply(&mut config);
     config.set("bootstrap.servers", &target.brokers);
     Ok(config)
@@ -40,7 +53,9 @@ pub(super) fn config(target: &Target) -> Result<ClientConfig, ProduceError> {
 /// A producer for `target`, which has not talked to a broker yet.
 pub(super) fn connect(target: &Target) -> Result<Producer, ProduceError> {
     risks(&target.kafka).for_each(|risk| tracing::warn!("{risk}"));
-    config(target)?.create_with_context(Deliveries::default()).map_err(ProduceError::Config)
+    let batch_size = target.kafka.get(BATCH_SIZE.0).and_then(|bytes| bytes.parse().ok());
+    let deliveries = Deliveries::new(batch_size.unwrap_or(BATCH_SIZE.1));
+    config(target)?.create_with_context(deliveries).map_err(ProduceError::Config)
 }
 
 /// What the user has given up for speed, or because a broker does not have it.
@@ -76,6 +91,14 @@ mod tests {
         assert_eq!(config.get("socket.keepalive.enable"), Some("true"));
         assert_eq!(config.get("acks"), Some("all"));
         assert_eq!(config.get("bootstrap.servers"), Some("localhost:1"));
+    }
+
+    #[test]
+    fn the_queue_holds_the_largest_record() {
+        let queue = |kafka: &[(&str, &str)]| config(&target(kafka)).unwrap().get(QUEUE).map(str::to_owned);
+        assert_eq!(queue(&[]).as_deref(), Some("16384"));
+        assert_eq!(queue(&[(LARGEST, "30000000")]).as_deref(), Some("58593"));
+        assert_eq!(queue(&[(LARGEST, "30000000"), (QUEUE, "100")]).as_deref(), Some("100"));
     }
 
     #[test]

@@ -10,8 +10,8 @@ use std::time::Duration;
 pub struct Progress {
     /// Bytes read of the files as they lie on the disk.
     pub bytes_read: u64,
-    /// Bytes of all files.
-    pub bytes_total: u64,
+    /// Bytes of all files; none if one of them is a pipe.
+    pub bytes_total: Option<u64>,
     /// The file that is being read, from 1.
     pub file: usize,
     /// Number of files.
@@ -30,6 +30,8 @@ pub trait Observer {
     fn progress(&mut self, progress: &Progress);
     /// Called for each broken record that is skipped.
     fn broken(&mut self, error: &FileError);
+    /// Called when a file is read in a form that was recognised and is not the usual.
+    fn noticed(&mut self, _: &str) {}
 }
 
 /// Hears nothing.
@@ -73,13 +75,18 @@ impl Default for ProgressDisplay {
 impl Observer for ProgressDisplay {
     fn progress(&mut self, progress: &Progress) {
         if let Some(bar) = &self.bar {
-            bar.set_length(progress.bytes_total);
+            progress.bytes_total.iter().for_each(|bytes| bar.set_length(*bytes));
             bar.set_position(progress.bytes_read);
             bar.set_message(message(progress));
         } else if progress.elapsed - self.last_line >= LINE_EVERY {
             self.last_line = progress.elapsed;
-            let percent = progress.bytes_read * 100 / progress.bytes_total.max(1);
-            tracing::info!("{percent} % of {:.0} MB, {}", progress.bytes_total as f64 / 1e6, message(progress));
+            let read = match progress.bytes_total {
+                Some(total) => {
+                    format!("{} % of {:.0} MB", progress.bytes_read * 100 / total.max(1), total as f64 / 1e6)
+                }
+                None => format!("{:.0} MB", progress.bytes_read as f64 / 1e6),
+            };
+            tracing::info!("{read}, {}", message(progress));
         }
     }
 
@@ -90,6 +97,16 @@ impl Observer for ProgressDisplay {
             _ if self.broken == TOLD_BROKEN + 1 => tracing::warn!("more broken records follow; they are counted only"),
             _ => {}
         };
+        self.beside_bar(tell);
+    }
+
+    fn noticed(&mut self, what: &str) {
+        self.beside_bar(|| tracing::info!("{what}"));
+    }
+}
+
+impl ProgressDisplay {
+    fn beside_bar(&self, tell: impl FnOnce()) {
         match &self.bar {
             Some(bar) => bar.suspend(tell),
             None => tell(),
@@ -122,8 +139,15 @@ mod tests {
 
     #[test]
     fn a_display_takes_progress_with_and_without_a_bar() {
-        let mut progress =
-            Progress { bytes_read: 5, bytes_total: 10, file: 1, files: 1, records: 1, broken: 0, elapsed: LINE_EVERY };
+        let mut progress = Progress {
+            bytes_read: 5,
+            bytes_total: Some(10),
+            file: 1,
+            files: 1,
+            records: 1,
+            broken: 0,
+            elapsed: LINE_EVERY,
+        };
         let hidden = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::hidden()).with_style(style());
         let mut with_bar = ProgressDisplay { bar: Some(hidden.clone()), last_line: Duration::ZERO, broken: 0 };
         with_bar.progress(&progress);
@@ -140,7 +164,7 @@ mod tests {
     fn the_message_says_what_counts() {
         let progress = Progress {
             bytes_read: 1,
-            bytes_total: 2,
+            bytes_total: Some(2),
             file: 2,
             files: 6,
             records: 3000,

@@ -2,11 +2,12 @@
 
 use super::delivery::Deliveries;
 use super::pace::Pace;
-use super::producer::Producer;
+use super::producer::{LARGEST, Producer, QUEUE};
 use super::{Observer, ProduceError, ProduceReport, ProduceSettings, Progress, StopCause, Stopped};
-use crate::files::{BrokenRecord, FileError, FileRecord, Options, RecordFile, Trouble};
+use crate::files::{BrokenRecord, FileError, FileRecord, Found, Options, RecordFile, Trouble};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseRecord, Producer as _};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -42,6 +43,8 @@ pub(super) struct Run<'a> {
     begun: Vec<(usize, PathBuf)>,
     /// Place of the next file's first record.
     places: usize,
+    /// By its place, each queued record that the topic may refuse for its size.
+    large: HashMap<usize, FileError>,
 }
 
 impl<'a> Run<'a> {
@@ -49,7 +52,7 @@ impl<'a> Run<'a> {
         settings: &'a ProduceSettings,
         producer: &'a Producer,
         partitions: i32,
-        (files, bytes_total): (usize, u64),
+        (files, bytes_total): (usize, Option<u64>),
         observer: &'a mut dyn Observer,
         stop: &'a AtomicBool,
     ) -> Self {
@@ -70,16 +73,17 @@ impl<'a> Run<'a> {
             bytes_before: 0,
             begun: Vec::new(),
             places: 0,
+            large: HashMap::new(),
         }
     }
 
-    /// Sends the records of all `paths`, in their order.
-    pub(super) fn send(mut self, paths: &[PathBuf], options: &Options) -> Result<ProduceReport, ProduceError> {
-        let sent = paths.iter().try_for_each(|path| self.send_file(path, options));
+    /// Sends the records of all files, in their order.
+    pub(super) fn send(mut self, found: &Found, options: &Options) -> Result<ProduceReport, ProduceError> {
+        let sent = found.files.iter().try_for_each(|path| self.send_file(path, options));
         // What has been queued is delivered whatever ended the run.
         let delivered = self.finish();
         self.tell();
-        let report = self.report();
+        let report = ProduceReport { left_out: found.left_out.len() as u64, ..self.report() };
         match sent.and(delivered) {
             Ok(()) => Ok(report),
             Err(cause) => Err(ProduceError::Stopped(Box::new(Stopped { cause, report }))),
@@ -91,6 +95,7 @@ impl<'a> Run<'a> {
             return Ok(());
         }
         let mut file = RecordFile::open(path, options)?;
+        file.noticed().iter().for_each(|what| self.observer.noticed(what));
         self.progress.file += 1;
         self.begun.push((self.places, path.to_owned()));
         while let Some(record) = file.next_record() {
@@ -100,14 +105,14 @@ impl<'a> Run<'a> {
                 Err(error) => self.pass_broken(error)?,
             }
             if self.queued.is_multiple_of(LOOK_EVERY) {
-                self.look(self.bytes_before + file.bytes_read());
+                self.look(self.bytes_before + file.bytes_read())?;
             }
             if self.is_over() {
                 return Ok(());
             }
         }
         self.files_done += 1;
-        self.bytes_before += file.size();
+        self.bytes_before += file.bytes_read();
         Ok(())
     }
 
@@ -127,37 +132,55 @@ impl<'a> Run<'a> {
 
     /// Queues a record, waiting for its turn and for room.
     fn queue(&mut self, path: &Path, record: &FileRecord<'_>) -> Result<(), StopCause> {
-        self.wait_for_turn();
+        self.wait_for_turn()?;
         let mut message = BaseRecord::with_opaque_to(&self.settings.target.topic, self.places - 1).payload(record.json);
         message.key = record.key;
+        let mut was_empty = false;
         while let Err((error, unsent)) = self.producer.send(message) {
             match error.rdkafka_error_code() {
+                Some(RDKafkaErrorCode::QueueFull) if was_empty => return self.pass_broken(beyond_queue(path, record)),
                 Some(RDKafkaErrorCode::QueueFull) if !self.is_over() => {
+                    was_empty = self.producer.in_flight_count() == 0;
                     self.producer.poll(ROOM_WAIT);
-                    self.look(self.progress.bytes_read);
+                    self.look(self.progress.bytes_read)?;
                 }
                 // The run is over and says why itself.
                 Some(RDKafkaErrorCode::QueueFull) => return Ok(()),
-                Some(RDKafkaErrorCode::MessageSizeTooLarge) => return self.pass_broken(too_large(path, record)),
+                Some(RDKafkaErrorCode::MessageSizeTooLarge) => return self.pass_broken(beyond_producer(path, record)),
                 _ => return Err(self.undelivered(path, record.number, error)),
             }
             message = unsent;
         }
         self.queued += 1;
+        if record.json.len() >= self.deliveries().alone {
+            self.large.insert(self.places - 1, beyond_topic(path, record));
+        }
         Ok(())
     }
 
-    fn wait_for_turn(&mut self) {
-        let Some(pace) = &mut self.pace else { return };
+    /// Counts the records that the topic has refused for their size as broken.
+    fn pass_refused(&mut self) -> Result<(), StopCause> {
+        let refused = self.deliveries().take_refused();
+        refused
+            .iter()
+            .filter_map(|place| self.large.remove(place))
+            .collect::<Vec<_>>()
+            .into_iter()
+            .try_for_each(|error| self.pass_broken(error))
+    }
+
+    fn wait_for_turn(&mut self) -> Result<(), StopCause> {
+        let Some(pace) = &mut self.pace else { return Ok(()) };
         let due = self.started.elapsed() + pace.wait(self.started.elapsed());
         while !self.stop.load(Ordering::Relaxed) {
             let left = due.saturating_sub(self.started.elapsed());
             if left.is_zero() {
-                return;
+                break;
             }
             self.producer.poll(left.min(LONGEST_WAIT));
-            self.look(self.progress.bytes_read);
+            self.look(self.progress.bytes_read)?;
         }
+        Ok(())
     }
 
     fn pass_broken(&mut self, error: FileError) -> Result<(), StopCause> {
@@ -174,12 +197,13 @@ impl<'a> Run<'a> {
     }
 
     /// Takes note of deliveries and tells progress when it is time to.
-    fn look(&mut self, bytes_read: u64) {
+    fn look(&mut self, bytes_read: u64) -> Result<(), StopCause> {
         self.producer.poll(Duration::ZERO);
         self.progress.bytes_read = bytes_read;
         if self.told.elapsed() >= TELL_EVERY {
             self.tell();
         }
+        self.pass_refused()
     }
 
     fn tell(&mut self) {
@@ -198,8 +222,9 @@ impl<'a> Run<'a> {
                 return Err(self.unfinished());
             }
         }
+        let refused = self.pass_refused();
         match self.deliveries().first_failure() {
-            None => Ok(()),
+            None => refused,
             Some((place, error)) => {
                 let file = self.begun.partition_point(|(first, _)| *first <= place) - 1;
                 let (first, path) = &self.begun[file];
@@ -225,21 +250,46 @@ impl<'a> Run<'a> {
             records: self.deliveries().records(),
             bytes: self.deliveries().bytes(),
             broken: self.progress.broken,
+            left_out: 0,
             seconds: self.started.elapsed().as_secs_f64(),
             interrupted: self.is_stopped() && self.files_done < self.progress.files as u64,
         }
     }
 }
 
+/// A record that the producer does not take.
+fn beyond_producer(path: &Path, record: &FileRecord<'_>) -> FileError {
+    let largest = record.json.len() + OVERHEAD;
+    let remedy = format!(
+        "the producer's {LARGEST}; raise it with --set kafka.{LARGEST}={largest}, and the topic's max.message.bytes"
+    );
+    too_large(path, record, &remedy)
+}
+
+/// A record that the producer's queue never has room for.
+fn beyond_queue(path: &Path, record: &FileRecord<'_>) -> FileError {
+    let kilobytes = (record.json.len() + OVERHEAD) / 1024 + 1;
+    too_large(path, record, &format!("the producer's queue holds; raise it with --set kafka.{QUEUE}={kilobytes}"))
+}
+
+/// A record that the topic does not take.
+fn beyond_topic(path: &Path, record: &FileRecord<'_>) -> FileError {
+    let remedy = "the topic takes; raise its max.message.bytes (or the broker's message.max.bytes)";
+    too_large(path, record, remedy)
+}
+
+/// Room for a key and what Kafka adds to a record.
+const OVERHEAD: usize = 4096;
+
 /// A record that is longer than Kafka takes cannot be used, but the ones behind it can.
-fn too_large(path: &Path, record: &FileRecord<'_>) -> FileError {
+fn too_large(path: &Path, record: &FileRecord<'_>, remedy: &str) -> FileError {
     let length = record.json.len();
-    let reason = format!("{length} bytes are more than the producer's message.max.bytes");
     let trouble = Trouble::Broken(BrokenRecord {
         number: record.number,
+        line: None,
         byte: record.byte,
         at: record.byte,
-        reason,
+        reason: format!("its {length} bytes are more than {remedy}"),
         skipped: length as u64,
     });
     FileError { path: path.to_owned(), trouble }
