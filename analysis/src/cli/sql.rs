@@ -1,8 +1,14 @@
 //! `analysis sql`
 
-use std::{path::PathBuf, str::FromStr};
+use std::{
+    collections::HashSet,
+    path::PathBuf,
+    str::FromStr,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use analysis::{
+    load::{Form, TableFile},
     show::{Table, json_rows},
     sql::{self, SqlError},
 };
@@ -16,9 +22,14 @@ use super::Database;
 pub struct Sql {
     /// One SELECT, in SQLite's dialect
     query: String,
-    /// A CSV, JSON or Parquet file as a table; may be given several times
+    /// A CSV, JSON or Parquet file as a table, `-` for the standard input; may be given several times
     #[arg(long = "file", value_name = "NAME=FILE")]
     files: Vec<NamedFile>,
+    #[command(flatten)]
+    form: Form,
+    /// Exit with 0 although broken records of files were left out
+    #[arg(long)]
+    allow_broken: bool,
     /// Rows to print, half of them from the end
     #[arg(long, value_name = "N", default_value_t = 40)]
     rows_shown: usize,
@@ -30,20 +41,55 @@ pub struct Sql {
 const EXAMPLES: &str = "Examples:
   analysis sql \"SELECT year(window_start) AS year, sum(reviews) AS reviews FROM reviews_by_month GROUP BY year\"
   analysis sql --file films=films.csv \"SELECT * FROM movies_by_month JOIN films USING (movie) WHERE reviews > 100\"
+  analysis sql --file t=umsatz.csv --delimiter ';' --decimal , \"SELECT sum(amount) FROM t\"
 
 A table is a rollup, one of `analysis tables`, or a file. MongoDB is asked only where a rollup is.";
 
 impl Sql {
     pub fn run(&self, database: Database) -> anyhow::Result<()> {
-        let files = self.files.iter().fold(sql::Sql::new(), |sql, file| sql.file(&file.name, &file.path));
+        let broken = Broken::default();
+        let files = self.files.iter().fold(sql::Sql::new(), |sql, file| {
+            let broken = broken.clone();
+            let table = TableFile::new(&file.path).form(self.form.clone());
+            sql.file(&file.name, table.on_broken(move |error| broken.note(error.to_string())))
+        });
         let frame = match files.query(&self.query) {
             Err(SqlError::NoTable { .. }) => files.store(&database.open()?).query(&self.query)?,
             answer => answer?,
         };
         if self.json {
-            return super::print_json(&json_rows(&frame));
+            super::print_json(&json_rows(&frame))?;
+        } else {
+            super::print(&Table::new(&frame).rows(self.rows_shown).to_string())?;
         }
-        Ok(super::print(&Table::new(&frame).rows(self.rows_shown).to_string())?)
+        match broken.count() {
+            0 => Ok(()),
+            _ if self.allow_broken => Ok(()),
+            count => anyhow::bail!(
+                "{count} broken records were left out; the first of them are named above (--allow-broken takes that for done)"
+            ),
+        }
+    }
+}
+
+/// The broken records of all files, each told once.
+#[derive(Clone, Default)]
+struct Broken(Arc<Mutex<HashSet<String>>>);
+
+impl Broken {
+    const TOLD: usize = 20;
+
+    fn note(&self, message: String) {
+        // A set is whole between two insertions.
+        let mut noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if noted.len() < Self::TOLD && !noted.contains(&message) {
+            tracing::warn!("{message}");
+        }
+        noted.insert(message);
+    }
+
+    fn count(&self) -> usize {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 }
 

@@ -30,6 +30,7 @@ mod query;
 mod rollup;
 mod store;
 
+pub use ::files::{Decimal, Delimiter, Encoding, Form, Format};
 pub use catalog::TableInfo;
 pub(crate) use columns::Builder as ColumnBuilder;
 pub use condition::{Comparison, Condition, ConditionError};

@@ -38,11 +38,11 @@ mod tests;
 
 pub use error::SqlError;
 
-use std::{fmt, path::PathBuf};
+use std::fmt;
 
 use polars::prelude::DataFrame;
 
-use crate::load::{Store, read_file};
+use crate::load::{Store, TableFile};
 use database::Database;
 use tables::Table;
 
@@ -105,7 +105,7 @@ impl Store {
 #[derive(Clone, Default)]
 pub struct Sql {
     frames: Vec<(String, DataFrame)>,
-    files: Vec<(String, PathBuf)>,
+    files: Vec<(String, TableFile)>,
     store: Option<Store>,
 }
 
@@ -122,8 +122,8 @@ impl Sql {
     }
 
     /// A CSV, JSON or Parquet file, read by the rules of [`TableFile`](crate::load::TableFile).
-    pub fn file(mut self, name: impl Into<String>, path: impl Into<PathBuf>) -> Self {
-        self.files.push((name.into(), path.into()));
+    pub fn file(mut self, name: impl Into<String>, file: impl Into<TableFile>) -> Self {
+        self.files.push((name.into(), file.into()));
         self
     }
 
@@ -148,8 +148,8 @@ impl Sql {
         for (name, frame) in &self.frames {
             tables.push(Table::of_frame(name, frame.clone()));
         }
-        for (name, path) in &self.files {
-            tables.push(Table::of_frame(name, read_file(path)?));
+        for (name, file) in &self.files {
+            tables.push(Table::of_frame(name, file.collect()?));
         }
         let Some(store) = &self.store else { return Ok(tables) };
         for info in store.tables()? {

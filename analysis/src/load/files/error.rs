@@ -10,7 +10,10 @@ const MOST_OF_VALUE: usize = 60;
 /// Why a file could not be read as a frame.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
-    /// The file cannot be opened or read.
+    /// The file cannot be read as records, or one of its records cannot.
+    #[error(transparent)]
+    Input(#[from] ::files::FileError),
+    /// A pipe cannot be read.
     // Who meant another folder sees from the whole path which one this is.
     #[error("cannot read {}: {source}", std::path::absolute(path).unwrap_or_else(|_| path.clone()).display())]
     Read {
@@ -19,25 +22,11 @@ pub enum FileError {
         /// The system's words.
         source: std::io::Error,
     },
-    /// The ending of the name tells no format.
-    #[error("{} is of no known format; name it .csv, .json, .jsonl, .ndjson or .parquet, unpacked", path.display())]
-    Format {
-        /// The file.
-        path: PathBuf,
-    },
     /// There is not even a header.
     #[error("{} is empty; a CSV file begins with a line of column names", path.display())]
     Empty {
         /// The file.
         path: PathBuf,
-    },
-    /// Two columns have one name.
-    #[error("{} has two columns {column:?}; give one of them another name in the first line", path.display())]
-    Repeated {
-        /// The file.
-        path: PathBuf,
-        /// The name.
-        column: String,
     },
     /// The file has no such column.
     #[error("{} has no column {column:?}; it has {}", path.display(), known.join(", "))]
@@ -57,46 +46,6 @@ pub enum FileError {
         /// The column.
         column: String,
     },
-    /// A line of a CSV file has more or fewer fields than the header.
-    #[error(
-        "{}, row {row} (line {line}): {found} fields under a header of {expected}; is a comma in a text that is not in quotes?",
-        path.display()
-    )]
-    Fields {
-        /// The file.
-        path: PathBuf,
-        /// Row from 1, without the header.
-        row: u64,
-        /// Line from 1 on which the row begins.
-        line: u64,
-        /// Fields of the header.
-        expected: usize,
-        /// Fields of the row.
-        found: usize,
-    },
-    /// A CSV file ends within quotes.
-    #[error(
-        "{}, row {row}: a text in quotes begins on line {line} and does not end; close it, and double the quotes inside a text",
-        path.display()
-    )]
-    Unclosed {
-        /// The file.
-        path: PathBuf,
-        /// Row from 1, without the header.
-        row: u64,
-        /// Line from 1 on which the text begins.
-        line: u64,
-    },
-    /// A line of a CSV file is not UTF-8.
-    #[error("{}, row {row} (line {line}) is not UTF-8; save the file with this encoding", path.display())]
-    Encoding {
-        /// The file.
-        path: PathBuf,
-        /// Row from 1, without the header.
-        row: u64,
-        /// Line from 1 on which the row begins.
-        line: u64,
-    },
     /// A value does not have the type that was asked for.
     #[error(
         "{}, row {row}, column {column:?}: {value} is no {expected}; mend the file, or read the column as `ColumnType::String`",
@@ -114,7 +63,7 @@ pub enum FileError {
         /// The value as it is written, shortened.
         value: String,
     },
-    /// The file is not JSON, or not of objects.
+    /// A record of a JSON file is not an object.
     #[error("{}, record {row}: {reason}; a file holds objects {{…}}, one after the other or in one array", path.display())]
     Json {
         /// The file.

@@ -1,31 +1,25 @@
 //! JSON files, record by record: JSON Lines, or one array.
 
-use std::{
-    collections::HashMap,
-    fmt,
-    fs::File,
-    io::{BufRead, BufReader},
-    path::Path,
-};
+use std::{collections::HashMap, fmt, path::Path};
 
 use bson::raw::RawBsonRef;
 use model::layout::ColumnType;
 use polars::prelude::DataFrame;
 use serde::{
-    Deserialize, Deserializer as _,
-    de::{Error as _, MapAccess, SeqAccess, Visitor},
+    Deserialize,
+    de::{MapAccess, Visitor},
 };
-use serde_json::{Value, value::RawValue};
+use serde_json::Value;
 
 use super::{
-    FileError, TableFile,
+    FileError, Pass, TableFile,
     guess::{self, Guess},
     row::{Pushed, Rows},
 };
 
 /// The rows of the file, once for the columns and their types, and once for the values.
 pub(super) fn read(file: &TableFile) -> Result<DataFrame, FileError> {
-    known_rows(file, &Known::of(&file.path)?)
+    known_rows(file, &Known::of(file)?)
 }
 
 /// The records that are known; what was appended since, as to a log, is left out.
@@ -37,7 +31,7 @@ fn known_rows(file: &TableFile, known: &Known) -> Result<DataFrame, FileError> {
     };
     let mut rows = Rows::new(places.iter().map(column).collect::<Vec<_>>());
     let mut values = vec![Value::Null; known.names.len()];
-    first_records(&file.path, known.records, |row, record| {
+    file.each_record(Pass::Second, known.records, |row, record| {
         values.fill(Value::Null);
         for (name, value) in members(&file.path, row, record)? {
             let Some(place) = known.places.get(&name) else {
@@ -45,7 +39,7 @@ fn known_rows(file: &TableFile, known: &Known) -> Result<DataFrame, FileError> {
             };
             values[*place] = value;
         }
-        rows.push(&file.path, |column, kind| typed(&values[places[column]], kind))
+        rows.push(&file.path, row, |column, kind| typed(&values[places[column]], kind))
     })?;
     Ok(rows.finish())
 }
@@ -62,13 +56,13 @@ struct Known {
 }
 
 impl Known {
-    fn of(path: &Path) -> Result<Self, FileError> {
+    fn of(file: &TableFile) -> Result<Self, FileError> {
         let mut known = Self::default();
-        each_record(path, |row, record| {
+        file.each_record(Pass::First, usize::MAX, |row, record| {
             known.records += 1;
-            let mut members = members(path, row, record)?.into_iter();
+            let mut members = members(&file.path, row, record)?.into_iter();
             members.try_for_each(|(name, value)| known.note(row, name, &value)).map_err(|column| FileError::TwoValues {
-                path: path.to_owned(),
+                path: file.path.clone(),
                 row,
                 column,
             })
@@ -128,8 +122,8 @@ fn typed(value: &Value, kind: ColumnType) -> Result<Pushed<'_>, String> {
 }
 
 /// Fields of a record in their order, with members of objects under their own names.
-fn members(path: &Path, row: u64, record: &RawValue) -> Result<Vec<(String, Value)>, FileError> {
-    let members: Members = serde_json::from_str(record.get()).map_err(|error| broken(path, row, &error))?;
+fn members(path: &Path, row: u64, record: &[u8]) -> Result<Vec<(String, Value)>, FileError> {
+    let members: Members = serde_json::from_slice(record).map_err(|error| broken(path, row, &error))?;
     let mut flat = Vec::with_capacity(members.0.len());
     members.0.into_iter().for_each(|(name, value)| flatten(name, value, &mut flat));
     Ok(flat)
@@ -173,94 +167,6 @@ impl<'de> Deserialize<'de> for Members {
     }
 }
 
-/// Hands on the text of every record, with its number from 1.
-pub(super) fn each_record(
-    path: &Path,
-    each: impl FnMut(u64, &RawValue) -> Result<(), FileError>,
-) -> Result<(), FileError> {
-    first_records(path, usize::MAX, each)
-}
-
-/// As [`each_record`], of JSON Lines no more than `most`: of what is appended meanwhile, half a record may be there.
-fn first_records(
-    path: &Path,
-    most: usize,
-    mut each: impl FnMut(u64, &RawValue) -> Result<(), FileError>,
-) -> Result<(), FileError> {
-    let unreadable = |source| FileError::Read { path: path.to_owned(), source };
-    let mut input = BufReader::new(File::open(path).map_err(unreadable)?);
-    let is_array = first_letter(&mut input).map_err(unreadable)? == Some(b'[');
-    let mut deserializer = serde_json::Deserializer::from_reader(input);
-    let mut row = 0;
-    if is_array {
-        let mut failed = None;
-        let items = Items { each: &mut each, row: &mut row, failed: &mut failed };
-        let read = deserializer.deserialize_seq(items).and_then(|()| deserializer.end());
-        return match (failed, read) {
-            (Some(error), _) => Err(error),
-            (None, Err(error)) => Err(broken(path, row + 1, &error)),
-            (None, Ok(())) => Ok(()),
-        };
-    }
-    for record in deserializer.into_iter::<Box<RawValue>>().take(most) {
-        row += 1;
-        each(row, &record.map_err(|error| broken(path, row, &error))?)?;
-    }
-    Ok(())
-}
-
-/// The first byte that is no space; what is before it is read.
-fn first_letter(input: &mut impl BufRead) -> std::io::Result<Option<u8>> {
-    const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
-    if input.fill_buf()?.starts_with(BYTE_ORDER_MARK) {
-        input.consume(BYTE_ORDER_MARK.len());
-    }
-    loop {
-        let chunk = input.fill_buf()?;
-        if chunk.is_empty() {
-            return Ok(None);
-        }
-        match chunk.iter().position(|byte| !byte.is_ascii_whitespace()) {
-            Some(place) => {
-                let first = chunk[place];
-                input.consume(place);
-                return Ok(Some(first));
-            }
-            None => {
-                let spaces = chunk.len();
-                input.consume(spaces);
-            }
-        }
-    }
-}
-
-/// The items of an array, one at a time.
-struct Items<'a, F> {
-    each: &'a mut F,
-    row: &'a mut u64,
-    /// What ended the reading, which serde's own error cannot carry.
-    failed: &'a mut Option<FileError>,
-}
-
-impl<'de, F: FnMut(u64, &RawValue) -> Result<(), FileError>> Visitor<'de> for Items<'_, F> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an array of objects")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
-        while let Some(record) = items.next_element::<Box<RawValue>>()? {
-            *self.row += 1;
-            if let Err(error) = (self.each)(*self.row, &record) {
-                *self.failed = Some(error);
-                return Err(A::Error::custom("stopped"));
-            }
-        }
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::fs;
@@ -275,7 +181,7 @@ mod tests {
         let path = folder.path().join("a.jsonl");
         let lines = "{\"n\": 1}\n{\"n\": 2}\n";
         fs::write(&path, lines).expect("written");
-        let (file, known) = (TableFile::new(&path), Known::of(&path).expect("columns"));
+        let (file, known) = (TableFile::new(&path), Known::of(&TableFile::new(&path)).expect("columns"));
         for appended in ["", "{\"n\": \"three\"}\n", "{\"level\": \"warn\"}\n", "{\"n\": 3, \"lev"] {
             fs::write(&path, format!("{lines}{appended}")).expect("written");
             let frame = known_rows(&file, &known).expect(appended);

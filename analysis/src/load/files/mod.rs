@@ -7,18 +7,25 @@ mod json;
 mod parquet;
 mod row;
 mod schema;
+mod source;
 #[cfg(test)]
 mod tests;
 
 pub use error::FileError;
 pub(crate) use guess::{Guess, value as typed_text};
 
-use std::path::{Path, PathBuf};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
+use ::files::{Form, Format};
 use model::{layout::ColumnType, schema::Schema};
 use polars::prelude::DataFrame;
 
 use super::error::repeated;
+use source::Source;
 
 /// Reads a file as a frame, its format by its ending; the rules are those of [`TableFile`].
 ///
@@ -42,11 +49,15 @@ pub fn read_file(path: impl AsRef<Path>) -> Result<DataFrame, FileError> {
 
 /// A file that is to be read as a frame.
 ///
-/// | ending | format | types |
+/// | file | format | types |
 /// | --- | --- | --- |
-/// | `.csv` | RFC 4180 with a header line, UTF-8 | by the values |
-/// | `.json`, `.jsonl`, `.ndjson` | objects one after the other (JSON Lines), or one array of them | by the values |
-/// | `.parquet` | Parquet, also compressed with snappy or zstd | those of the file |
+/// | named `.parquet` | Parquet, also compressed with snappy or zstd | those of the file |
+/// | named `.csv` or `.tsv` | RFC 4180 with a header line; the delimiter is recognised | by the values |
+/// | any other | JSON objects one after the other (JSON Lines), or one array of them; CSV if it looks so | by the values |
+///
+/// CSV and JSON are read as `ingest produce` reads them ([`::files`]): also compressed with gzip or zstd, in UTF-8 or UTF-16,
+/// and from a pipe or the standard input (`-`). What is recognised and is not the usual is logged as a warning;
+/// [`form`](Self::form) names it instead. A broken record is an error, unless [`on_broken`](Self::on_broken) hears of it.
 ///
 /// **By the values** means by all of them: the file is read twice. A column has the first of these types that holds every value:
 ///
@@ -79,15 +90,67 @@ pub fn read_file(path: impl AsRef<Path>) -> Result<DataFrame, FileError> {
 #[derive(Debug, Clone)]
 pub struct TableFile {
     path: PathBuf,
+    source: Source,
     columns: Option<Vec<String>>,
     types: Vec<(String, ColumnType)>,
     schema: Option<Schema>,
+    on_broken: Option<OnBroken>,
+}
+
+/// Hears of broken records.
+#[derive(Clone)]
+struct OnBroken(Arc<dyn Fn(&::files::FileError) + Send + Sync>);
+
+impl fmt::Debug for OnBroken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OnBroken")
+    }
+}
+
+impl<P: AsRef<Path>> From<P> for TableFile {
+    fn from(path: P) -> Self {
+        Self::new(path)
+    }
+}
+
+/// Which reading of the file it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Pass {
+    /// The only one, or the first.
+    First,
+    /// Broken records are known.
+    Second,
 }
 
 impl TableFile {
     /// The file at `path`, all of its columns.
     pub fn new(path: impl AsRef<Path>) -> Self {
-        Self { path: path.as_ref().to_owned(), columns: None, types: Vec::new(), schema: None }
+        let path = path.as_ref().to_owned();
+        Self { source: Source::new(&path), path, columns: None, types: Vec::new(), schema: None, on_broken: None }
+    }
+
+    /// Names the form of a CSV or JSON file as far as it is not to be recognised.
+    ///
+    /// ```
+    /// use analysis::load::{Delimiter, Form, TableFile};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("umsatz.csv");
+    /// std::fs::write(&path, "id;amount\n1;1.234,56\n")?;
+    /// let form = Form { delimiter: Some(Delimiter::SEMICOLON), decimal: Some(",".parse()?), ..Form::default() };
+    /// let sales = TableFile::new(&path).form(form).collect()?;
+    /// assert_eq!(sales.column("amount")?.f64()?.get(0), Some(1234.56));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn form(mut self, form: Form) -> Self {
+        self.source.form = form;
+        self
+    }
+
+    /// Leaves broken records of CSV and JSON files out, and hands each to `told`.
+    pub fn on_broken(mut self, told: impl Fn(&::files::FileError) + Send + Sync + 'static) -> Self {
+        self.on_broken = Some(OnBroken(Arc::new(told)));
+        self
     }
 
     /// Only these columns, in this order.
@@ -127,18 +190,56 @@ impl TableFile {
     /// Reads the rows.
     ///
     /// # Errors
-    /// When the file cannot be read or its ending names no format, a column does not exist, or a value or record is not of the type that
+    /// When the file or one of its records cannot be read, a column does not exist, or a value or record is not of the type that
     /// was asked for; the error names the file, the row and the column.
     pub fn collect(&self) -> Result<DataFrame, FileError> {
-        let format = Format::of(&self.path)?;
-        match (&self.schema, format) {
-            (Some(_), Format::Parquet) => Err(FileError::OwnTypes { path: self.path.clone() }),
-            (_, Format::Parquet) if !self.types.is_empty() => Err(FileError::OwnTypes { path: self.path.clone() }),
-            (_, Format::Parquet) => parquet::read(self),
-            (Some(schema), format) => schema::read(self, schema, format),
-            (None, Format::Csv) => csv::read(self),
-            (None, Format::Json) => json::read(self),
+        let ending = self.path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
+        let has_types = self.schema.is_some() || !self.types.is_empty();
+        match (&self.schema, ending.as_deref()) {
+            (_, Some("parquet")) if has_types => Err(FileError::OwnTypes { path: self.path.clone() }),
+            (_, Some("parquet")) => parquet::read(self),
+            (Some(schema), _) => schema::read(self, schema),
+            (None, _) => match self.source.open()?.format() {
+                Format::Csv => csv::read(self),
+                Format::Json | Format::Lines => json::read(self),
+            },
         }
+    }
+
+    /// Passes over a broken record, if somebody hears of it.
+    fn pass_broken(&self, error: ::files::FileError, pass: Pass) -> Result<(), FileError> {
+        match &self.on_broken {
+            Some(on_broken) if error.is_broken_record() => {
+                if pass == Pass::First {
+                    (on_broken.0)(&error);
+                }
+                Ok(())
+            }
+            _ => Err(error.into()),
+        }
+    }
+
+    /// Hands on the text of at most so many records, each with its number in the file.
+    fn each_record(
+        &self,
+        pass: Pass,
+        most: usize,
+        mut each: impl FnMut(u64, &[u8]) -> Result<(), FileError>,
+    ) -> Result<(), FileError> {
+        let mut file = self.source.open()?;
+        let mut records = 0;
+        while records < most
+            && let Some(record) = file.next_record()
+        {
+            match record {
+                Ok(record) => {
+                    records += 1;
+                    each(record.number, record.json)?;
+                }
+                Err(error) => self.pass_broken(error, pass)?,
+            }
+        }
+        Ok(())
     }
 
     fn kind_of(&self, column: &str) -> Option<ColumnType> {
@@ -161,25 +262,6 @@ impl TableFile {
                 None => wanted.iter().map(find).collect(),
             },
             None => Ok((0..known.len()).collect()),
-        }
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Format {
-    Csv,
-    Json,
-    Parquet,
-}
-
-impl Format {
-    fn of(path: &Path) -> Result<Self, FileError> {
-        let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
-        match ending.as_deref() {
-            Some("csv") => Ok(Self::Csv),
-            Some("json" | "jsonl" | "ndjson") => Ok(Self::Json),
-            Some("parquet") => Ok(Self::Parquet),
-            _ => Err(FileError::Format { path: path.to_owned() }),
         }
     }
 }

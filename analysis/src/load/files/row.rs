@@ -25,14 +25,19 @@ impl Rows {
         Self { columns: columns.into_iter().map(builder).collect(), height: 0 }
     }
 
-    /// Appends a row; `value` gives what a column of this type has in it, or what is there instead.
+    /// Rows so far.
+    pub fn height(&self) -> usize {
+        self.height
+    }
+
+    /// Appends the row with this number in the file; `value` gives what a column of this type has in it, or what is there instead.
     pub fn push<'a>(
         &mut self,
         path: &Path,
+        row: u64,
         value: impl Fn(usize, ColumnType) -> Result<Pushed<'a>, String>,
     ) -> Result<(), FileError> {
         self.height += 1;
-        let row = self.height as u64;
         for (place, (name, kind, builder)) in self.columns.iter_mut().enumerate() {
             let Some(kind) = kind else {
                 builder.push_null();

@@ -2,14 +2,14 @@
 
 use std::path::Path;
 
+use ::files::Decimal;
 use model::{
     decode::{Coordinates, Decoded, Decoder},
     schema::Schema,
 };
 use polars::prelude::DataFrame;
-use serde_json::{Map, Value};
 
-use super::{FileError, Format, TableFile, csv::CsvRows, json};
+use super::{FileError, Pass, TableFile};
 use crate::load::{
     StoreError,
     decode::{FrameBuilder, Shape},
@@ -17,7 +17,7 @@ use crate::load::{
 };
 
 /// The events of the file, with the columns of the schema.
-pub(super) fn read(file: &TableFile, schema: &Schema, format: Format) -> Result<DataFrame, FileError> {
+pub(super) fn read(file: &TableFile, schema: &Schema) -> Result<DataFrame, FileError> {
     let fields = EventFields::of_schema(schema);
     let columns = fields.wanted(file.columns.as_deref()).map_err(|error| match error {
         StoreError::NoColumn { column, known, .. } => FileError::NoColumn { path: file.path.clone(), column, known },
@@ -29,10 +29,12 @@ pub(super) fn read(file: &TableFile, schema: &Schema, format: Format) -> Result<
         decoder: Decoder::new(schema)?,
         frame: FrameBuilder::new(&Shape { columns, ..Shape::default() }, 0),
     };
-    match format {
-        Format::Csv => events.of_csv()?,
-        _ => json::each_record(&file.path, |row, record| events.push(row, record.get().as_bytes()))?,
+    let mut file = file.clone();
+    if schema.states_decimal() {
+        // The schema reads the numbers, so cells have to reach it as they stand.
+        file.source.form.decimal = Some(Decimal::Point);
     }
+    file.each_record(Pass::First, usize::MAX, |row, record| events.push(row, record))?;
     Ok(events.frame.finish().frame)
 }
 
@@ -43,18 +45,6 @@ struct Events<'a> {
 }
 
 impl Events<'_> {
-    /// Fields are texts, as they are to `ingest produce`.
-    fn of_csv(&mut self) -> Result<(), FileError> {
-        let mut source = CsvRows::open(self.path)?;
-        while source.advance()? {
-            let field = |place: usize| Value::from(source.field(place).unwrap_or_default());
-            let names = source.names().iter().enumerate();
-            let record: Map<String, Value> = names.map(|(place, name)| (name.clone(), field(place))).collect();
-            self.push(source.row(), Value::Object(record).to_string().as_bytes())?;
-        }
-        Ok(())
-    }
-
     fn push(&mut self, row: u64, record: &[u8]) -> Result<(), FileError> {
         let unusable =
             |reason: &dyn ToString| FileError::Record { path: self.path.to_owned(), row, reason: reason.to_string() };

@@ -1,4 +1,11 @@
-use std::{fs, io::Write, path::PathBuf, sync::Arc};
+use std::{
+    fs,
+    io::Write,
+    path::PathBuf,
+    sync::{Arc, Mutex},
+};
+
+use ::files::Trouble;
 
 use model::{
     layout::ColumnType,
@@ -14,7 +21,7 @@ use parquet::{
 use polars::prelude::{AnyValue, DataFrame, DataType, TimeUnit};
 use tempfile::TempDir;
 
-use super::{TableFile, read_file};
+use super::{FileError, TableFile, read_file};
 
 const INSTANT: DataType = DataType::Datetime(TimeUnit::Milliseconds, None);
 
@@ -34,6 +41,15 @@ fn error(name: &str, content: impl AsRef<[u8]>) -> String {
     let (folder, path) = file(name, content);
     let error = read_file(path).expect_err("an error").to_string();
     error.replace(folder.path().to_str().expect("UTF-8"), "")
+}
+
+/// Number and line of the record that is broken.
+fn broken(name: &str, content: impl AsRef<[u8]>) -> (u64, Option<u64>) {
+    let (_folder, path) = file(name, content);
+    match read_file(path).expect_err("a broken record") {
+        FileError::Input(::files::FileError { trouble: Trouble::Broken(record), .. }) => (record.number, record.line),
+        other => panic!("{other}"),
+    }
 }
 
 fn row(frame: &DataFrame, row: usize) -> Vec<AnyValue<'_>> {
@@ -85,20 +101,19 @@ fn quotes_are_seen_wherever_a_block_of_the_file_ends() {
 
 #[test]
 fn errors_name_the_file_the_row_and_what_to_do() {
-    assert!(error("a.txt", "").starts_with("/a.txt is of no known format; name it .csv, .json"));
+    assert!(error("a.txt", "hello").contains("--format csv"));
     assert!(error("a.csv", "").contains("begins with a line of column names"));
     assert!(error("a.csv", "a,a\n").contains("two columns \"a\""));
-    assert_eq!(
-        error("a.csv", "a,b\r\n\"x\ny\",2\r\n1,2,3\r\n"),
-        "/a.csv, row 2 (line 4): 3 fields under a header of 2; is a comma in a text that is not in quotes?"
-    );
-    assert!(error("a.csv", b"a\nok\n\xff\n").contains("row 2 (line 3) is not UTF-8"));
-    assert!(error("a.csv", b"a,b\n\xc3,\xa9\n").contains("row 1 (line 2) is not UTF-8"));
+    assert_eq!(broken("a.csv", "a,b\r\n\"x\ny\",2\r\n1,2,3\r\n"), (2, Some(4)));
+    assert_eq!(broken("a.csv", b"a\nok\n\xff\n"), (2, Some(3)));
+    assert_eq!(broken("a.csv", b"a,b\n\xc3,\xa9\n"), (1, Some(2)));
+    assert_eq!(broken("a.csv", "a,b\n1,\"oh\n2,3\n"), (1, Some(2)));
+    assert_eq!(broken("a.json", "[{\"a\": 1}, {\"a\": }]"), (2, None));
+    assert_eq!(broken("a.jsonl", "{\"a\": NaN}\n"), (1, None));
     assert!(
         error("a.jsonl", "{\"a\": 1}\n[1]\n")
             .starts_with("/a.jsonl, record 2: invalid type: sequence, expected an object")
     );
-    assert!(error("a.json", "[{\"a\": 1}, {\"a\": }]").starts_with("/a.json, record 2: expected value at line 1"));
     assert!(error("a.parquet", "PAR1").starts_with("/a.parquet cannot be read as Parquet"));
     let (_folder, path) = file("a.csv", "n\n1\neight\n");
     let asked = TableFile::new(&path).column_type("n", ColumnType::Int).collect().expect_err("a text").to_string();
@@ -106,7 +121,7 @@ fn errors_name_the_file_the_row_and_what_to_do() {
     let asked = TableFile::new(&path).columns(["m"]).collect().expect_err("no column").to_string();
     assert!(asked.ends_with("has no column \"m\"; it has n"), "{asked}");
     let missing = read_file(path.with_file_name("b.csv")).expect_err("no file").to_string();
-    assert!(missing.contains("b.csv: No such file"), "{missing}");
+    assert!(missing.contains("b.csv: there is no such file"), "{missing}");
 }
 
 #[test]
@@ -275,19 +290,86 @@ fn a_column_that_is_asked_for_twice_is_named() {
 }
 
 #[test]
-fn a_quote_that_is_never_closed_is_named_with_its_line() {
-    let unclosed = |line: u64, row: u64| {
-        format!(
-            "/a.csv, row {row}: a text in quotes begins on line {line} and does not end; close it, and double the quotes inside a text"
-        )
-    };
-    assert_eq!(error("a.csv", "a,b\n1,\"oh\n2,3\n"), unclosed(2, 1));
-    assert_eq!(error("a.csv", "a,b\n1,2\n\n\"x\ny\",\"oh\"\"\n"), unclosed(5, 2));
-    assert_eq!(error("a.csv", "a,\"b\n1,2\n"), unclosed(1, 0));
+fn a_text_in_quotes_that_does_not_end_is_refused() {
+    for (content, row, line) in [("a,b\n1,2\n\n\"x\ny\",\"oh\"\"\n", 2, 5), ("a,b\n1,\"oh\n", 1, 2)] {
+        let (_folder, path) = file("a.csv", content);
+        match read_file(&path).expect_err("an open quote") {
+            FileError::Input(::files::FileError {
+                trouble: Trouble::OpenQuote { number, line: found, .. }, ..
+            }) => {
+                assert_eq!((number, found), (row, line), "{content}");
+            }
+            other => panic!("{other}"),
+        }
+    }
+    assert_eq!(broken("a.csv", "a,b\n1,\"o\"h\"\n"), (1, Some(2)));
     // A last line without an end, and quotes within a text, are none.
-    for whole in ["a,b\n1,\"oh\"", "a,b\n1,\"o\"\"h\"", "a,b\n1,o\"h", "a,b\n1,\"o\"h\"", "a,b\n1,", "a,b\n1,\"\""] {
+    for whole in ["a,b\n1,\"oh\"", "a,b\n1,\"o\"\"h\"", "a,b\n1,o\"h", "a,b\n1,", "a,b\n1,\"\""] {
         assert_eq!(frame("a.csv", whole).height(), 1, "{whole}");
     }
+}
+
+#[test]
+fn files_are_read_as_ingest_reads_them() {
+    let gzip = |content: &str| {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(content.as_bytes()).expect("packed");
+        encoder.finish().expect("packed")
+    };
+    let utf16 = |content: &str| content.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>();
+    let csv = "id;amount\n1;1.234,56\n2;0,5\n";
+    for (name, content) in [
+        ("a.csv", csv.into()),
+        ("a.csv", csv.replace('\n', "\r").into()),
+        ("a.csv.gz", gzip(csv)),
+        ("a.csv", gzip(csv)),
+        ("a.csv", utf16(csv)),
+        ("a", csv.into()),
+        ("a.tsv", "id\tamount\n1\t1234.56\n2\t0.5\n".into()),
+        ("a.jsonl.gz", gzip("{\"id\": 1, \"amount\": 1234.56}{\"id\": 2, \"amount\": 0.5}")),
+        ("a.json", b"[{\"id\": 1, \"amount\": 1234.56},\n{\"id\": 2, \"amount\": 0.5}]\n[]".to_vec()),
+    ] {
+        let frame = frame(name, content);
+        assert_eq!(row(&frame, 0), [AnyValue::Int64(1), AnyValue::Float64(1234.56)], "{name}");
+        assert_eq!(row(&frame, 1), [AnyValue::Int64(2), AnyValue::Float64(0.5)], "{name}");
+    }
+}
+
+#[test]
+fn broken_records_are_told_once_and_left_out() {
+    for (name, content, numbers) in [
+        ("a.json", "[{\"n\": 1}, {\"n\": NaN}, {\"n\": Infinity}, {\"n\": 4}]", [2, 3]),
+        ("a.csv", "n,m\n1,1\n2\n3,\"x\"y\n4,4\n", [2, 3]),
+    ] {
+        let (_folder, path) = file(name, content);
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let hears = Arc::clone(&told);
+        let frame = TableFile::new(&path).on_broken(move |error| match &error.trouble {
+            Trouble::Broken(record) => hears.lock().expect("no panic").push(record.number),
+            other => panic!("{other}"),
+        });
+        let frame = frame.collect().expect("the rest");
+        assert_eq!(row(&frame, 1)[0], AnyValue::Int64(4), "{name}");
+        assert_eq!((frame.height(), told.lock().expect("no panic").as_slice()), (2, numbers.as_slice()), "{name}");
+        assert!(read_file(&path).is_err(), "{name}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_pipe_is_read_once_and_whole() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("pipe");
+    nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).expect("a pipe");
+    let lines: String = (0..50_000).map(|n| format!("{{\"n\": {n}}}\n")).collect();
+    let writer = std::thread::spawn({
+        let path = path.clone();
+        move || fs::write(path, lines)
+    });
+    let numbers = TableFile::new(&path);
+    assert_eq!(numbers.collect().expect("a frame").height(), 50_000);
+    writer.join().expect("no panic").expect("written");
+    assert_eq!(numbers.collect().expect("the same").height(), 50_000);
 }
 
 #[test]
