@@ -11,16 +11,21 @@ use plotters_backend::{
 use super::{
     ChartError,
     font::{self, X_HEIGHT},
-    scene::{Anchor, Color, Face, Label, Point, Rect, Scene, Shape},
+    scene::{Anchor, Color, Face, Label, Point, Rect, Shape},
 };
 
 /// plotters' SVG backend divides every font size by this.
 const SVG_FONT_DIVISOR: f64 = 1.24;
 
-/// Paints every shape of `scene`, `scale` backend units to the pixel.
-pub(crate) fn paint<B: DrawingBackend>(scene: &Scene, backend: &mut B, scale: f32) -> Result<(), ChartError> {
-    let mut painter = Painter { backend, scale };
-    for shape in &scene.shapes {
+/// Paints shapes, `scale` backend units to the pixel, onto a backend whose first row is the drawing's row `top`, in backend units.
+pub(crate) fn paint<'a, B: DrawingBackend>(
+    shapes: impl IntoIterator<Item = &'a Shape>,
+    backend: &mut B,
+    scale: f32,
+    top: i32,
+) -> Result<(), ChartError> {
+    let mut painter = Painter { backend, scale, top };
+    for shape in shapes {
         painter.shape(shape).map_err(|error| ChartError::Draw(error.to_string()))?;
     }
     backend.present().map_err(|error| ChartError::Draw(error.to_string()))
@@ -32,6 +37,8 @@ struct Painter<'a, B> {
     backend: &'a mut B,
     /// Backend units per pixel.
     scale: f32,
+    /// First row of the backend, in its units.
+    top: i32,
 }
 
 impl<B: DrawingBackend> Painter<'_, B> {
@@ -72,7 +79,7 @@ impl<B: DrawingBackend> Painter<'_, B> {
     }
 
     fn point(&self, point: Point) -> BackendCoord {
-        ((point.x * self.scale).round() as i32, (point.y * self.scale).round() as i32)
+        ((point.x * self.scale).round() as i32, (point.y * self.scale).round() as i32 - self.top)
     }
 
     fn length(&self, length: f32) -> u32 {

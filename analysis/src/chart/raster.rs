@@ -1,26 +1,70 @@
 //! A scene as a PNG image.
 //!
-//! Painted several times larger and averaged down, which smooths every edge alike.
+//! Painted several times larger and averaged down, which smooths every edge alike; a large picture in bands, so that it takes no more
+//! memory than a small one.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, io::Write};
 
 use plotters::backend::BitMapBackend;
 use plotters_backend::{BackendColor, BackendCoord, BackendStyle, DrawingBackend, DrawingErrorKind};
 
-use super::{ChartError, paint, scene::Scene};
+use super::{
+    ChartError, paint,
+    scene::{Scene, Shape},
+};
 
 /// Painted pixels per pixel of the image, in each direction.
 const OVERSAMPLING: u32 = 3;
 const CHANNELS: usize = 3;
 
+/// Bytes of painted pixels at once: a larger picture is painted in several bands, one after the other.
+const MOST_PAINTED: usize = 32 << 20;
+/// Bytes of a compressed chunk.
+const CHUNK: usize = 64 << 10;
+
 /// The image as the bytes of a PNG file.
 pub(crate) fn png(scene: &Scene) -> Result<Vec<u8>, ChartError> {
-    let (width, height) = (scene.width * OVERSAMPLING, scene.height * OVERSAMPLING);
-    let mut pixels = vec![0; width as usize * height as usize * CHANNELS];
-    let mut canvas = Canvas(BitMapBackend::with_buffer(&mut pixels, (width, height)));
-    paint::paint(scene, &mut canvas, OVERSAMPLING as f32)?;
-    drop(canvas);
-    encode(&averaged(&pixels, scene.width as usize), scene.width, scene.height)
+    let mut bytes = Vec::new();
+    let mut encoder = png::Encoder::new(&mut bytes, scene.width, scene.height);
+    encoder.set_color(png::ColorType::Rgb);
+    encoder.set_depth(png::BitDepth::Eight);
+    encoder.set_compression(png::Compression::Best);
+    encoder.set_adaptive_filter(png::AdaptiveFilterType::Adaptive);
+    let failed = |error: png::EncodingError| ChartError::Draw(error.to_string());
+    let mut writer = encoder.write_header().map_err(failed)?;
+    let mut image = writer.stream_writer_with_size(CHUNK).map_err(failed)?;
+    for_each_band(scene, MOST_PAINTED, |rows| image.write_all(rows).map_err(|error| failed(error.into())))?;
+    image.finish().map_err(failed)?;
+    writer.finish().map_err(failed)?;
+    Ok(bytes)
+}
+
+/// Hands the rows of the image to `take`, from the top, painting no more than about `most` bytes at once.
+fn for_each_band(
+    scene: &Scene,
+    most: usize,
+    mut take: impl FnMut(&[u8]) -> Result<(), ChartError>,
+) -> Result<(), ChartError> {
+    let width = scene.width * OVERSAMPLING;
+    let row = width as usize * CHANNELS * OVERSAMPLING as usize;
+    let rows = u32::try_from(most / row).unwrap_or(u32::MAX).clamp(1, scene.height.max(1));
+    let mut pixels = vec![0; row * rows as usize];
+    for top in (0..scene.height).step_by(rows as usize) {
+        let rows = rows.min(scene.height - top);
+        let pixels = &mut pixels[..row * rows as usize];
+        pixels.fill(0);
+        let mut canvas = Canvas(BitMapBackend::with_buffer(pixels, (width, rows * OVERSAMPLING)));
+        let (first, end) = (top as f32, (top + rows) as f32);
+        let is_inside = |shape: &&Shape| {
+            let (low, high) = shape.rows();
+            low <= end && high >= first
+        };
+        let shapes = scene.shapes.iter().filter(is_inside);
+        paint::paint(shapes, &mut canvas, OVERSAMPLING as f32, (top * OVERSAMPLING) as i32)?;
+        drop(canvas);
+        take(&averaged(pixels, scene.width as usize))?;
+    }
+    Ok(())
 }
 
 /// Each square of painted pixels as its mean; `width` is that of the result.
@@ -40,21 +84,6 @@ fn averaged(pixels: &[u8], width: usize) -> Vec<u8> {
         }
     }
     out
-}
-
-fn encode(pixels: &[u8], width: u32, height: u32) -> Result<Vec<u8>, ChartError> {
-    let mut bytes = Vec::new();
-    let mut encoder = png::Encoder::new(&mut bytes, width, height);
-    encoder.set_color(png::ColorType::Rgb);
-    encoder.set_depth(png::BitDepth::Eight);
-    encoder.set_compression(png::Compression::Best);
-    encoder.set_adaptive_filter(png::AdaptiveFilterType::Adaptive);
-    let written = encoder.write_header().and_then(|mut writer| {
-        writer.write_image_data(pixels)?;
-        writer.finish()
-    });
-    written.map_err(|error| ChartError::Draw(error.to_string()))?;
-    Ok(bytes)
 }
 
 /// plotters' bitmap, with strokes of our own: its polygon of a thick jagged line overlaps itself and is filled with holes.
@@ -200,6 +229,39 @@ mod tests {
         let mut scene = paper(4, 1);
         scene.rect(Rect { left: 1.0, top: 0.0, right: 2.0, bottom: 1.0 }, RED);
         assert_eq!(decoded(&scene), [255, 255, 255, 200, 0, 0, 255, 255, 255, 255, 255, 255]);
+    }
+
+    #[test]
+    fn bands_of_any_height_make_the_same_picture() {
+        let mut scene = paper(90, 70);
+        let at = |x: f32, y: f32| Point { x, y };
+        scene.line(vec![at(3.0, 65.0), at(40.0, 3.0), at(85.0, 60.0)], RED, 3.0);
+        scene.circle(at(45.0, 35.0), 17.0, Color(0, 90, 200));
+        scene.polygon(vec![at(5.0, 5.0), at(80.0, 20.0), at(30.0, 66.0)], RED, 0.4);
+        let face = crate::chart::scene::Face { size: 21.0, bold: true };
+        let label = crate::chart::scene::Label {
+            at: at(10.0, 40.0),
+            anchor: crate::chart::scene::Anchor::Start,
+            text: "Ågjé 40".to_owned(),
+            face,
+            color: Color(0, 0, 0),
+        };
+        scene.label(label);
+        let drawn = |most: usize| {
+            let (mut rows, mut bands) = (Vec::new(), 0);
+            let taken = for_each_band(&scene, most, |band| {
+                rows.extend_from_slice(band);
+                bands += 1;
+                Ok(())
+            });
+            taken.map(|()| (rows, bands)).expect("rows")
+        };
+        let (whole, bands) = drawn(usize::MAX);
+        assert_eq!((whole.len(), bands), (90 * 70 * 3, 1));
+        let row = 90 * 3 * 9;
+        for (most, bands) in [(0, 70), (row * 7, 10), (row * 9, 8), (row * 69, 2)] {
+            assert!(drawn(most) == (whole.clone(), bands), "{most}");
+        }
     }
 
     #[test]

@@ -85,6 +85,25 @@ pub(crate) enum Shape {
     Label(Label),
 }
 
+impl Shape {
+    /// The rows that the shape may touch, first and last.
+    pub fn rows(&self) -> (f32, f32) {
+        let around = |points: &[Point], margin: f32| {
+            let low = points.iter().map(|point| point.y).fold(f32::INFINITY, f32::min);
+            let high = points.iter().map(|point| point.y).fold(f32::NEG_INFINITY, f32::max);
+            (low - margin, high + margin)
+        };
+        match self {
+            Self::Rect { area, .. } => (area.top.min(area.bottom), area.top.max(area.bottom)),
+            Self::Line { points, width, .. } => around(points, *width + 1.0),
+            Self::Polygon { points, .. } => around(points, 1.0),
+            Self::Circle { center, radius, .. } => around(&[*center], radius + 2.0),
+            // A letter with marks above and below.
+            Self::Label(label) => around(&[label.at], 2.0 * label.face.size),
+        }
+    }
+}
+
 /// A finished drawing.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Scene {

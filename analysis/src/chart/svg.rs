@@ -16,7 +16,7 @@ const TEXT: &str = "<text ";
 pub(crate) fn document(scene: &Scene) -> Result<String, ChartError> {
     let size = (scene.width * UNITS_PER_PIXEL, scene.height * UNITS_PER_PIXEL);
     let mut drawn = String::new();
-    paint::paint(scene, &mut SVGBackend::with_string(&mut drawn, size), UNITS_PER_PIXEL as f32)?;
+    paint::paint(&scene.shapes, &mut SVGBackend::with_string(&mut drawn, size), UNITS_PER_PIXEL as f32, 0)?;
     // plotters' own root has neither the size in pixels nor round joins, without which a jagged line has spikes.
     let (_, shapes) = drawn.split_once('\n').ok_or_else(|| ChartError::Draw("an empty SVG".to_owned()))?;
     let shapes = with_widths(shapes, scene);
