@@ -1,17 +1,21 @@
 //! Charts that follow the stream while other cells run.
 //!
-//! A kernel's output cannot change once it is sent, so it holds a frame, and the chart in the frame comes from a server inside the
-//! kernel: on the loopback address only, on a free port, under a random name that nobody else knows. It reads the rollup when
+//! A kernel's output cannot change once it is sent, so it holds a frame, and the chart in the frame comes from a [`server`] inside
+//! the kernel: on the loopback address only, on a free port, under a random name that nobody else knows. It reads the rollup when
 //! a browser asks, at most twice a second, and ends with the kernel.
 
+use std::any::Any;
 use std::fmt;
-use std::thread;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, TryLockError};
 use std::time::{Duration, Instant};
 
 use polars::prelude::DataFrame;
-use tiny_http::{Header, Request, Response, Server};
 
-use super::{NotebookError, Rollup, page};
+use super::{
+    NotebookError, Rollup, page,
+    server::{self, Followed, locked},
+};
 use crate::chart::Figure;
 use crate::show::html::escaped;
 use crate::show::notebook::{Block, display};
@@ -19,7 +23,7 @@ use crate::show::notebook::{Block, display};
 /// A drawing is shown again, without a look into the database, for this long.
 const FRESH: Duration = Duration::from_millis(500);
 
-/// A chart that follows its rollup for as long as the kernel lives; the end of a cell shows it.
+/// A chart that follows its rollup; the end of a cell shows it. A kernel follows the 32 charts that browsers asked for last.
 #[derive(Debug, Clone)]
 pub struct Live {
     url: String,
@@ -44,17 +48,8 @@ where
     F: Fn(&DataFrame) -> Figure + Send + 'static,
 {
     let figure = draw(&query.clone().collect()?);
-    let mut drawing = Drawing { query, draw, svg: figure.svg()?, drawn: Instant::now() };
-    let server = Server::http("127.0.0.1:0").map_err(|error| NotebookError::NoPort(error.to_string()))?;
-    let port = server.server_addr().to_ip().map(|address| address.port());
-    let port = port.ok_or_else(|| NotebookError::NoPort("the server has no port".to_owned()))?;
-    let token = format!("{:032x}", rand::random::<u128>());
-    let url = format!("http://127.0.0.1:{port}/{token}/");
-    let serve = move || server.incoming_requests().for_each(|request| answer(request, &token, &mut drawing));
-    thread::Builder::new()
-        .name("live-chart".to_owned())
-        .spawn(serve)
-        .map_err(|error| NotebookError::NoPort(error.to_string()))?;
+    let shown = Mutex::new(Shown { svg: figure.svg()?.into(), drawn: Instant::now() });
+    let url = server::follow(Drawing { source: Mutex::new((query, draw)), shown })?;
     Ok(Live { url, figure })
 }
 
@@ -90,40 +85,41 @@ impl fmt::Display for Live {
     }
 }
 
-/// The chart as it was drawn last.
+/// What is drawn, and the drawing so far.
 struct Drawing<F> {
-    query: Rollup,
-    draw: F,
-    svg: String,
+    source: Mutex<(Rollup, F)>,
+    shown: Mutex<Shown>,
+}
+
+#[derive(Clone)]
+struct Shown {
+    svg: Arc<str>,
     drawn: Instant,
 }
 
-impl<F: Fn(&DataFrame) -> Figure> Drawing<F> {
-    fn current(&mut self) -> Result<&str, NotebookError> {
-        if self.drawn.elapsed() > FRESH {
-            self.svg = (self.draw)(&self.query.clone().collect()?).svg()?;
-            self.drawn = Instant::now();
+impl<F: Fn(&DataFrame) -> Figure + Send> Followed for Drawing<F> {
+    fn current(&self) -> Result<Arc<str>, String> {
+        let shown = locked(&self.shown).clone();
+        if shown.drawn.elapsed() <= FRESH {
+            return Ok(shown.svg);
         }
-        Ok(&self.svg)
+        let source = match self.source.try_lock() {
+            Ok(source) => source,
+            Err(TryLockError::Poisoned(source)) => source.into_inner(),
+            // Another browser's question is being answered.
+            Err(TryLockError::WouldBlock) => return Ok(shown.svg),
+        };
+        let (query, draw) = &*source;
+        let drawn = || Ok::<_, NotebookError>(draw(&query.clone().collect()?).svg()?);
+        // The closure comes from a cell, and its mistakes must not end the thread that answers for all charts.
+        let drawn = catch_unwind(AssertUnwindSafe(drawn)).map_err(|panic| message(panic.as_ref()))?;
+        let svg: Arc<str> = drawn.map_err(|error| error.to_string())?.into();
+        *locked(&self.shown) = Shown { svg: Arc::clone(&svg), drawn: Instant::now() };
+        Ok(svg)
     }
 }
 
-fn answer<F: Fn(&DataFrame) -> Figure>(request: Request, token: &str, drawing: &mut Drawing<F>) {
-    let path = request.url().strip_prefix('/').and_then(|path| path.strip_prefix(token)).map(str::to_owned);
-    let response = match path.as_deref() {
-        Some("/") => content(page::PAGE, "text/html; charset=utf-8"),
-        Some("/chart") => match drawing.current() {
-            Ok(svg) => content(svg, "image/svg+xml"),
-            Err(error) => content(&error.to_string(), "text/plain; charset=utf-8").with_status_code(503),
-        },
-        _ => content("not found", "text/plain").with_status_code(404),
-    };
-    // A browser that has gone misses nothing.
-    let _ = request.respond(response);
-}
-
-fn content(body: &str, kind: &'static str) -> Response<std::io::Cursor<Vec<u8>>> {
-    let headers = [("Content-Type", kind), ("Cache-Control", "no-store")];
-    let headers = headers.into_iter().filter_map(|(name, value)| Header::from_bytes(name, value).ok());
-    headers.fold(Response::from_string(body), Response::with_header)
+fn message(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    format!("the function that draws panicked: {}", text.unwrap_or("without a message"))
 }

@@ -21,6 +21,7 @@ mod output;
 mod page;
 mod panic;
 mod program;
+mod server;
 mod worker;
 
 pub use error::NotebookError;
