@@ -37,7 +37,7 @@ pub use crate::load::{
     ColumnType, Comparison, Condition, Connection, FileError, Rollup, Store, StoreError, TableFile, TableInfo,
     read_file,
 };
-pub use crate::reshape::{ColumnRange, Every, keep_largest, regroup, unpivot};
+pub use crate::reshape::{ColumnRange, Every, keep_highest, keep_largest, regroup, unpivot};
 pub use crate::show::{Table, View};
 pub use crate::sql::{Sql, SqlError, sql};
 pub use crate::window::{Spec, Windowed, change, cumulative, fill_windows, moving_mean, share, top_per_window};

@@ -1,6 +1,8 @@
 //! The groups that matter.
 
-use polars::prelude::{DataFrame, IntoLazy, JoinArgs, JoinType, MaintainOrderJoin, SortMultipleOptions, col};
+use polars::prelude::{
+    DataFrame, DataType, Expr, IntoLazy, JoinArgs, JoinType, MaintainOrderJoin, SortMultipleOptions, col,
+};
 
 use super::ReshapeError;
 
@@ -19,6 +21,30 @@ use super::ReshapeError;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn keep_largest(frame: &DataFrame, group: &str, value: &str, groups: usize) -> Result<DataFrame, ReshapeError> {
+    let is_whole = frame.column(value).is_ok_and(|column| column.dtype().is_integer());
+    // A sum of whole numbers could be none of their type.
+    let value_of = if is_whole { col(value).cast(DataType::Float64) } else { col(value) };
+    keep(frame, [group, value], value_of.sum(), groups)
+}
+
+/// As [`keep_largest`], by the largest value of any row of a group: for means, quantiles and other values that do not add up.
+///
+/// # Errors
+/// When a column is missing or has no largest value.
+///
+/// ```
+/// use analysis::{polars::prelude::df, reshape::keep_highest};
+///
+/// let frame = df!("movie" => ["A", "B", "A"], "rating_mean" => [6.0, 9.0, 7.0])?;
+/// let best = keep_highest(&frame, "movie", "rating_mean", 1)?;
+/// assert_eq!(best, df!("movie" => ["B"], "rating_mean" => [9.0])?);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn keep_highest(frame: &DataFrame, group: &str, value: &str, groups: usize) -> Result<DataFrame, ReshapeError> {
+    keep(frame, [group, value], col(value).max(), groups)
+}
+
+fn keep(frame: &DataFrame, [group, value]: [&str; 2], weight: Expr, groups: usize) -> Result<DataFrame, ReshapeError> {
     for name in [group, value] {
         frame.column(name).map_err(|_| ReshapeError::no_column(frame, name))?;
     }
@@ -28,8 +54,8 @@ pub fn keep_largest(frame: &DataFrame, group: &str, value: &str, groups: usize) 
         .clone()
         .lazy()
         .group_by_stable([col(group)])
-        .agg([col(value).sum().alias("total of the group")])
-        .sort(["total of the group"], largest_first)
+        .agg([weight.alias("weight of the group")])
+        .sort(["weight of the group"], largest_first)
         .limit(u32::try_from(groups).unwrap_or(u32::MAX))
         .select([col(group)]);
     let join =
@@ -48,6 +74,13 @@ mod tests {
         let frame = df!("g" => ["a", "b"], "n" => [1_i64, 2]).expect("a frame");
         let all = keep_largest(&frame, "g", "n", 10).expect("groups");
         assert_eq!(all, df!("g" => ["b", "a"], "n" => [2_i64, 1]).expect("a frame"));
+    }
+
+    #[test]
+    fn sums_beyond_an_integer_are_the_largest() {
+        let frame = df!("g" => ["a", "a", "b"], "n" => [i64::MAX, i64::MAX, 5]).expect("a frame");
+        let kept = keep_largest(&frame, "g", "n", 1).expect("groups");
+        assert_eq!(kept, df!("g" => ["a", "a"], "n" => [i64::MAX, i64::MAX]).expect("a frame"));
     }
 
     #[test]

@@ -1,13 +1,13 @@
 //! Frames into frames: what a chart or a table needs before it can show a rollup.
 //!
 //! [`regroup`] adds rows up to fewer keys or longer windows by what each column means, [`unpivot`] turns the columns of a
-//! histogram into rows, [`keep_largest`] keeps the groups that matter.
+//! histogram into rows, [`keep_largest`] and [`keep_highest`] keep the groups that matter.
 
 mod largest;
 mod regroup;
 mod unpivot;
 
-pub use largest::keep_largest;
+pub use largest::{keep_highest, keep_largest};
 pub use regroup::{Every, regroup};
 pub use unpivot::{ColumnRange, unpivot};
 
