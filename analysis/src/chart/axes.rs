@@ -59,7 +59,8 @@ pub(crate) fn upright(page: &mut Page, frame: &Frame<'_>, values: (f64, f64)) ->
     let left = page.free.left + ticks.width(page) + page.gap();
     let area = Rect { left, top, right: page.free.right - right_width, bottom }.snapped();
     let y = Scale { values: ticks.range, pixels: (area.bottom, area.top) };
-    for (value, label) in ticks.ticks {
+    let (values, labels): (Vec<f64>, Vec<String>) = ticks.ticks.into_iter().unzip();
+    for (value, label) in values.into_iter().zip(page.numerals(labels)) {
         let at = y.at(value).round();
         rule(page, area, at);
         let place = Point { x: area.left - page.gap(), y: at };
@@ -230,12 +231,15 @@ fn time_ticks(page: &Page, frame: &Frame<'_>, scale: &Scale) -> Vec<XTick> {
 fn number_ticks(page: &Page, frame: &Frame<'_>, scale: &Scale) -> Vec<XTick> {
     let (low, high) = frame.places;
     if low == high {
-        return vec![XTick { middle: scale.at((frame.tick_at)(low)), lines: value_labels(&[low]) }];
+        return vec![XTick {
+            middle: scale.at((frame.tick_at)(low)),
+            lines: along_axis(value_labels(&[low]), low, high),
+        }];
     }
     let length = scale.pixels.1 - scale.pixels.0;
     let inside = |most: usize| {
         let ticks = Ticks::around(low, high, most);
-        let labels = ticks.labels();
+        let labels = along_axis(ticks.labels(), low, high);
         let all = ticks.values.into_iter().zip(labels);
         let shifted = all.map(|(value, label)| ((frame.tick_at)(value), label));
         // The end of a bar, a sum, may miss its tick, a product, by a rounding.
@@ -251,6 +255,14 @@ fn number_ticks(page: &Page, frame: &Frame<'_>, scale: &Scale) -> Vec<XTick> {
     let most = (length / (page.label.size * 2.0)) as usize;
     let ticks = (1..=most.clamp(1, 40)).rev().map(inside).find(|ticks| fits(ticks)).unwrap_or_default();
     ticks.into_iter().map(|(value, label)| XTick { middle: scale.at(value), lines: vec![label] }).collect()
+}
+
+/// Numbers of four digits below an axis have no separators: most of them are years.
+fn along_axis(labels: Vec<String>, low: f64, high: f64) -> Vec<String> {
+    match low.abs().max(high.abs()) < 10_000.0 {
+        true => labels.into_iter().map(|label| label.replace(',', "")).collect(),
+        false => labels,
+    }
 }
 
 /// Every name, shortened, where they have room for a few letters each; otherwise every so many.

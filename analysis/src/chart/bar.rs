@@ -5,7 +5,7 @@
 
 use super::{
     axes::{self, Frame, Plot},
-    data::Domain,
+    data::{Domain, MILLIS_PER_DAY},
     legend::{self, Entry, Swatch},
     page::Page,
     palette,
@@ -127,7 +127,7 @@ fn draw_piece(page: &mut Page, area: Rect, series: &Series) {
 /// Values over the bars, if all of them have room.
 fn values_above(page: &mut Page, plot: &Plot, stacks: &Stacks, slots: &Slots, slot: f32) {
     let values: Vec<f64> = stacks.stacks.iter().map(Stack::top).collect();
-    let labels = value_labels(&values);
+    let labels = page.numerals(value_labels(&values));
     let fits = labels.iter().all(|label| page.width(label) + page.gap() / 2.0 <= slot);
     if !fits {
         return;
@@ -167,7 +167,14 @@ pub(crate) fn value_labels(values: &[f64]) -> Vec<String> {
         largest if largest < 100.0 => 2,
         _ => 1,
     };
-    values.iter().map(|value| crate::format::decimal(*value, decimals)).collect()
+    let text = |value: f64| match crate::format::decimal(value, decimals) {
+        // A value that is not zero never reads as zero.
+        zero if value != 0.0 && !zero.contains(|digit| ('1'..='9').contains(&digit)) => {
+            crate::format::scientific(value, 1)
+        }
+        text => text,
+    };
+    values.iter().map(|value| text(*value)).collect()
 }
 
 /// All values of one place, upon one another or each from zero.
@@ -248,7 +255,9 @@ impl Slots {
             Some(months) => {
                 let step = months.windows(2).map(|pair| pair[1] - pair[0]).fold(0, greatest_common_divisor).max(1);
                 let end = |month: i64| first_of_month(month + step).map(|end| end as f64);
-                places.iter().zip(months).map(|(&place, month)| (place, end(month).unwrap_or(place))).collect()
+                // After December 9999 no month follows.
+                let least = |place: f64| place + 28.0 * MILLIS_PER_DAY as f64 * step as f64;
+                places.iter().zip(months).map(|(&place, month)| (place, end(month).unwrap_or(least(place)))).collect()
             }
             None => {
                 let length = match domain {
@@ -401,5 +410,6 @@ mod tests {
         assert_eq!(value_labels(&[0.001_5, 0.0]), ["0.00150", "0.00000"]);
         assert_eq!(value_labels(&[1e-7, 2.5e-7, 0.0]), ["1e-7", "2.5e-7", "0"]);
         assert_eq!(value_labels(&[1e300]), ["1e300"]);
+        assert_eq!(value_labels(&[50.0, 0.001, 0.5]), ["50.00", "1e-3", "0.50"]);
     }
 }

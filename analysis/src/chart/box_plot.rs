@@ -20,8 +20,6 @@ use super::{
 const WHISKERS: f64 = 1.5;
 /// Part of a slot that its box takes.
 const FILLED: f32 = 0.6;
-/// Points of one box at most: more are one dark line anyway.
-const MOST_POINTS: usize = 200;
 
 /// The values of each name, ascending.
 #[derive(Debug, PartialEq)]
@@ -38,8 +36,8 @@ impl Groups {
         }
         let values = data::numbers(frame, y, "y")?;
         let places = match x {
-            Some(x) => data::places(frame, x, "x")?,
-            None => Places { domain: Domain::Category(vec![String::new()]), of_row: vec![Some(0.0); values.len()] },
+            Some(x) => data::levels(frame, x, "x")?.into_names(),
+            None => Places::all(values.len()),
         };
         let kept = super::series::distinct(places.of_row.iter().flatten().copied());
         let mut groups = Self {
@@ -115,9 +113,12 @@ pub(crate) fn draw(page: &mut Page, groups: &Groups, x_name: &str, extent: &Exte
         page.scene.rect(Rect { top: middle - 1.0, bottom: middle + 1.0, ..box_ }.snapped(), median);
         let outliers: Vec<f64> =
             values.iter().copied().filter(|value| *value < summary.low || *value > summary.high).collect();
-        let every = outliers.len().div_ceil(MOST_POINTS).max(1);
-        for value in outliers.into_iter().step_by(every) {
-            page.scene.circle(Point { x, y: y(value) }, (page.label.size / 6.0).min(half), palette::MUTED);
+        // Points of one pixel are one point.
+        let mut drawn = None;
+        for value in outliers {
+            if drawn.replace(y(value).round()) != Some(y(value).round()) {
+                page.scene.circle(Point { x, y: y(value) }, (page.label.size / 6.0).min(half), palette::MUTED);
+            }
         }
     }
 }
@@ -166,9 +167,10 @@ mod tests {
     }
 
     #[test]
-    fn values_are_gathered_by_name_without_nulls() {
+    fn values_are_gathered_by_name_and_those_without_one_have_a_box() {
         let frame = df!("k" => [Some("b"), Some("a"), Some("b"), None], "n" => [Some(3), None, Some(1), Some(9)]);
         let groups = Groups::from_frame(&frame.expect("a frame"), Some("k"), "n").expect("groups");
-        assert_eq!(groups, Groups { names: vec!["b".into(), "a".into()], values: vec![vec![1.0, 3.0], vec![]] });
+        let names = ["b", "a", "none"].map(str::to_owned).to_vec();
+        assert_eq!(groups, Groups { names, values: vec![vec![1.0, 3.0], vec![], vec![9.0]] });
     }
 }

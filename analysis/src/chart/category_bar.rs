@@ -42,7 +42,7 @@ pub(crate) fn draw(page: &mut Page, set: &SeriesSet, arrangement: Arrangement, n
     let labelled =
         |stack: &bar::Stack| stack.pieces[stack.pieces.len() - parts..].iter().map(|piece| piece.1).collect();
     let ends: Vec<Vec<f64>> = stacks.stacks.iter().map(labelled).collect();
-    let labels = value_labels(&ends.concat());
+    let labels = page.numerals(value_labels(&ends.concat()));
     let range = set.extent.values_with(stacks.range());
     let layout = Layout::new(page, names, &stacks, parts, range, &labels);
     for (layer, series) in layers.iter().enumerate() {

@@ -1,8 +1,8 @@
 //! Columns of a frame as numbers on an axis, or the reason why they cannot be.
 //!
 //! Dates and instants become milliseconds since 1970-01-01T00:00, with fractions where there are some, as the clocks of the
-//! column's zone show them, texts the place of their first appearance. NaN and infinite
-//! values are treated as missing: there is no place for them.
+//! column's zone show them, texts and bools the place of their first appearance. A null among texts is a name of its own. NaN and
+//! infinite values have no place on a scale: `notes` counts them.
 
 use std::collections::{HashMap, HashSet};
 
@@ -11,6 +11,9 @@ use polars::prelude::{Column, DataFrame, DataType, Int64Chunked, TimeUnit};
 
 use super::ChartError;
 use crate::format;
+
+/// Whole numbers up to here are exact as floats.
+const EXACT: f64 = 9_007_199_254_740_992.0;
 
 pub(crate) const MILLIS_PER_DAY: i64 = 86_400_000;
 
@@ -43,6 +46,51 @@ impl Domain {
 pub(crate) struct Places {
     pub domain: Domain,
     pub of_row: Vec<Option<f64>>,
+    /// Whose hours these are, where there are hours.
+    pub clock: Option<String>,
+}
+
+impl Places {
+    fn new(domain: Domain, of_row: Vec<Option<f64>>) -> Self {
+        Self { domain, of_row, clock: None }
+    }
+
+    /// One place without a name, for all rows.
+    pub fn all(rows: usize) -> Self {
+        Self::new(Domain::Category(vec![String::new()]), vec![Some(0.0); rows])
+    }
+
+    /// Each number or date as a name, in ascending order, and rows without one as the last. Texts stay as they are.
+    pub fn into_names(self) -> Self {
+        if matches!(self.domain, Domain::Category(_)) {
+            return self;
+        }
+        let known = super::series::distinct(self.of_row.iter().flatten().copied());
+        let mut names: Vec<String> = known.iter().map(|place| self.domain.describe(*place)).collect();
+        let at = |place: f64| known.binary_search_by(|known| known.total_cmp(&place)).unwrap_or_default();
+        let of_row = self.of_row.iter().map(|place| place.map(|place| at(place) as f64)).collect();
+        let of_row = with_nulls_named(&mut names, of_row);
+        Self { domain: Domain::Category(names), of_row, clock: self.clock }
+    }
+}
+
+/// The places with one more for nulls, where there are some beside other values.
+fn with_nulls_named(names: &mut Vec<String>, of_row: Vec<Option<f64>>) -> Vec<Option<f64>> {
+    if names.is_empty() || !of_row.contains(&None) {
+        return of_row;
+    }
+    names.push(null_name(names));
+    let none = names.len() - 1;
+    of_row.into_iter().map(|place| place.or(Some(none as f64))).collect()
+}
+
+/// What a missing name is called: `none`, in parentheses where that is a name itself.
+pub(crate) fn null_name(names: &[String]) -> String {
+    let mut name = "none".to_owned();
+    while names.contains(&name) {
+        name = format!("({name})");
+    }
+    name
 }
 
 /// A column that exists.
@@ -56,7 +104,7 @@ pub(crate) fn column<'a>(frame: &'a DataFrame, name: &str) -> Result<&'a Column,
 /// A column of numbers.
 pub(crate) fn numbers(frame: &DataFrame, name: &str, role: &'static str) -> Result<Vec<Option<f64>>, ChartError> {
     let column = column(frame, name)?;
-    let values = if column.dtype().is_primitive_numeric() { as_numbers(column) } else { None };
+    let values = if column.dtype().is_numeric() { as_numbers(column) } else { None };
     let values = values.ok_or_else(|| wrong_type(column, role, "numbers"))?;
     if values.iter().all(Option::is_none) {
         return Err(ChartError::NoValues { column: name.to_owned() });
@@ -71,9 +119,8 @@ pub(crate) fn places(frame: &DataFrame, name: &str, role: &'static str) -> Resul
         DataType::Date => days(column),
         DataType::Datetime(unit, _) => instants(column, *unit, &format::zone_of(column.dtype())),
         DataType::String => categories(column),
-        kind if kind.is_primitive_numeric() => {
-            as_numbers(column).map(|of_row| Places { domain: Domain::Number, of_row })
-        }
+        DataType::Boolean => column.cast(&DataType::String).ok().as_ref().and_then(categories),
+        kind if kind.is_numeric() => as_numbers(column).map(|of_row| Places::new(Domain::Number, of_row)),
         _ => None,
     };
     let places = places.ok_or_else(|| wrong_type(column, role, "dates, instants, numbers or texts"))?;
@@ -81,6 +128,17 @@ pub(crate) fn places(frame: &DataFrame, name: &str, role: &'static str) -> Resul
         return Err(ChartError::NoValues { column: name.to_owned() });
     }
     Ok(places)
+}
+
+/// As [`places`], for what tells things apart: whole numbers that a float would mix up are names.
+pub(crate) fn levels(frame: &DataFrame, name: &str, role: &'static str) -> Result<Places, ChartError> {
+    let column = column(frame, name)?;
+    let beyond = |value: Option<f64>| value.is_some_and(|value| value.abs() >= EXACT);
+    if !column.dtype().is_integer() || !as_numbers(column).is_some_and(|numbers| numbers.into_iter().any(beyond)) {
+        return places(frame, name, role);
+    }
+    let texts = |column: &Column| column.cast(&DataType::String).ok().as_ref().and_then(categories);
+    texts(column).ok_or_else(|| wrong_type(column, role, "dates, instants, numbers or texts"))
 }
 
 /// Refuses columns that never have values in the same row, of which `found` says whether there is one.
@@ -98,11 +156,29 @@ fn as_numbers(column: &Column) -> Option<Vec<Option<f64>>> {
     Some(numbers.f64().ok()?.iter().map(|value| value.filter(|value| value.is_finite())).collect())
 }
 
+/// Whether a column says by its name and its values that these are years.
+pub(crate) fn are_years(frame: &DataFrame, name: &str) -> bool {
+    let is_year = |value: &f64| (1_000.0..3_000.0).contains(value);
+    let named = name.split(|c: char| !c.is_alphanumeric()).any(|word| word.eq_ignore_ascii_case("year"));
+    let values = numbers(frame, name, "y").ok().filter(|_| named);
+    values.is_some_and(|values| values.iter().flatten().all(is_year))
+}
+
+/// Values of a column that are NaN or infinite.
+pub(crate) fn not_finite(column: &Column) -> usize {
+    if !column.dtype().is_float() {
+        return 0;
+    }
+    let numbers = column.cast(&DataType::Float64).ok();
+    let numbers = numbers.as_ref().and_then(|numbers| numbers.f64().ok());
+    numbers.map_or(0, |numbers| numbers.iter().flatten().filter(|value| !value.is_finite()).count())
+}
+
 fn days(column: &Column) -> Option<Places> {
     let days = column.cast(&DataType::Int32).ok()?;
     let millis = |day: i32| (i64::from(day) * MILLIS_PER_DAY) as f64;
     let of_row = days.i32().ok()?.iter().map(|day| day.map(millis)).collect();
-    Some(Places { domain: Domain::Time { days: true }, of_row })
+    Some(Places::new(Domain::Time { days: true }, of_row))
 }
 
 fn instants(column: &Column, unit: TimeUnit, zone: &TimeZone) -> Option<Places> {
@@ -113,19 +189,20 @@ fn instants(column: &Column, unit: TimeUnit, zone: &TimeZone) -> Option<Places> 
     };
     let column = column.cast(&DataType::Int64).ok()?;
     let instants = column.i64().ok()?;
-    let wall = wall_clock(instants, per_milli, zone);
+    let (wall, clock) = wall_clock(instants, per_milli, zone);
     let days = wall.iter().flatten().all(|instant| instant.rem_euclid(MILLIS_PER_DAY * per_milli) == 0);
     let millis = |instant: i64| instant as f64 / per_milli as f64;
     let of_row = wall.into_iter().map(|instant| instant.map(millis)).collect();
-    Some(Places { domain: Domain::Time { days }, of_row })
+    Some(Places { clock: (!days).then_some(clock), ..Places::new(Domain::Time { days }, of_row) })
 }
 
-/// What clocks of the zone show. Where they are put back an hour comes twice; there all instants keep one distance to UTC, that of
-/// the first, so that each has a place of its own.
-fn wall_clock(instants: &Int64Chunked, per_milli: i64, zone: &TimeZone) -> Vec<Option<i64>> {
+/// What clocks of the zone show, and the name of these clocks. Where they are put back an hour comes twice; there all instants keep
+/// one distance to UTC, that of the first, so that each has a place of its own.
+fn wall_clock(instants: &Int64Chunked, per_milli: i64, zone: &TimeZone) -> (Vec<Option<i64>>, String) {
     if *zone == TimeZone::UTC {
-        return instants.iter().collect();
+        return (instants.iter().collect(), "UTC".to_owned());
     }
+    let name = zone.iana_name().unwrap_or("the column's zone").to_owned();
     let offset = |instant: i64| {
         let at = Timestamp::from_millisecond(instant.div_euclid(per_milli)).unwrap_or_default();
         i64::from(zone.to_offset(at).seconds()) * 1_000 * per_milli
@@ -135,10 +212,13 @@ fn wall_clock(instants: &Int64Chunked, per_milli: i64, zone: &TimeZone) -> Vec<O
         instants.iter().map(|instant| instant.map(|instant| shifted(instant, offset(instant)))).collect();
     let distinct = |values: &mut dyn Iterator<Item = i64>| values.collect::<HashSet<i64>>().len();
     if distinct(&mut wall.iter().flatten().copied()) == distinct(&mut instants.iter().flatten()) {
-        return wall;
+        return (wall, name);
     }
-    let first = instants.iter().flatten().min().map_or(0, offset);
-    instants.iter().map(|instant| instant.map(|instant| shifted(instant, first))).collect()
+    let earliest = instants.iter().flatten().min().unwrap_or_default();
+    let first = offset(earliest);
+    let at = Timestamp::from_millisecond(earliest.div_euclid(per_milli)).unwrap_or_default();
+    let clock = format!("UTC{}, not the clocks of {name}, which are put back meanwhile", zone.to_offset(at));
+    (instants.iter().map(|instant| instant.map(|instant| shifted(instant, first))).collect(), clock)
 }
 
 fn categories(column: &Column) -> Option<Places> {
@@ -151,7 +231,8 @@ fn categories(column: &Column) -> Option<Places> {
     let texts = column.str().ok()?;
     let of_row =
         texts.iter().map(|text| text.map(|text| *places.entry(text).or_insert_with(|| place(text)) as f64)).collect();
-    Some(Places { domain: Domain::Category(names), of_row })
+    let of_row = with_nulls_named(&mut names, of_row);
+    Some(Places::new(Domain::Category(names), of_row))
 }
 
 #[cfg(test)]
@@ -163,8 +244,8 @@ mod tests {
     fn texts_take_places_in_order_of_appearance() {
         let frame = df!("movie" => [Some("B"), None, Some("A\n"), Some("B")]).expect("a frame");
         let places = places(&frame, "movie", "x").expect("places");
-        assert_eq!(places.of_row, [Some(0.0), None, Some(1.0), Some(0.0)]);
-        assert_eq!(places.domain, Domain::Category(vec!["B".into(), "A ".into()]));
+        assert_eq!(places.of_row, [Some(0.0), Some(2.0), Some(1.0), Some(0.0)]);
+        assert_eq!(places.domain, Domain::Category(vec!["B".into(), "A ".into(), "none".into()]));
     }
 
     #[test]
@@ -220,6 +301,39 @@ mod tests {
     fn what_has_no_place_is_missing() {
         let frame = df!("y" => [f64::NAN, f64::INFINITY, 1.0]).expect("a frame");
         assert_eq!(numbers(&frame, "y", "y").expect("numbers"), [None, None, Some(1.0)]);
+    }
+
+    #[test]
+    fn a_missing_name_is_told_from_the_name_none() {
+        let frame = df!("k" => [Some("none"), None, Some("(none)")]).expect("a frame");
+        let names = places(&frame, "k", "by").expect("places").domain;
+        assert_eq!(names, Domain::Category(vec!["none".into(), "(none)".into(), "((none))".into()]));
+    }
+
+    #[test]
+    fn ids_that_a_float_would_mix_up_are_told_apart() {
+        let ids = [9_007_199_254_740_993_i64, 9_007_199_254_740_992, 9_007_199_254_740_993];
+        let levels = levels(&df!("id" => ids).expect("a frame"), "id", "by").expect("levels");
+        assert_eq!(levels.of_row, [Some(0.0), Some(1.0), Some(0.0)]);
+        assert_eq!(levels.domain.describe(0.0), "9007199254740993");
+    }
+
+    #[test]
+    fn the_hours_of_an_axis_say_whose_they_are() {
+        let clock = |zone: &'static str, hours: [i64; 3]| {
+            let zone = polars::prelude::TimeZone::opt_try_new(Some(zone)).expect("a zone");
+            let kind = DataType::Datetime(TimeUnit::Milliseconds, zone);
+            let frame = df!("t" => hours.map(|hour| hour * 3_600_000)).expect("a frame");
+            let column = frame.column("t").expect("a column").cast(&kind).expect("instants");
+            places(&DataFrame::new(3, vec![column]).expect("a frame"), "t", "x").expect("places").clock
+        };
+        assert_eq!(clock("UTC", [0, 1, 2]).as_deref(), Some("UTC"));
+        assert_eq!(clock("UTC", [0, 24, 48]), None, "days have no hours");
+        assert_eq!(clock("Asia/Seoul", [0, 1, 2]).as_deref(), Some("Asia/Seoul"));
+        // Clocks in Berlin were put back at 01:00 UTC on 25 October 2020.
+        let fold = 1_603_584_000 / 3_600;
+        let folded = clock("Europe/Berlin", [fold, fold + 1, fold + 2]).expect("hours");
+        assert!(folded.contains("UTC+02") && folded.contains("Europe/Berlin"), "{folded}");
     }
 
     #[test]

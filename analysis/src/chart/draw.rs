@@ -4,7 +4,7 @@ use super::{
     ChartError, Figure, Kind,
     bar::{self, Arrangement, Stacks},
     box_plot, category_bar,
-    data::Domain,
+    data::{self, Domain},
     heat_map, histogram,
     line::{self, Options},
     page::Page,
@@ -40,6 +40,14 @@ impl Figure {
         let at = Point { x: page.free.left, y: page.free.top + page.line_height() };
         page.label("no values".to_owned(), at, Anchor::Start, palette::MUTED);
         page.scene
+    }
+
+    /// Refuses parts of a whole that are none.
+    pub(super) fn refuse_no_sum(&self) -> Result<(), ChartError> {
+        let is_sum = matches!(self.kind, Kind::Pie | Kind::StackedBar | Kind::StackedArea);
+        let Some(y) = self.y.as_deref().filter(|_| is_sum) else { return Ok(()) };
+        let no_sum = |what| ChartError::NoSum { column: y.to_owned(), what, kind: self.kind.name() };
+        self.meaning.no_sum(&self.frame, y).map_or(Ok(()), |what| Err(no_sum(what)))
     }
 
     /// Refuses settings that the kind does not have, rather than draw something else than was asked for.
@@ -200,12 +208,7 @@ impl Figure {
 
     fn pie_scene(&self) -> Result<Scene, ChartError> {
         let (x, y) = (self.need(self.x.as_deref(), "x")?, self.need(self.y.as_deref(), "y")?);
-        let set = SeriesSet::from_frame(&self.frame, Roles { x, y, by: None })?;
-        if set.value_range().0 < 0.0 {
-            return Err(ChartError::Negative { column: y.to_owned() });
-        }
-        let points = set.series.iter().flat_map(|series| &series.points);
-        let parts = points.filter_map(|(place, value)| Some((set.domain.describe(*place), (*value)?))).collect();
+        let parts = pie::parts(&self.frame, x, y)?;
         let slices = pie::Slices::of(parts, &self.shared.color_of())
             .ok_or_else(|| ChartError::NoValues { column: y.to_owned() })?;
         let mut page = self.page(&described(&words(y), Some(x)));
@@ -250,7 +253,13 @@ impl Figure {
     pub(super) fn page(&self, default_subtitle: &str) -> Page {
         let line = |text: &str| crate::format::one_line(text);
         let subtitle = self.subtitle.as_deref().unwrap_or(default_subtitle);
-        Page::new(self.size.0, self.size.1, &line(&self.title), &line(subtitle))
+        let mut page = Page::new(self.size.0, self.size.1, &line(&self.title), &line(subtitle));
+        let value = self.color.as_deref().or(self.y.as_deref());
+        page.has_years = value.is_some_and(|value| data::are_years(&self.frame, value));
+        if !self.is_panel {
+            page.notes(&self.remarks.iter().map(|remark| line(remark)).collect::<Vec<_>>());
+        }
+        page
     }
 }
 

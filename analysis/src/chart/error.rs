@@ -54,8 +54,22 @@ pub enum ChartError {
         /// The place, by its columns and values.
         place: String,
     },
+    /// Values that do not add up, such as means, as parts of a whole.
+    #[error(
+        "{column} has {what}, and {what} do not add up to what a {kind} chart shows as a whole; draw lines or bars side by side"
+    )]
+    NoSum {
+        /// The column.
+        column: String,
+        /// What it holds, in the plural.
+        what: &'static str,
+        /// The kind of chart.
+        kind: &'static str,
+    },
     /// Stacked values below zero would hide one another.
-    #[error("column {column:?} has values below zero, which cannot be stacked; draw lines instead")]
+    #[error(
+        "column {column:?} has values below zero, which are no part of a stack or pie; draw lines or bars side by side"
+    )]
     Negative {
         /// The column.
         column: String,
@@ -93,7 +107,9 @@ pub enum ChartError {
         column: String,
     },
     /// More small charts than a page can hold.
-    #[error("column {column:?} has {found} values, and a page holds {most} small charts; keep the largest first")]
+    #[error(
+        "column {column:?} has {found} values, and a page holds {most} small charts; keep the largest with `keep_largest`"
+    )]
     TooManyFacets {
         /// The column.
         column: String,
@@ -104,7 +120,7 @@ pub enum ChartError {
     },
     /// More names or places than there are pixels for.
     #[error(
-        "column {column:?} has {found} values, and there is room for {most}; keep the largest, or take longer windows, first"
+        "column {column:?} has {found} values, and there is room for {most}; keep the largest with `keep_largest`, or add windows up with `regroup`"
     )]
     TooMany {
         /// The column.

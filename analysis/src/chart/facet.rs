@@ -9,7 +9,7 @@ use super::{
     page::Page,
     palette, raster,
     scene::{Rect, Scene},
-    shared::{Extent, Shared},
+    shared::{self, Extent, Shared},
     svg,
 };
 use crate::format::{one_line, words};
@@ -19,7 +19,8 @@ const MOST_FACETS: usize = 24;
 /// In a smaller panel a title of two lines would leave no room for the data.
 const LEAST_PANEL: (u32, u32) = (180, 150);
 
-/// Figures side by side on one page, from left to right and down.
+/// Figures side by side on one page, from left to right and down. A name that several of them tell apart by the same column has one
+/// colour on the page.
 ///
 /// ```
 /// use analysis::{chart::{Figure, Grid}, polars::prelude::df};
@@ -95,10 +96,12 @@ impl Grid {
         figure::save(path.as_ref(), || self.svg(), || self.png())
     }
 
-    fn scene(&self) -> Result<Scene, ChartError> {
+    pub(super) fn scene(&self) -> Result<Scene, ChartError> {
         figure::check_size(self.size)?;
         let page = Page::new(self.size.0, self.size.1, &one_line(&self.title), "");
-        let scene = panels(page, &self.figures, self.columns)?;
+        let mut figures = self.figures.iter().map(Figure::prepared).collect::<Result<Vec<_>, _>>()?;
+        shared::share_colors(&mut figures);
+        let scene = panels(page, &figures, self.columns)?;
         Ok(if self.dark { scene.recolored(palette::on_dark_paper) } else { scene })
     }
 }
@@ -133,7 +136,7 @@ pub(super) fn scene(whole: &Figure, column: &str) -> Result<Scene, ChartError> {
 
 /// The figures of the rows of each value of `column`, those without one last.
 fn split(whole: &Figure, column: &str) -> Result<Vec<Figure>, ChartError> {
-    let places = data::places(&whole.frame, column, "facet")?;
+    let places = data::levels(&whole.frame, column, "facet")?;
     let values = super::series::distinct(places.of_row.iter().flatten().copied());
     let none = places.of_row.contains(&None).then_some(None);
     let values: Vec<Option<f64>> = values.into_iter().map(Some).chain(none).collect();
@@ -148,6 +151,7 @@ fn split(whole: &Figure, column: &str) -> Result<Vec<Figure>, ChartError> {
             facet: None,
             title: value.map_or_else(|| "none".to_owned(), |value| places.domain.describe(value)),
             subtitle: Some(String::new()),
+            is_panel: true,
             shared: shared.clone(),
             ..whole.clone()
         })

@@ -9,6 +9,7 @@ use super::{
     ChartError, Kind,
     facet::{self, Grid},
     marks::Marks,
+    meaning::Meaning,
     raster,
     scene::Scene,
     shared::Shared,
@@ -46,6 +47,11 @@ pub struct Figure {
     pub(super) dark: bool,
     pub(super) marks: Marks,
     pub(super) range: Option<(f64, f64)>,
+    pub(super) meaning: Meaning,
+    /// What is said about the rows, below the subtitle.
+    pub(super) remarks: Vec<String>,
+    /// Whether this is one of several small charts, whose remarks stand above them all.
+    pub(super) is_panel: bool,
     /// What small multiples agree on.
     pub(super) shared: Shared,
 }
@@ -73,11 +79,14 @@ impl Figure {
             dark: false,
             marks: Marks::default(),
             range: None,
+            meaning: Meaning::default(),
+            remarks: Vec::new(),
+            is_panel: false,
             shared: Shared::default(),
         }
     }
 
-    /// A line chart.
+    /// A line chart. Windows without a row are gaps; with the [`table`](Figure::table) that they are of, counts and sums are 0 there.
     ///
     /// ```
     /// # use analysis::{chart::Figure, polars::prelude::df};
@@ -182,7 +191,8 @@ impl Figure {
         Self::new(Kind::Scatter, frame)
     }
 
-    /// Shares of the sum of [`y`](Figure::y), a slice for each text of [`x`](Figure::x), the six largest at most.
+    /// Shares of the sum of [`y`](Figure::y), a slice for each value of [`x`](Figure::x), the six largest at most. Means, quantiles and
+    /// other columns of a rollup that do not add up are refused, here and by bars and areas that are stacked.
     ///
     /// ```
     /// # use analysis::{chart::Figure, polars::prelude::df};
@@ -261,7 +271,7 @@ impl Figure {
         self
     }
 
-    /// A logarithmic scale of values, for lines; zero and negative values become gaps.
+    /// A logarithmic scale of values, for lines; zero and negative values become gaps, and are counted below the subtitle.
     ///
     /// ```
     /// # use analysis::{chart::Figure, polars::prelude::df};
@@ -350,7 +360,7 @@ impl Figure {
         svg::document(&self.scene()?)
     }
 
-    /// The chart as the bytes of a PNG file.
+    /// The chart as the bytes of a PNG file. Memory is bounded: 6000 × 6000 pixels are painted in bands.
     ///
     /// # Errors
     /// As [`svg`](Figure::svg).
@@ -376,9 +386,10 @@ impl Figure {
 
     pub(super) fn scene(&self) -> Result<Scene, ChartError> {
         check_size(self.size)?;
-        let scene = match &self.facet {
-            Some(column) => facet::scene(self, column)?,
-            None => self.drawn()?,
+        let figure = self.prepared()?;
+        let scene = match &figure.facet {
+            Some(column) => facet::scene(&figure, column)?,
+            None => figure.drawn()?,
         };
         Ok(if self.dark { scene.recolored(super::palette::on_dark_paper) } else { scene })
     }

@@ -56,11 +56,12 @@ impl Cells {
             return Err(ChartError::NoRows);
         }
         let x = data::places(frame, roles.x, "x")?;
-        let y = data::places(frame, roles.y, "y")?;
+        let y = data::levels(frame, roles.y, "y")?;
+        let downwards = matches!(y.domain, Domain::Category(_));
+        let y = y.into_names();
         let color = data::numbers(frame, roles.color, "color")?;
 
         let levels = distinct(y.of_row.iter().flatten().copied());
-        let downwards = matches!(y.domain, Domain::Category(_));
         let mut cells = Vec::new();
         let mut taken = HashSet::new();
         for ((place, level), value) in x.of_row.iter().zip(&y.of_row).zip(color) {
@@ -125,7 +126,7 @@ fn names_upwards(levels: &[f64], domain: &Domain, downwards: bool) -> Vec<String
 /// Draws the cells, the names of their rows and what the colours mean.
 pub(crate) fn draw(page: &mut Page, cells: &Cells, x_name: &str) {
     let (low, high) = cells.range();
-    let ends = value_labels(&[low, high]);
+    let ends = page.numerals(value_labels(&[low, high]));
     legend::color_bar(page, ends[0].clone(), ends[1].clone());
 
     let slots = Slots::new(&cells.columns, &cells.x);
@@ -143,7 +144,7 @@ pub(crate) fn draw(page: &mut Page, cells: &Cells, x_name: &str) {
     let plot = axes::rows(page, &frame, &cells.names);
     page.scene.rect(plot.area, palette::NO_VALUE);
     let values: Vec<f64> = cells.cells.iter().map(|cell| cell.value).collect();
-    let labels = value_labels(&values);
+    let labels = page.numerals(value_labels(&values));
     let labelled = labels_fit(page, &plot, cells, &slots, &labels);
     let shade = Scale { values: (low, high), pixels: (0.0, 1.0) };
     for (cell, label) in cells.cells.iter().zip(labels) {

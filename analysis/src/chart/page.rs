@@ -12,10 +12,15 @@ pub(crate) struct Page {
     pub free: Rect,
     /// Tick labels and legends.
     pub label: Face,
+    /// Whether values are years, which have no separators.
+    pub has_years: bool,
 }
 
 /// Lines that a title may take.
 const TITLE_LINES: usize = 2;
+/// Part of the height that remarks may take, and their lines at most.
+const NOTES: f32 = 0.15;
+const MOST_NOTE_LINES: usize = 4;
 
 impl Page {
     /// White paper with a title and a subtitle, each left out where empty.
@@ -28,6 +33,7 @@ impl Page {
             scene: Scene { width, height, description: texts.join(". "), shapes: Vec::new() },
             free: Rect { left: margin, top: margin, right: whole.right - margin, bottom: whole.bottom - margin },
             label: Face { size, bold: false },
+            has_years: false,
         };
         page.scene.rect(whole, palette::PAPER);
         page.heading(title, Face { size: (size * 1.45).round(), bold: true }, palette::INK);
@@ -36,6 +42,24 @@ impl Page {
             page.free.top += size * 0.55;
         }
         page
+    }
+
+    /// Remarks below the headings, in a few lines; what has no room there is part of the description.
+    pub fn notes(&mut self, notes: &[String]) {
+        if notes.is_empty() {
+            return;
+        }
+        let text = notes.join("; ");
+        let description = [self.scene.description.as_str(), &text].map(str::to_owned);
+        self.scene.description = description.into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(". ");
+        let lines = (self.scene.height as f32 * NOTES / self.line_height()) as usize;
+        self.free.top -= self.label.size * 0.35;
+        for line in wrapped(&text, self.label, self.free.width(), lines.clamp(1, MOST_NOTE_LINES)) {
+            let at = Point { x: self.free.left, y: self.free.top + self.label.size * 0.8 };
+            self.scene.label(Label { at, anchor: Anchor::Start, text: line, face: self.label, color: palette::MUTED });
+            self.free.top += (self.label.size * 1.3).round();
+        }
+        self.free.top += self.label.size * 0.55;
     }
 
     /// Height of a line of label text.
@@ -53,6 +77,11 @@ impl Page {
         font::width(text, self.label)
     }
 
+    /// The texts of values, those of years as `2009`.
+    pub fn numerals(&self, texts: Vec<String>) -> Vec<String> {
+        if self.has_years { texts.into_iter().map(|text| text.replace(',', "")).collect() } else { texts }
+    }
+
     /// A label in tick size whose digits have their middle at `at`.
     pub fn label(&mut self, text: String, at: Point, anchor: Anchor, color: Color) {
         let baseline = at.y + font::CAP_HEIGHT / 2.0 * self.label.size;
@@ -61,7 +90,7 @@ impl Page {
 
     fn heading(&mut self, text: &str, face: Face, color: Color) {
         let line_height = (face.size * 1.3).round();
-        for line in wrapped(text, face, self.free.width()) {
+        for line in wrapped(text, face, self.free.width(), TITLE_LINES) {
             let at = Point { x: self.free.left, y: self.free.top + face.size * 0.8 };
             self.scene.label(Label { at, anchor: Anchor::Start, text: line, face, color });
             self.free.top += line_height;
@@ -74,8 +103,8 @@ fn text_size(width: u32) -> f32 {
     (11.0 + (width as f32 - 400.0) / 320.0).clamp(10.0, 14.0)
 }
 
-/// `text` in at most [`TITLE_LINES`] lines, broken between words; what does not fit ends in an ellipsis.
-fn wrapped(text: &str, face: Face, room: f32) -> Vec<String> {
+/// `text` in at most `most` lines, broken between words; what does not fit ends in an ellipsis.
+fn wrapped(text: &str, face: Face, room: f32, most: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
         match lines.last_mut() {
@@ -87,8 +116,8 @@ fn wrapped(text: &str, face: Face, room: f32) -> Vec<String> {
             None => lines.push(word.to_owned()),
         }
     }
-    if lines.len() > TITLE_LINES {
-        let rest = lines.split_off(TITLE_LINES - 1).join(" ");
+    if lines.len() > most {
+        let rest = lines.split_off(most - 1).join(" ");
         lines.push(rest);
     }
     lines.iter().map(|line| font::shortened(line, face, room)).collect()
@@ -107,16 +136,16 @@ mod tests {
     #[test]
     fn a_title_takes_two_lines_at_most_and_stays_in_its_room() {
         let title = "Reviews per month of every film that anybody ever wrote about in this long and winding data set";
-        let lines = wrapped(title, FACE, 300.0);
+        let lines = wrapped(title, FACE, 300.0, 2);
         assert_eq!(lines.len(), 2);
         assert!(lines[1].ends_with('…') && lines.iter().all(|line| font::width(line, FACE) <= 300.0), "{lines:?}");
-        assert_eq!(wrapped("Short", FACE, 300.0), ["Short"]);
-        assert!(wrapped("", FACE, 300.0).is_empty());
+        assert_eq!(wrapped("Short", FACE, 300.0, 2), ["Short"]);
+        assert!(wrapped("", FACE, 300.0, 2).is_empty());
     }
 
     #[test]
     fn a_word_longer_than_the_room_is_cut() {
-        let lines = wrapped(&"W".repeat(200), FACE, 100.0);
+        let lines = wrapped(&"W".repeat(200), FACE, 100.0, 2);
         assert!(lines.len() == 1 && font::width(&lines[0], FACE) <= 100.0);
     }
 

@@ -1,8 +1,14 @@
 //! Pies: shares of a whole, the largest clockwise from the top.
 
-use std::{collections::HashMap, f64::consts::TAU};
+use std::{
+    collections::{HashMap, HashSet},
+    f64::consts::TAU,
+};
+
+use polars::prelude::DataFrame;
 
 use super::{
+    ChartError, data,
     legend::{self, Entry, Swatch},
     page::Page,
     palette::{self, CATEGORIES},
@@ -21,6 +27,30 @@ struct Slice {
     name: String,
     value: f64,
     color: Color,
+}
+
+/// Names with their values, in the order of the frame's names.
+pub(crate) fn parts(frame: &DataFrame, x: &str, y: &str) -> Result<Vec<(String, f64)>, ChartError> {
+    if frame.height() == 0 {
+        return Err(ChartError::NoRows);
+    }
+    let names = data::levels(frame, x, "x")?.into_names();
+    let values = data::numbers(frame, y, "y")?;
+    if values.iter().flatten().any(|value| *value < 0.0) {
+        return Err(ChartError::Negative { column: y.to_owned() });
+    }
+    let mut taken = HashSet::new();
+    let mut parts = Vec::new();
+    for (place, value) in names.of_row.iter().zip(values) {
+        let (Some(place), Some(value)) = (place, value) else { continue };
+        let name = names.domain.describe(*place);
+        if !taken.insert(place.to_bits()) {
+            return Err(ChartError::Repeated { place: format!("{x} = {name}") });
+        }
+        parts.push((name, value));
+    }
+    data::refuse_unpaired(!parts.is_empty(), &[x, y])?;
+    Ok(parts)
 }
 
 impl Slices {
@@ -55,7 +85,7 @@ impl Slices {
 /// Draws the slices; each entry of the legend begins with its share.
 pub(crate) fn draw(page: &mut Page, slices: &Slices) {
     let total = slices.total();
-    let share = |value: f64| format!("{:.0} %", 100.0 * value / total);
+    let share = |value: f64| percent(value / total);
     // The share first: a long name is cut at its end.
     let entry = |slice: &Slice| Entry { name: format!("{} · {}", share(slice.value), slice.name), color: slice.color };
     let entries: Vec<Entry> = slices.0.iter().map(entry).collect();
@@ -80,6 +110,15 @@ pub(crate) fn draw(page: &mut Page, slices: &Slices) {
         separate(page, slices, middle, &at, radius);
     }
     shares(page, slices, &at, radius);
+}
+
+/// A share in whole percents; a part is never `0 %`, and never all of it.
+fn percent(share: f64) -> String {
+    match 100.0 * share {
+        percent if percent < 0.5 => "<1 %".to_owned(),
+        percent if (99.5..100.0).contains(&percent) => ">99 %".to_owned(),
+        percent => format!("{percent:.0} %"),
+    }
 }
 
 /// Draws the legend where it has most room, which on a wide page is beside the pie, and gives what is left for the pie.
@@ -108,7 +147,7 @@ fn shares(page: &mut Page, slices: &Slices, at: &impl Fn(f64, f32) -> Point, rad
     let mut from = 0.0;
     for slice in &slices.0 {
         let part = slice.value / slices.total();
-        let text = format!("{:.0} %", 100.0 * part);
+        let text = percent(part);
         let room = part * TAU * f64::from(radius) * 0.68;
         if f64::from(page.width(&text) + page.gap()) < room && radius > page.label.size * 3.0 {
             let place = if slices.0.len() == 1 { at(0.0, 0.0) } else { at(from + part / 2.0, radius * 0.68) };
@@ -121,6 +160,26 @@ fn shares(page: &mut Page, slices: &Slices, at: &impl Fn(f64, f32) -> Point, rad
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_part_is_neither_nothing_nor_all() {
+        assert_eq!(
+            [0.000_1, 0.004_9, 0.006, 0.994, 0.999, 1.0].map(percent),
+            ["<1 %", "<1 %", "1 %", "99 %", ">99 %", "100 %"]
+        );
+    }
+
+    #[test]
+    fn nulls_are_a_slice_and_values_below_zero_are_refused() {
+        use polars::prelude::df;
+        let frame = df!("k" => [Some("a"), None], "year" => [Some(2009), None], "n" => [203, 28]).expect("a frame");
+        assert_eq!(parts(&frame, "k", "n").expect("parts"), [("a".to_owned(), 203.0), ("none".to_owned(), 28.0)]);
+        assert_eq!(parts(&frame, "year", "n").expect("parts"), [("2009".to_owned(), 203.0), ("none".to_owned(), 28.0)]);
+        let negative = df!("k" => ["a", "b"], "n" => [1, -1]).expect("a frame");
+        assert!(matches!(parts(&negative, "k", "n"), Err(ChartError::Negative { .. })));
+        let twice = df!("k" => [None::<&str>, None, Some("a")], "n" => [1, 1, 1]).expect("a frame");
+        assert!(matches!(parts(&twice, "k", "n"), Err(ChartError::Repeated { .. })));
+    }
 
     #[test]
     fn the_largest_get_a_colour_and_the_rest_is_one_slice() {

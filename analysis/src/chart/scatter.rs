@@ -50,7 +50,7 @@ impl Cloud {
         }
         let x = data::places(frame, roles.x, "x")?;
         let y = data::numbers(frame, roles.y, "y")?;
-        let by = roles.by.map(|by| data::places(frame, by, "by")).transpose()?;
+        let by = roles.by.map(|by| data::levels(frame, by, "by")).transpose()?;
         let of_row = |row: usize| by.as_ref().and_then(|by| by.of_row[row]);
         let kept = super::series::distinct((0..y.len()).filter_map(of_row));
         let mut points = vec![Vec::new(); kept.len() + 1];

@@ -62,7 +62,7 @@ impl SeriesSet {
         }
         let x = data::places(frame, roles.x, "x")?;
         let y = data::numbers(frame, roles.y, "y")?;
-        let by = roles.by.map(|by| data::places(frame, by, "by")).transpose()?;
+        let by = roles.by.map(|by| data::levels(frame, by, "by")).transpose()?;
 
         let mut points: BTreeMap<Group, Vec<(f64, Option<f64>)>> = BTreeMap::new();
         for (row, (place, value)) in x.of_row.iter().zip(&y).enumerate() {

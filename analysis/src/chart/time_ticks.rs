@@ -3,7 +3,8 @@
 //! Of a ladder of steps the smallest is taken whose labels do not touch. A label has a short line ("Apr", "06:00") and, where it
 //! changes, the period it belongs to below ("2004", "3 Mar 2020").
 
-use jiff::{Timestamp, civil, tz::TimeZone};
+use jiff::{SignedDuration, civil};
+use model::calendar;
 
 const SECOND: i64 = 1_000;
 const MINUTE: i64 = 60 * SECOND;
@@ -163,7 +164,7 @@ impl Step {
 
     /// The short line and the period of a tick.
     fn label(self, at: i64) -> Option<(String, Option<String>)> {
-        let civil = Timestamp::from_millisecond(at).ok()?.to_zoned(TimeZone::UTC).datetime();
+        let civil = datetime_of(at)?;
         let (format, period) = match self {
             Self::Millis(step) if step < SECOND => ("%H:%M:%S%.3f", Some("%-d %b %Y")),
             Self::Millis(step) if step < MINUTE => ("%H:%M:%S", Some("%-d %b %Y")),
@@ -181,8 +182,7 @@ impl Step {
 pub(crate) fn first_of_month(months: i64) -> Option<i64> {
     let year = i16::try_from(months.div_euclid(12)).ok()?;
     let month = i8::try_from(months.rem_euclid(12) + 1).ok()?;
-    let date = civil::Date::new(year, month, 1).ok()?;
-    Some(date.to_zoned(TimeZone::UTC).ok()?.timestamp().as_millisecond())
+    Some(calendar::day_of_date(civil::Date::new(year, month, 1).ok()?) * DAY)
 }
 
 /// The month of an instant, counted from year 0, where it is the first instant of one.
@@ -193,7 +193,12 @@ pub(crate) fn month_starting_at(millis: i64) -> Option<i64> {
 }
 
 fn date_of(millis: i64) -> Option<civil::Date> {
-    crate::format::civil_date(millis.div_euclid(DAY))
+    datetime_of(millis).map(civil::DateTime::date)
+}
+
+/// What a clock in UTC shows, on all days of the years -9999 to 9999.
+fn datetime_of(millis: i64) -> Option<civil::DateTime> {
+    civil::date(1970, 1, 1).at(0, 0, 0, 0).checked_add(SignedDuration::from_millis(millis)).ok()
 }
 
 #[cfg(test)]
@@ -271,6 +276,9 @@ mod tests {
         // 31 December 9999, which stands for "never" in many tables.
         let never = 253_402_214_400_000;
         assert_eq!(ticks((usual, never), DAY).first().map(|tick| tick.label.as_str()), Some("3000"));
+        let labels = |range| ticks(range, DAY).into_iter().map(|tick| tick.label).collect::<Vec<_>>();
+        assert_eq!(labels((never - 2 * DAY, never)), ["29 Dec", "30 Dec", "31 Dec"]);
+        assert_eq!(labels((-377_705_116_800_000, -377_705_116_800_000 + DAY)), ["1 Jan", "2 Jan"]);
     }
 
     #[test]

@@ -2,9 +2,9 @@
 
 use polars::prelude::DataFrame;
 
-use super::{ExportError, meaning::sentence_case};
+use super::ExportError;
 use crate::{
-    chart::Figure,
+    chart::{Figure, heading},
     format::words,
     load::{ColumnRole, TableInfo},
     reshape::{keep_largest, regroup},
@@ -38,18 +38,23 @@ fn figure(table: &TableInfo, frame: &DataFrame) -> Result<Option<Figure>, Box<dy
     if key.is_some() && table.has_overlapping_windows() {
         return Ok(None);
     }
-    let title = sentence_case(&table.name);
     Ok(Some(match key {
         Some(key) => {
             let sums = regroup(frame, &table.columns, &[key], None)?;
             let largest = keep_largest(&sums, key, count, BARS)?;
             let (counted, key_words) = (words(count), words(key));
-            let figure = Figure::bar(&largest).x(key).y(count).title(format!("{title}: most {counted}"));
+            let title = format!("{}: most {counted}", heading(table, None));
+            let figure = Figure::bar(&largest).table(table).x(key).y(count).title(title);
+            let (all, shown) = (sums.height(), largest.height());
+            let figure = if shown < all { figure.note(format!("only the {shown} largest of {all}")) } else { figure };
             match table.is_ranked() {
                 true => figure.subtitle(format!("{counted} of the windows in which a {key_words} was among the first")),
                 false => figure,
             }
         }
-        None => Figure::line(frame).x(start.name.as_str()).y(count).title(title),
+        None => {
+            let title = heading(table, Some(&table.window));
+            Figure::line(frame).table(table).x(start.name.as_str()).y(count).title(title)
+        }
     }))
 }

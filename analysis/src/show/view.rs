@@ -12,14 +12,15 @@ use super::{
     notebook::{self, Block},
 };
 use crate::{
-    chart::{ChartError, Figure, Kind},
+    chart::{self, ChartError, Figure, Kind},
     format,
 };
 
 /// Kinds that are offered, in the order of the buttons.
 const KINDS: [Kind; 4] = [Kind::Line, Kind::Bar, Kind::Area, Kind::Scatter];
 
-/// A frame that shows itself as a table, a line, bars, areas or points, whichever the reader clicks.
+/// A frame that shows itself as a table, a line, bars, areas or points, whichever the reader clicks. A series has one colour in all
+/// of them.
 ///
 /// Everything is drawn beforehand and switched by style sheets, so it works in a saved notebook too. What cannot be drawn from the
 /// frame has no button. The columns are chosen by their types unless [`x`](View::x), [`y`](View::y) and [`by`](View::by) say them.
@@ -94,7 +95,9 @@ impl View {
             roles.by = None;
         }
         let negative = || roles.y.as_deref().is_some_and(|y| self.has_negative(y));
-        let kind = if kind == Kind::Bar && roles.by.is_some() && !negative() { Kind::StackedBar } else { kind };
+        let adds_up = || roles.y.as_deref().is_some_and(|y| chart::adds_up(&self.frame, y));
+        let is_stack = kind == Kind::Bar && roles.by.is_some() && !negative() && adds_up();
+        let kind = if is_stack { Kind::StackedBar } else { kind };
         let figure = Figure::new(kind, &self.frame).title(self.title.as_str());
         let figure = roles.x.into_iter().fold(figure, Figure::x);
         let figure = roles.y.into_iter().fold(figure, Figure::y);
@@ -112,8 +115,10 @@ impl View {
     /// The view as HTML that stands on its own: styles, but no script and nothing from a network.
     pub fn html(&self) -> String {
         let mut panels = vec![("table", Table::new(&self.frame).html())];
-        let drawn = |kind: Kind| -> Result<_, ChartError> { Ok((kind.name(), self.figure(kind).svg()?)) };
-        panels.extend(KINDS.into_iter().filter_map(|kind| drawn(kind).ok()));
+        let mut figures = KINDS.map(|kind| self.figure(kind));
+        chart::share_colors(&mut figures);
+        let drawn = |(kind, figure): (Kind, &Figure)| -> Result<_, ChartError> { Ok((kind.name(), figure.svg()?)) };
+        panels.extend(KINDS.into_iter().zip(&figures).filter_map(|panel| drawn(panel).ok()));
         let first = self.first.map_or("table", Kind::name);
         let first = if panels.iter().any(|(name, _)| *name == first) { first } else { "table" };
         // The same view twice on a page is switched together, which does no harm; two different ones must not be.
@@ -129,7 +134,7 @@ impl View {
 
     fn roles(&self) -> Roles {
         let is_time = |kind: &DataType| matches!(kind, DataType::Date | DataType::Datetime(..));
-        let is_number = |kind: &DataType| kind.is_primitive_numeric();
+        let is_number = |kind: &DataType| kind.is_numeric();
         let find = |fits: &dyn Fn(&str, &DataType) -> bool| {
             let columns = self.frame.columns().iter();
             let found =
@@ -252,6 +257,25 @@ mod tests {
         let view = View::new(&frame.expect("a frame")).x("year").y("change").by("movie");
         assert!(view.html().contains("-bar\""), "a button");
         assert!(view.figure(Kind::Bar).svg().is_ok());
+    }
+
+    #[test]
+    fn a_series_has_one_colour_in_all_panels() {
+        // A has the larger sum, B more points.
+        let frame = df!("x" => [1, 1, 2], "movie" => ["A", "B", "B"], "reviews" => [50_i64, 7, 8]).expect("a frame");
+        let html = View::new(&frame).x("x").y("reviews").by("movie").html();
+        let scatter = html.split("<div class=\"panel ").find(|panel| panel.starts_with("scatter")).expect("a panel");
+        let circles = |color: &str| scatter.lines().filter(|l| l.starts_with("<circle") && l.contains(color)).count();
+        assert_eq!((circles("#0072B2"), circles("#E69F00")), (1, 2), "{scatter}");
+    }
+
+    #[test]
+    fn means_of_a_rollup_stand_side_by_side() {
+        let frame = df!(
+            "x" => [1, 1], "movie" => ["A", "B"], "rating_mean" => [5.0, 7.0], "is_final" => [true, true],
+        );
+        let view = View::new(&frame.expect("a frame")).x("x").y("rating_mean").by("movie");
+        assert!(view.html().contains("-bar\"") && view.figure(Kind::StackedBar).svg().is_err());
     }
 
     #[test]
