@@ -391,7 +391,7 @@ fn failures_are_one_line_with_a_remedy() {
             "movies_by_day.reviews holds integers; \"many\" is none",
         ),
         (&["chart", "movies_by_day", "--y", "film", "-o", "x.svg"], "no column \"film\"; it has"),
-        (&["chart", "movies_by_day", "--from", "2040", "-o", "x.svg"], "widen the time range"),
+        (&["chart", "movies_by_day", "--from", "2040", "-o", "x.svg"], "widen --from, --to"),
         (&["chart", "movies_by_day", "-o", "x.gif"], "x.gif is neither .svg nor .png"),
         (&["chart", "movies_by_day", "--kind", "heat-map", "-o", "x.svg"], "a heat map needs --y"),
     ];

@@ -6,16 +6,16 @@
 use std::{path::PathBuf, thread, time::Duration};
 
 use analysis::{
-    chart::{ChartError, Figure, Kind},
+    chart::{ChartError, Figure, Kind, heading},
     load::{Store, TableInfo},
-    polars::prelude::{DataFrame, DataType},
-    reshape::{ColumnRange, Every, keep_largest, regroup, unpivot},
+    polars::prelude::{DataFrame, DataType, IntoLazy, TimeZone, col},
+    reshape::{ColumnRange, Every, keep_highest, keep_largest, regroup, unpivot},
 };
 use anyhow::{Context, bail, ensure};
 use clap::Args;
 use model::layout::{ColumnRole, column::WINDOW_START};
 
-use super::rows::Rows;
+use super::{chart_words, rows::Rows};
 
 /// Draws a chart of a rollup.
 #[derive(Debug, Args)]
@@ -88,6 +88,13 @@ const EXAMPLES: &str = "Examples:
   analysis chart movies_by_month --kind scatter --x reviews --y rating_mean -o scatter.png
   analysis chart reviews_by_month --watch 2 -o live.svg";
 
+/// What is drawn: one row per place, the columns by their roles, and what is to be said about the rows.
+struct Shaped {
+    frame: DataFrame,
+    roles: Roles,
+    note: Option<String>,
+}
+
 /// Columns of a figure by their role.
 #[derive(Debug, Clone, PartialEq)]
 struct Roles {
@@ -99,6 +106,10 @@ struct Roles {
 
 impl Chart {
     pub fn run(&self, store: &Store) -> anyhow::Result<()> {
+        self.drawn(store).map_err(chart_words::of_options)
+    }
+
+    fn drawn(&self, store: &Store) -> anyhow::Result<()> {
         let table = store.table(&self.table)?;
         if let Some(seconds) = self.watch {
             return self.watch(store, &table, Duration::from_secs(seconds));
@@ -111,8 +122,7 @@ impl Chart {
     }
 
     fn draw(&self, frame: &DataFrame, table: &TableInfo) -> anyhow::Result<()> {
-        let (frame, roles) = self.shaped(frame, table)?;
-        let figure = self.figure(&frame, table, roles);
+        let figure = self.figure(self.shaped(&in_zone(frame, table)?, table)?, table);
         self.output.iter().try_for_each(|path| Ok(figure.save(path)?))
     }
 
@@ -149,7 +159,7 @@ impl Chart {
         let drawn = if frame.height() == 0 { Err(ChartError::NoRows.into()) } else { self.draw(frame, table) };
         match drawn {
             Err(error) if error.downcast_ref().is_some_and(ChartError::is_no_values) => {
-                eprintln!("{error}; waiting for rows");
+                eprintln!("{}; waiting for rows", chart_words::of_options(error));
                 Ok(false)
             }
             drawn => drawn.map(|()| true),
@@ -187,25 +197,24 @@ impl Chart {
         Ok(())
     }
 
-    /// One row per place of the figure.
-    fn shaped(&self, frame: &DataFrame, table: &TableInfo) -> anyhow::Result<(DataFrame, Roles)> {
+    fn shaped(&self, frame: &DataFrame, table: &TableInfo) -> anyhow::Result<Shaped> {
         self.check()?;
         let (frame, roles) = match self.histogram()? {
             Some(range) => self.histogram_rows(frame, table, &range)?,
             None => self.plain_rows(frame, table)?,
         };
-        let frame = match (self.top, self.top_column(&frame, table, &roles)) {
-            (None, _) => frame,
-            (Some(top), Some(column)) => keep_largest(&frame, column, roles.value(), top)?,
+        let (frame, note) = match (self.top, self.top_column(&frame, table, &roles)) {
+            (None, _) => (frame, None),
+            (Some(top), Some(column)) => largest(&frame, table, [column, roles.value()], top)?,
             (Some(_), None) => bail!(
                 "--top needs a key, such as a column of texts: name it with --by, --facet, --x, or --y of a heat map"
             ),
         };
-        let frame = match self.ranked_column(&frame, &roles) {
-            Some(column) => keep_largest(&frame, column, roles.value(), usize::MAX)?,
+        let frame = match self.ranked_column(&frame, table, &roles) {
+            Some(column) => largest(&frame, table, [column, roles.value()], usize::MAX)?.0,
             None => frame,
         };
-        Ok((frame, roles))
+        Ok(Shaped { frame, roles, note })
     }
 
     fn histogram(&self) -> anyhow::Result<Option<ColumnRange>> {
@@ -266,6 +275,14 @@ impl Chart {
 
     /// `frame` with one row per value of `keys`; as it is where that already holds.
     fn grouped(&self, frame: &DataFrame, table: &TableInfo, keys: &[&str]) -> anyhow::Result<DataFrame> {
+        let is_time = |key: &&str| frame.column(key).is_ok_and(|column| column.dtype().is_temporal());
+        if let Some(every) = self.every.filter(|_| !keys.iter().any(is_time)) {
+            bail!(
+                "--every {} adds up windows along a column of times, and {} has none; leave out --every, or take --x {WINDOW_START}",
+                every.name(),
+                keys.join(", ")
+            );
+        }
         let known = keys.iter().all(|key| frame.column(key).is_ok());
         let repeated = known && frame.select(keys.iter().copied())?.is_duplicated()?.any();
         if self.every.is_none() && !repeated {
@@ -288,6 +305,7 @@ impl Chart {
             );
         }
         let grouped = regroup(frame, &table.columns, keys, self.every)?;
+        let grouped = if self.every.is_some() { with_dates(grouped, keys)? } else { grouped };
         let value = self.color.as_ref().or(self.y.as_ref().filter(|_| self.kind != Kind::HeatMap));
         let lost = |value: &&String| frame.column(value).is_ok() && grouped.column(value).is_err();
         if let Some(value) = value.filter(lost) {
@@ -306,19 +324,29 @@ impl Chart {
         columns.find(|column| is_text(frame, column) || is_key(frame, table, column))
     }
 
-    /// The column of names that become rows, which read best with the largest first.
-    fn ranked_column<'a>(&self, frame: &DataFrame, roles: &'a Roles) -> Option<&'a str> {
+    /// The column of names that become rows, which read best with the largest first; a few numbers stay in their order.
+    fn ranked_column<'a>(&self, frame: &DataFrame, table: &TableInfo, roles: &'a Roles) -> Option<&'a str> {
+        const FEW: usize = 12;
         let column = match self.kind {
             Kind::HeatMap => &roles.y,
             Kind::Bar | Kind::StackedBar => &roles.x,
             _ => return None,
         };
-        Some(column.as_str()).filter(|column| is_text(frame, column))
+        let many_numbers = |column: &str| {
+            let values = frame.column(column).and_then(|column| column.n_unique());
+            self.kind != Kind::HeatMap && is_key(frame, table, column) && values.is_ok_and(|values| values > FEW)
+        };
+        Some(column.as_str()).filter(|column| is_text(frame, column) || many_numbers(column))
     }
 
-    fn figure(&self, frame: &DataFrame, table: &TableInfo, roles: Roles) -> Figure {
+    fn figure(&self, shaped: Shaped, table: &TableInfo) -> Figure {
+        let Shaped { frame, roles, note } = shaped;
         let title = self.title.clone().unwrap_or_else(|| self.heading(table));
-        let figure = Figure::new(self.kind, frame).x(roles.x).y(roles.y).title(title).size(self.width, self.height);
+        let window = self.every.map_or_else(|| table.window.clone(), |every| every.name().to_owned());
+        let figure = Figure::new(self.kind, &frame).table(&TableInfo { window, ..table.clone() });
+        let figure = figure.x(roles.x).y(roles.y).title(title).size(self.width, self.height);
+        let figure = if self.rows.leaves_out_values(table) { figure.excerpt() } else { figure };
+        let figure = note.into_iter().fold(figure, Figure::note);
         let figure = roles.by.into_iter().fold(figure, Figure::by);
         let figure = roles.color.into_iter().fold(figure, Figure::color);
         let figure = self.facet.iter().cloned().fold(figure, Figure::facet);
@@ -329,17 +357,13 @@ impl Chart {
 
     /// What is shown, as far as the axes do not tell: `Movies by year: movie = Up (2009)`.
     fn heading(&self, table: &TableInfo) -> String {
-        let suffix = format!("_by_{}", table.window);
         let over_time = self.x() == WINDOW_START;
-        let name = match (table.name.strip_suffix(&suffix), self.every) {
-            (Some(stem), Some(every)) if over_time => format!("{stem}_by_{}", every.name()),
-            (Some(stem), _) if !over_time => stem.to_owned(),
-            _ => table.name.clone(),
-        };
+        let window = self.every.map_or(table.window.as_str(), |every| every.name());
+        let name = heading(table, (over_time || self.shows_rows()).then_some(window));
         let range = self.rows.range_in_words().filter(|_| !over_time);
         let details: Vec<String> = self.rows.conditions_in_words().into_iter().chain(range).collect();
         let separator = if details.is_empty() { "" } else { ": " };
-        format!("{}{separator}{}", capitalized(&name.replace('_', " ")), details.join(", "))
+        format!("{name}{separator}{}", details.join(", "))
     }
 }
 
@@ -376,7 +400,46 @@ fn is_text(frame: &DataFrame, column: &str) -> bool {
     frame.column(column).is_ok_and(|column| column.dtype() == &DataType::String)
 }
 
-fn capitalized(words: &str) -> String {
-    let mut letters = words.chars();
-    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+/// Instants as those of the table's zone, so that its days are those of its clocks.
+fn in_zone(frame: &DataFrame, table: &TableInfo) -> anyhow::Result<DataFrame> {
+    let mut frame = frame.clone();
+    if table.time_zone == "UTC" {
+        return Ok(frame);
+    }
+    let zone = TimeZone::opt_try_new(Some(table.time_zone.as_str()))?;
+    for column in frame.columns().to_vec() {
+        if let DataType::Datetime(unit, None) = column.dtype() {
+            let zoned = DataType::Datetime(*unit, zone.clone());
+            frame.with_column(column.cast(&DataType::Int64)?.cast(&zoned)?)?;
+        }
+    }
+    Ok(frame)
+}
+
+/// The starts of calendar windows of a zone as the dates that they are.
+fn with_dates(frame: DataFrame, keys: &[&str]) -> anyhow::Result<DataFrame> {
+    let is_zoned =
+        |key: &&&str| frame.column(key).is_ok_and(|column| matches!(column.dtype(), DataType::Datetime(_, Some(_))));
+    let dates: Vec<_> = keys.iter().filter(is_zoned).map(|key| col(*key).dt().date()).collect();
+    Ok(frame.lazy().with_columns(dates).collect()?)
+}
+
+/// Rows of the `top` values of `column` with the largest sums of `value`, or the largest values where these do not add up; and which
+/// these are of how many, where some are left out.
+fn largest(
+    frame: &DataFrame,
+    table: &TableInfo,
+    [column, value]: [&str; 2],
+    top: usize,
+) -> anyhow::Result<(DataFrame, Option<String>)> {
+    use ColumnRole::{Count, Histogram, Late, Sum};
+    let role = table.columns.iter().find(|known| known.name == value).map(|known| known.role);
+    let adds_up = role.is_none_or(|role| matches!(role, Count | Sum | Histogram | Late));
+    let kept =
+        if adds_up { keep_largest(frame, column, value, top)? } else { keep_highest(frame, column, value, top)? };
+    let (all, shown) = (frame.column(column)?.n_unique()?, kept.column(column)?.n_unique()?);
+    let by = if adds_up { "with most" } else { "with the highest" };
+    let (column, value) = (column.replace('_', " "), value.replace('_', " "));
+    let note = (shown < all).then(|| format!("only {shown} of {all} values of {column}, those {by} {value}"));
+    Ok((kept, note))
 }

@@ -1,6 +1,7 @@
 //! Arguments of the command, and what each command does with them.
 
 mod chart;
+mod chart_words;
 mod export;
 mod rows;
 mod show;

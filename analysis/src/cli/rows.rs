@@ -1,6 +1,6 @@
 //! Which rows of a table a command reads.
 
-use analysis::load::{Condition, Moment, Rollup};
+use analysis::load::{Condition, Moment, Rollup, TableInfo};
 use clap::Args;
 
 /// Time range and conditions.
@@ -33,6 +33,12 @@ impl Rows {
             (None, Some(to)) => Some(format!("before {to}")),
             (Some(from), Some(to)) => Some(format!("from {from}, before {to}")),
         }
+    }
+
+    /// Whether a condition leaves out rows by something else than a key, so that windows may lack rows that the table has.
+    pub fn leaves_out_values(&self, table: &TableInfo) -> bool {
+        let is_key = |condition: &Condition| table.keys().any(|key| key == condition.column());
+        !self.conditions.iter().all(is_key)
     }
 
     /// The conditions in words.
