@@ -7,14 +7,15 @@ use std::{error::Error, fs, path::PathBuf};
 
 use analysis::{
     chart::{ChartError, Figure, Grid},
-    polars::prelude::{DataFrame, IntoLazy, col, df, lit},
+    load::{ColumnRole, TableInfo},
+    polars::prelude::{DataFrame, DataType, IntoLazy, TimeUnit, col, df, lit},
     reshape::unpivot,
 };
 
 fn main() -> Result<(), Box<dyn Error>> {
     let folder = PathBuf::from(std::env::args().nth(1).unwrap_or_else(|| "out/gallery".to_owned()));
     fs::create_dir_all(&folder)?;
-    for (name, figure) in figures()?.into_iter().chain(newer()?).chain(hard()?) {
+    for (name, figure) in figures()?.into_iter().chain(newer()?).chain(hard()?).chain(honest()?) {
         for (width, height) in [(400, 260), (1200, 640)] {
             let figure = figure.clone().size(width, height);
             for format in ["svg", "png"] {
@@ -66,6 +67,65 @@ fn newer() -> Result<Vec<(&'static str, Figure)>, Box<dyn Error>> {
         ("dark-line", Figure::line(&movies).y("rating_mean").by("movie").title("Mean rating by film").dark()),
         ("dark-heat", Figure::heat_map(&many).y("movie").color("reviews").title("Reviews by film and month").dark()),
         ("dark-stacked", Figure::stacked_bar(&ratings).y("reviews").by("rating").title("Ratings per month").dark()),
+    ])
+}
+
+/// A table of months, of which `columns` are the columns beside the window's start.
+fn table(columns: &[(&str, ColumnRole)]) -> Result<TableInfo, Box<dyn Error>> {
+    let column = |(name, role): (&str, ColumnRole)| serde_json::json!({"name": name, "type": "int", "role": role});
+    let columns = std::iter::once(("window_start", ColumnRole::WindowStart)).chain(columns.iter().copied()).map(column);
+    Ok(TableInfo {
+        name: "orders_by_month".to_owned(),
+        stream: "orders".to_owned(),
+        window: "month".to_owned(),
+        time_zone: "Europe/Berlin".to_owned(),
+        columns: serde_json::from_value(columns.collect())?,
+        rows: 0,
+        published_revision: 0,
+    })
+}
+
+/// What would mislead without a word below the subtitle.
+fn honest() -> Result<Vec<(&'static str, Figure)>, Box<dyn Error>> {
+    let days = |frame: DataFrame| frame.lazy().with_column(col("window_start").cast(DataType::Date)).collect();
+    let gaps = days(df!(
+        "window_start" => [18_262, 18_293, 18_383, 18_414], "orders" => [50_i64, 60, 70, 80], "price_mean" => [1.0, 2.0, 3.0, 4.0],
+        "is_final" => [true, true, true, false],
+    )?)?;
+    let columns = [("orders", ColumnRole::Count), ("price_mean", ColumnRole::Mean), ("store", ColumnRole::Key)];
+    let table = table(&columns)?;
+    let names = df!(
+        "store" => [Some("north"), None, Some("south"), Some("west")], "orders" => [Some(203_i64), Some(28), Some(7), None],
+    )?;
+    let stores = df!("store" => [7_i64, 19, 100_000, 987_654_321], "orders" => [40_i64, 30, 20, 10])?;
+    let years =
+        df!("year" => (2001..2021_i64).collect::<Vec<_>>(), "orders" => (1_000..1_020_i64).collect::<Vec<_>>())?;
+    let hours: Vec<i64> = (-13..13).map(|hour| 1_635_642_000_000 + hour * 3_600_000).collect();
+    let hours = df!("window_start" => hours, "orders" => (0..26_i64).map(|hour| hour * 7 % 11).collect::<Vec<_>>())?;
+    let hours = hours.lazy().with_column(col("window_start").cast(DataType::Datetime(TimeUnit::Milliseconds, None)));
+    let hours = hours.collect()?;
+    let by_hour = TableInfo { window: "1h".to_owned(), ..table.clone() };
+    let top = days(df!(
+        "window_start" => [18_262, 18_262, 18_293, 18_293], "rank" => [1_i64, 2, 1, 2], "store" => ["a", "b", "a", "c"],
+        "orders" => [9_i64, 7, 8, 5], "is_final" => [false; 4],
+    )?)?;
+    let log = df!("x" => [1_i64, 2, 3, 4, 5, 6], "y" => [10_i64, 200, 0, 5_000, 800, -3])?;
+    let shares = df!("store" => ["north", "south", "west"], "orders" => [99_000_i64, 5, 300])?;
+    Ok(vec![
+        ("honest-zeros", Figure::line(&gaps).y("orders").table(&table).title("No orders in March and April")),
+        ("honest-gaps", Figure::line(&gaps).y("price_mean").table(&table).title("Mean price")),
+        ("honest-bars", Figure::bar(&gaps.head(Some(3))).y("orders").table(&table).title("Orders")),
+        ("honest-nulls-bar", Figure::bar(&names).x("store").y("orders").title("A store without a name")),
+        ("honest-nulls-pie", Figure::pie(&names).x("store").y("orders").title("A store without a name")),
+        ("honest-keys", Figure::bar(&stores).x("store").y("orders").table(&table).title("Stores by number")),
+        ("honest-keys-line", Figure::line(&stores).x("store").y("orders").table(&table).title("Stores by number")),
+        ("honest-years", Figure::bar(&years).x("year").y("orders").title("Orders by year")),
+        ("honest-hours-utc", Figure::line(&hours).y("orders").title("Orders by hour")),
+        ("honest-hours", Figure::line(&hours).y("orders").table(&by_hour).title("Orders by hour")),
+        ("honest-top", Figure::line(&top).y("orders").by("store").title("The first two of a month")),
+        ("honest-log", Figure::line(&log).x("x").y("y").log().title("Some without a logarithm")),
+        ("honest-shares", Figure::pie(&shares).x("store").y("orders").title("A large part and small ones")),
+        ("honest-facets", Figure::line(&top).y("orders").facet("store").title("The first two of a month")),
     ])
 }
 
