@@ -257,9 +257,9 @@ fn number_ticks(page: &Page, frame: &Frame<'_>, scale: &Scale) -> Vec<XTick> {
     ticks.into_iter().map(|(value, label)| XTick { middle: scale.at(value), lines: vec![label] }).collect()
 }
 
-/// Numbers of four digits below an axis have no separators: most of them are years.
+/// Numbers below an axis that could be years have no separators.
 fn along_axis(labels: Vec<String>, low: f64, high: f64) -> Vec<String> {
-    match low.abs().max(high.abs()) < 10_000.0 {
+    match low >= 1_000.0 && high < 3_000.0 {
         true => labels.into_iter().map(|label| label.replace(',', "")).collect(),
         false => labels,
     }

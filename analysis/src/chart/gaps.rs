@@ -41,6 +41,9 @@ impl Windows {
     /// The windows that these starts (and ends, where there are some) belong to.
     pub fn of_rows(frame: &DataFrame, starts: &[Option<i64>]) -> Option<Self> {
         let ends = frame.column(WINDOW_END).ok().and_then(millis);
+        let mut sorted: Vec<i64> = starts.iter().flatten().copied().collect();
+        sorted.sort_unstable();
+        sorted.dedup();
         let calendar = [CalendarUnit::Year, CalendarUnit::Quarter, CalendarUnit::Month, CalendarUnit::TenDay]
             .into_iter()
             .chain([CalendarUnit::Week, CalendarUnit::Day])
@@ -50,7 +53,11 @@ impl Windows {
                 (Some(start), Some(end)) => windows.starts_at(*start) && windows.next(*start) == *end,
                 _ => true,
             }),
-            None => starts.iter().flatten().all(|start| windows.starts_at(*start)),
+            // Starts alone are windows of a length only where two of them follow one another.
+            None => {
+                sorted.iter().all(|start| windows.starts_at(*start))
+                    && sorted.windows(2).any(|pair| windows.next(pair[0]) == pair[1])
+            }
         };
         let size = match &ends {
             Some(ends) => starts
@@ -58,7 +65,7 @@ impl Windows {
                 .zip(ends)
                 .find_map(|(start, end)| end.zip(*start))
                 .and_then(|(end, start)| end.checked_sub(start)),
-            None => least_distance(starts),
+            None => sorted.windows(2).map(|pair| pair[1].saturating_sub(pair[0])).min(),
         };
         let tumbling = size.filter(|size| *size > 0).map(|size| Self::of_kind(WindowKind::Tumbling { size }));
         calendar.chain(tumbling).find(fits)
@@ -109,12 +116,6 @@ impl Windows {
     }
 }
 
-fn least_distance(starts: &[Option<i64>]) -> Option<i64> {
-    let mut starts: Vec<i64> = starts.iter().flatten().copied().collect();
-    starts.sort_unstable();
-    starts.windows(2).map(|pair| pair[1].saturating_sub(pair[0])).filter(|distance| *distance > 0).min()
-}
-
 /// Dates and instants in milliseconds, where all of them are whole ones.
 pub(crate) fn millis(column: &Column) -> Option<Vec<Option<i64>>> {
     let per_milli = match column.dtype() {
@@ -156,7 +157,9 @@ pub(crate) struct Filled {
 /// The frame with rows for runs of missing windows; the frame as it is where its starts are none of `windows`.
 pub(crate) fn filled(frame: &DataFrame, lines: &Lines<'_>, windows: &Windows) -> Result<Option<Filled>, PolarsError> {
     let Some(starts) = millis(frame.column(lines.x)?) else { return Ok(None) };
-    if !starts.iter().flatten().all(|start| windows.starts_at(*start)) {
+    let is_date = frame.column(lines.x)?.dtype() == &DataType::Date;
+    let is_part_of_day = windows.step().is_some_and(|step| step % MILLIS_PER_DAY != 0);
+    if (is_date && is_part_of_day) || !starts.iter().flatten().all(|start| windows.starts_at(*start)) {
         return Ok(None);
     }
     let mut all: Vec<i64> = starts.iter().flatten().copied().collect();
@@ -272,10 +275,11 @@ mod tests {
             let starts = millis(frame.column("window_start").expect("starts")).expect("dates");
             Windows::of_rows(&frame, &starts).map(|windows| windows.0.kind().to_string())
         };
-        assert_eq!(kind(&[18_262, 18_383]).as_deref(), Some("month"));
+        assert_eq!(kind(&[18_262, 18_383, 18_293]).as_deref(), Some("month"));
         assert_eq!(kind(&[18_262, 18_628]).as_deref(), Some("year"));
         assert_eq!(kind(&[18_281, 18_288]).as_deref(), Some("week"));
-        assert_eq!(kind(&[18_281, 18_283]).as_deref(), Some("day"));
+        assert_eq!(kind(&[18_281, 18_282, 18_284]).as_deref(), Some("day"));
+        assert_eq!(kind(&[18_262, 18_383]), None, "nobody knows what lies between");
     }
 
     #[test]

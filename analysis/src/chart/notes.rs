@@ -45,13 +45,14 @@ fn left_out(figure: &Figure) -> Option<String> {
         Kind::Box | Kind::Pie => y.into_iter().collect(),
     };
     let zero_is_nothing = figure.kind == Kind::Pie;
-    let columns: Vec<Vec<bool>> = needed.iter().filter_map(|name| has_place(figure, name)).collect();
-    let rows = (0..figure.frame.height()).filter(|row| columns.iter().any(|has_place| !has_place[*row])).count();
-    let needed: Vec<String> = needed.into_iter().map(words).collect();
+    let columns = needed.into_iter().filter_map(|name| Some((name, has_place(figure, name)?)));
+    let columns: Vec<(&str, Vec<bool>)> = columns.filter(|(_, has_place)| has_place.contains(&false)).collect();
+    let rows = (0..figure.frame.height()).filter(|row| columns.iter().any(|(_, has_place)| !has_place[*row])).count();
+    let names: Vec<String> = columns.iter().map(|(name, _)| words(name)).collect();
     let rows_without = counted(rows as u64, "row", "rows");
     let verb = if rows == 1 { "is" } else { "are" };
     let or_zero = if zero_is_nothing { ", or with 0," } else { "" };
-    (rows > 0).then(|| format!("{rows_without} without {}{or_zero} {verb} not shown", needed.join(" or ")))
+    (rows > 0).then(|| format!("{rows_without} without {}{or_zero} {verb} not shown", names.join(" or ")))
 }
 
 /// Whether each row has a place or value in a column; for a slice of a pie a value above zero.

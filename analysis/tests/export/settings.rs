@@ -63,7 +63,7 @@ fn charts_are_drawn_beside_the_files() {
     let (_database, store, folder) = fixture::published();
     Export::new(&store, folder.path()).with(Format::Charts).run().expect("exported");
     let svg = fs::read_to_string(folder.path().join("films_by_day.svg")).expect("a file");
-    assert!(svg.contains("Films by day: most reviews"), "{svg}");
+    assert!(svg.contains("Films: most reviews"), "{svg}");
     assert!(fs::read(folder.path().join("films_by_day.png")).expect("a file").starts_with(b"\x89PNG"));
     assert!(!folder.path().join("nothing_by_day.svg").exists());
 }
