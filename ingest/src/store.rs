@@ -8,8 +8,8 @@ mod obstacle;
 mod ownership;
 mod size;
 
-pub(crate) use error::Prospect;
 pub use error::{Corrupt, StoreError};
+pub(crate) use error::{Prospect, meets_id};
 pub use moment::{Moment, check_write_concern};
 pub use obstacle::Obstacle;
 pub(crate) use ownership::Standing;

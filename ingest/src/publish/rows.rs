@@ -4,7 +4,7 @@ use super::combine::{self, WaitingState};
 use super::known::{Known, KnownRows};
 use super::lease::Lease;
 use crate::fail_point::FailPoint;
-use crate::store::{COMMAND_BYTES, DUPLICATE_KEY, Moment, Store, StoreError, check_write_concern, in_commands};
+use crate::store::{COMMAND_BYTES, Moment, Store, StoreError, check_write_concern, in_commands, meets_id};
 use bson::raw::{CStr, RawArrayBuf, RawBsonRef, RawDocument, RawDocumentBuf, cstr};
 use bson::{Bson, DateTime, Document, doc};
 use model::clock::Watermark;
@@ -347,8 +347,8 @@ impl RowWriter {
         check_write_concern(&answer)?;
         let mut met = HashSet::new();
         for error in answer.get_array("writeErrors").into_iter().flatten().filter_map(Bson::as_document) {
-            match (error.get_i32("code"), error.get_i32("index").map(usize::try_from)) {
-                (Ok(DUPLICATE_KEY), Ok(Ok(place))) => {
+            match error.get_i32("index").map(usize::try_from) {
+                Ok(Ok(place)) if meets_id(error) => {
                     met.insert(place);
                 }
                 _ => return Err(StoreError::of_write(self.collection(rollup), error)),

@@ -25,6 +25,9 @@ pub enum StoreError {
     /// A stored document cannot be read.
     #[error(transparent)]
     Corrupt(#[from] Corrupt),
+    /// A document of the same `_id` is there already.
+    #[error("{0}: another worker has written the same document")]
+    Met(String),
     /// The server refuses to store a document, and will again.
     #[error("MongoDB refuses a write to the collection {collection}: {problem} (code {code})")]
     Refused {
@@ -76,8 +79,8 @@ impl StoreError {
                 _ => Prospect::Lasts,
             },
             Self::NotAcknowledged(_) => Prospect::Waits(Obstacle::NoMajority),
-            Self::LeaseLost(_) | Self::OtherPlan(_) => Prospect::Overtaken,
-            Self::Refused { code: WRITE_CONFLICT | DUPLICATE_KEY, .. } => Prospect::Overtaken,
+            Self::LeaseLost(_) | Self::OtherPlan(_) | Self::Met(_) => Prospect::Overtaken,
+            Self::Refused { code: WRITE_CONFLICT, .. } => Prospect::Overtaken,
             Self::Refused { code, problem, .. } => {
                 Obstacle::of_code(*code, problem).map_or(Prospect::Lasts, Prospect::Waits)
             }
@@ -96,6 +99,9 @@ impl StoreError {
 
     /// One error of a list of writes.
     pub(crate) fn of_write(collection: &str, error: &Document) -> Self {
+        if meets_id(error) {
+            return Self::Met(collection.to_owned());
+        }
         let failing = error.get_document("errInfo").ok().and_then(|info| info.get("failingDocumentId"));
         let id = failing.map_or_else(String::new, |id| format!(", document {}", json(id)));
         Self::Refused {
@@ -124,6 +130,13 @@ impl Corrupt {
     }
 }
 
+/// Whether a write has failed because a document of the same `_id` is there. A key of another unique index, which somebody has made, is no
+/// such thing: the document is not stored.
+pub(crate) fn meets_id(error: &Document) -> bool {
+    let is_of_id = || error.get_document("keyPattern").map_or(true, |key| key.contains_key("_id"));
+    error.get_i32("code").ok() == Some(DUPLICATE_KEY) && is_of_id()
+}
+
 /// An `_id` as extended JSON.
 fn json(id: &Bson) -> String {
     serde_json::to_string(id).unwrap_or_else(|_| id.to_string())
@@ -146,6 +159,8 @@ mod tests {
             (StoreError::NotAcknowledged("timed out".into()), Prospect::Waits(Obstacle::NoMajority)),
             (refused(10107, "not primary"), Prospect::Waits(Obstacle::Away)),
             (refused(1, "28: No space left on device"), Prospect::Waits(Obstacle::DiskFull)),
+            (refused(DUPLICATE_KEY, "E11000"), Prospect::Lasts),
+            (StoreError::Met("by_hour".into()), Prospect::Overtaken),
             (refused(121, "Document failed validation"), Prospect::Lasts),
             (refused(10334, "BSONObj size is invalid"), Prospect::Lasts),
             (refused(8000, "you are over your space quota"), Prospect::Lasts),
@@ -157,6 +172,15 @@ mod tests {
         ] {
             assert_eq!(error.prospect(), prospect, "{error}");
         }
+    }
+
+    #[test]
+    fn only_a_key_of_the_id_says_that_the_document_is_there() {
+        let error = |code: i32, key: Document| bson::doc! { "code": code, "index": 0, "keyPattern": key };
+        assert!(meets_id(&error(DUPLICATE_KEY, bson::doc! { "_id": 1 })));
+        assert!(meets_id(&bson::doc! { "code": DUPLICATE_KEY }));
+        assert!(!meets_id(&error(DUPLICATE_KEY, bson::doc! { "sensor": 1 })));
+        assert!(!meets_id(&error(121, bson::doc! { "_id": 1 })));
     }
 
     #[test]

@@ -66,6 +66,19 @@ fn a_row_that_the_server_refuses_stops_its_table_until_it_is_taken() {
 }
 
 #[test]
+fn a_unique_index_of_somebody_else_leaves_no_row_out_in_silence() {
+    let pipeline = pipeline("unique", &[BY_HOUR, BY_SENSOR], 300);
+    let index = doc! { "key": { "sensor": 1 }, "name": "theirs", "unique": true };
+    pipeline.command_of_server(doc! { "createIndexes": "by_sensor", "indexes": [index] });
+    // The next day has the same sensors.
+    produce(&pipeline, 1_440, 100);
+    assert_halted(&pipeline, "by_sensor", &["MongoDB refuses a write to the collection by_sensor", "code 11000"]);
+    pipeline.command_of_server(doc! { "dropIndexes": "by_sensor", "index": "theirs" });
+    pipeline.drain(&[]);
+    assert_in_order(&pipeline);
+}
+
+#[test]
 fn the_status_shows_it_and_the_worker_goes_on() {
     let pipeline = pipeline("halted-status", &[BY_HOUR, BY_SENSOR], 300);
     pipeline.update("by_sensor", doc! { "sensor": 3_i64 }, doc! { "$set": { "_state": 1 } });
