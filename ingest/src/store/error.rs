@@ -125,7 +125,7 @@ impl Corrupt {
     /// The document `document` of a collection, with what is wrong with it.
     pub(crate) fn new(collection: &str, document: &RawDocument, problem: impl ToString) -> Self {
         let id = document.get("_id").ok().flatten().unwrap_or(RawBsonRef::Null);
-        let id = Bson::try_from(id).map_or_else(|error| error.to_string(), |id| json(&id));
+        let id = Bson::try_from(id).map_or_else(|error| error.to_string(), |id| json(&id).to_string());
         Self { collection: collection.to_owned(), id, problem: problem.to_string() }
     }
 }
@@ -137,9 +137,19 @@ pub(crate) fn meets_id(error: &Document) -> bool {
     error.get_i32("code").ok() == Some(DUPLICATE_KEY) && is_of_id()
 }
 
-/// An `_id` as extended JSON.
-fn json(id: &Bson) -> String {
-    serde_json::to_string(id).unwrap_or_else(|_| id.to_string())
+/// An `_id` as extended JSON, with dates that can be read.
+fn json(id: &Bson) -> serde_json::Value {
+    match id {
+        Bson::DateTime(at) => at.try_to_rfc3339_string().map_or_else(
+            |_| serde_json::json!({ "$date": at.timestamp_millis() }),
+            |at| serde_json::json!({ "$date": at }),
+        ),
+        Bson::Array(values) => values.iter().map(json).collect(),
+        Bson::Document(members) => {
+            serde_json::Value::Object(members.iter().map(|(name, value)| (name.clone(), json(value))).collect())
+        }
+        other => serde_json::to_value(other).unwrap_or_else(|_| other.to_string().into()),
+    }
 }
 
 #[cfg(test)]
@@ -188,6 +198,7 @@ mod tests {
         let row = bson::rawdoc! { "_id": { "w": bson::DateTime::from_millis(0), "k": ["a"] }, "_state": 1 };
         let corrupt = Corrupt::new("by_hour", &row, "no state");
         assert_eq!((corrupt.collection.as_str(), corrupt.problem.as_str()), ("by_hour", "no state"));
-        assert_eq!(corrupt.id, r#"{"w":{"$date":"1970-01-01T00:00:00Z"},"k":["a"]}"#);
+        let id: serde_json::Value = serde_json::from_str(&corrupt.id).unwrap();
+        assert_eq!(id, serde_json::json!({ "w": { "$date": "1970-01-01T00:00:00Z" }, "k": ["a"] }));
     }
 }
