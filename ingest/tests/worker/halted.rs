@@ -2,7 +2,7 @@
 
 use crate::rebuild::{BY_HOUR, BY_SENSOR, VISITS, WARMEST, assert_in_order, pipeline, produce};
 use crate::support::{Pipeline, wait_until};
-use bson::{Document, doc, oid::ObjectId};
+use bson::{DateTime, Document, doc, oid::ObjectId};
 
 /// Id of the table that `by_sensor` is made of.
 fn by_sensor_states(pipeline: &Pipeline) -> String {
@@ -68,9 +68,10 @@ fn a_row_that_the_server_refuses_stops_its_table_until_it_is_taken() {
 #[test]
 fn a_unique_index_of_somebody_else_leaves_no_row_out_in_silence() {
     let pipeline = pipeline("unique", &[BY_HOUR, BY_SENSOR], 300);
-    let index = doc! { "key": { "sensor": 1 }, "name": "theirs", "unique": true };
+    let second_day = DateTime::parse_rfc3339_str("2020-03-02T00:00:00Z").unwrap();
+    let rows = doc! { "window_start": { "$gte": second_day } };
+    let index = doc! { "key": { "window_end": 1 }, "name": "theirs", "unique": true, "partialFilterExpression": rows };
     pipeline.command_of_server(doc! { "createIndexes": "by_sensor", "indexes": [index] });
-    // The next day has the same sensors.
     produce(&pipeline, 1_440, 100);
     assert_halted(&pipeline, "by_sensor", &["MongoDB refuses a write to the collection by_sensor", "code 11000"]);
     pipeline.command_of_server(doc! { "dropIndexes": "by_sensor", "index": "theirs" });
