@@ -2,13 +2,10 @@
 
 use std::{path::PathBuf, str::FromStr};
 
-use analysis::{
-    show::{Table, json_rows},
-    sql::{self, SqlError},
-};
+use analysis::sql::{self, SqlError};
 use clap::Args;
 
-use super::Database;
+use super::{Database, Printed};
 
 /// Asks SQL of rollups and files.
 #[derive(Debug, Args)]
@@ -19,12 +16,11 @@ pub struct Sql {
     /// A CSV, JSON or Parquet file as a table; may be given several times
     #[arg(long = "file", value_name = "NAME=FILE")]
     files: Vec<NamedFile>,
-    /// Rows to print, half of them from the end
-    #[arg(long, value_name = "N", default_value_t = 40)]
-    rows_shown: usize,
-    /// All rows as a JSON array of objects
-    #[arg(long)]
-    json: bool,
+    /// Steps after which the query is stopped
+    #[arg(long, value_name = "N", default_value_t = 10_000_000_000)]
+    most_steps: u64,
+    #[command(flatten)]
+    printed: Printed,
 }
 
 const EXAMPLES: &str = "Examples:
@@ -35,15 +31,13 @@ A table is a rollup, one of `analysis tables`, or a file. MongoDB is asked only 
 
 impl Sql {
     pub fn run(&self, database: Database) -> anyhow::Result<()> {
-        let files = self.files.iter().fold(sql::Sql::new(), |sql, file| sql.file(&file.name, &file.path));
+        let sql = sql::Sql::new().most_steps(self.most_steps);
+        let files = self.files.iter().fold(sql, |sql, file| sql.file(&file.name, &file.path));
         let frame = match files.query(&self.query) {
             Err(SqlError::NoTable { .. }) => files.store(&database.open()?).query(&self.query)?,
             answer => answer?,
         };
-        if self.json {
-            return super::print_json(&json_rows(&frame));
-        }
-        Ok(super::print(&Table::new(&frame).rows(self.rows_shown).to_string())?)
+        self.printed.print(&frame)
     }
 }
 
