@@ -132,19 +132,20 @@ impl Database {
     }
 
     /// Adds the columns by which `USING` and `NATURAL` join, of which SQLite does not say that it reads them: those that the query names,
-    /// or that two of its tables have. A table or column too many costs time and changes no answer.
+    /// or that two of its tables have, or one that it joins to itself. A table or column too many costs time and changes no answer.
     fn add_joined(&self, query: &str, reads: &mut Reads) {
         let query = query.to_ascii_lowercase();
         let (using, natural) = (query.contains("using"), query.contains("natural"));
         let named: Vec<&Table> = match using || natural {
-            true => self.tables.iter().filter(|table| names(&query, &table.name)).collect(),
+            true => self.tables.iter().filter(|table| occurrences(&query, &table.name) > 0).collect(),
             false => Vec::new(),
         };
         for table in &named {
             let joins = |column: &str| {
                 let has_too =
                     |other: &&&Table| other.fields.iter().any(|field| field.name.eq_ignore_ascii_case(column));
-                using && names(&query, column) || natural && named.iter().filter(has_too).count() > 1
+                let shared = || named.iter().filter(has_too).count() > 1 || occurrences(&query, &table.name) > 1;
+                using && occurrences(&query, column) > 0 || natural && shared()
             };
             let joined = table.fields.iter().map(|field| &field.name).filter(|column| joins(column));
             reads.extend(joined.chain([&String::new()]).map(|column| (table.name.clone(), column.clone())));
@@ -168,13 +169,13 @@ impl Database {
     }
 }
 
-/// Whether a query in small letters has a name in it, as a word where the name is one.
-fn names(query: &str, name: &str) -> bool {
+/// How often a query in small letters has a name in it, as a word where the name is one.
+fn occurrences(query: &str, name: &str) -> usize {
     let name = name.to_ascii_lowercase();
     let in_word = |letter: char| letter.is_alphanumeric() || letter == '_';
     match name.chars().all(in_word) {
-        true => query.split(|letter| !in_word(letter)).any(|word| word == name),
-        false => query.contains(&name.replace('"', "\"\"")),
+        true => query.split(|letter| !in_word(letter)).filter(|word| *word == name).count(),
+        false => query.matches(&name.replace('"', "\"\"")).count(),
     }
 }
 

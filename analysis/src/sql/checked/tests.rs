@@ -135,7 +135,8 @@ fn a_query_means_the_same_with_its_checks() {
         ("SELECT t.n AS s FROM main.t CROSS JOIN (SELECT 1 AS one) ORDER BY 1 LIMIT 1", 10),
         ("SELECT sum(n) AS s FROM t WHERE k COLLATE NOCASE IN ('A', 'B') AND k IN (SELECT k FROM t)", 30),
         ("SELECT sum(json_each.value) AS s FROM json_each('[1, 2, 3]')", 6),
-        ("SELECT count(*) AS s FROM (t JOIN t AS b USING (k)) NATURAL JOIN t AS c /* all */ -- of them\n;", 3),
+        ("SELECT count(*) AS s FROM t NATURAL JOIN t AS c", 3),
+        ("SELECT count(*) AS s FROM (t JOIN t AS b USING (k)) JOIN t AS c ON c.k = b.k /* all */ -- of them\n;", 3),
     ] {
         let frame = sql(query, [("t", &mixed())]).unwrap_or_else(|error| panic!("{query}: {error}"));
         assert_eq!(frame.get_column_names(), ["s"], "{query}");
