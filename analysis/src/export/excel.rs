@@ -90,10 +90,10 @@ fn is_changed(text: &str) -> bool {
     if !text.contains(|letter: char| letter.is_ascii_digit()) {
         return false;
     }
-    let words = text.split(|letter: char| !letter.is_alphabetic()).filter(|word| !word.is_empty());
+    let mut words = text.split(|letter: char| !letter.is_alphabetic()).filter(|word| !word.is_empty());
     let is_mark =
         |letter: char| letter.is_alphanumeric() || letter.is_whitespace() || ".,:/-+%()'$€£¥".contains(letter);
-    text.chars().all(is_mark) && words.into_iter().all(|word| WORDS.contains(&word.to_lowercase().as_str()))
+    text.chars().all(is_mark) && words.all(|word| WORDS.contains(&word.to_lowercase().as_str()))
 }
 
 #[cfg(test)]

@@ -36,10 +36,7 @@ pub(super) fn fitted(left: Node, right: Node) -> (Node, Node) {
         (Number, Time) if left.form == Form::Literal => (as_text(left), right),
         (Number, _) => (left, called(NUMBER, right, Number)),
         (_, Number) => (called(NUMBER, left, Number), right),
-        (Unknown, Unknown) => {
-            let (first, second) = (called_with(&left, &right), called_with(&right, &left));
-            (first, second)
-        }
+        (Unknown, Unknown) => (called_with(&left, &right), called_with(&right, &left)),
         (Unknown, _) => (called(TEXT, left, Class::Text), right),
         (_, _) => (left, called(TEXT, right, Class::Text)),
     }
