@@ -8,6 +8,10 @@ use polars::prelude::{
 };
 
 const MILLIS_PER_DAY: i64 = 86_400_000;
+/// 9999-12-31T23:59:59.999Z.
+const LAST_MILLIS: i64 = 253_402_300_799_999;
+/// The longest window, a leap year.
+const LONGEST_WINDOW: i64 = 366 * MILLIS_PER_DAY;
 
 /// Values of one column so far.
 pub(crate) enum Builder {
@@ -93,7 +97,9 @@ impl Builder {
                 builder.append_values_iter(texts(values)?.into_iter())
             }
             (Self::Bool(builder), RawBsonRef::Boolean(value)) => builder.append_value(value),
-            (Self::Timestamp(builder), RawBsonRef::DateTime(value)) => builder.append_value(value.timestamp_millis()),
+            (Self::Timestamp(builder), RawBsonRef::DateTime(value)) => {
+                builder.append_value(within_calendar(value.timestamp_millis()));
+            }
             (Self::Date(builder), RawBsonRef::DateTime(value)) => builder.append_value(day(value.timestamp_millis())?),
             (_, other) => return Err(type_name(other.element_type())),
         }
@@ -192,9 +198,16 @@ fn is_midnight(millis: i64) -> bool {
     millis.rem_euclid(MILLIS_PER_DAY) == 0
 }
 
+/// The instant, or the last one of the calendar. The last window ends in the year 10000, which has no date in files and in SQL.
+fn within_calendar(millis: i64) -> i64 {
+    let is_end = (LAST_MILLIS + 1..=LAST_MILLIS + LONGEST_WINDOW).contains(&millis);
+    if is_end { LAST_MILLIS } else { millis }
+}
+
 /// Days since 1970-01-01 of an instant at 00:00 UTC; any other instant is no date, and rounding it would be a wrong one.
 fn day(millis: i64) -> Result<i32, String> {
-    let whole = if is_midnight(millis) { i32::try_from(millis / MILLIS_PER_DAY).ok() } else { None };
+    let days = within_calendar(millis).div_euclid(MILLIS_PER_DAY);
+    let whole = if is_midnight(millis) { i32::try_from(days).ok() } else { None };
     whole.ok_or_else(|| format!("the instant {}", crate::format::timestamp(millis)))
 }
 
@@ -251,6 +264,22 @@ mod tests {
             ]
         );
         assert_eq!(column.name(), "sum");
+    }
+
+    #[test]
+    fn the_last_window_ends_with_the_calendar() {
+        let ends = |kind, days: i64| {
+            let mut builder = Builder::new("window_end", Some(kind), 0);
+            let instant = bson::DateTime::from_millis(days * MILLIS_PER_DAY);
+            builder.push(RawBsonRef::DateTime(instant)).expect("an instant");
+            builder.finish("window_end").get(0).expect("a value").into_static()
+        };
+        // 9999-12-31, 10000-01-01, 10000-01-03.
+        for days in [2_932_896, 2_932_897, 2_932_899] {
+            assert_eq!(ends(ColumnType::Date, days), AnyValue::Date(2_932_896), "{days}");
+        }
+        let last = AnyValue::Datetime(LAST_MILLIS, TimeUnit::Milliseconds, None);
+        assert_eq!(ends(ColumnType::Timestamp, 2_932_897), last.into_static());
     }
 
     #[test]
