@@ -20,7 +20,7 @@ use super::{
     SqlError, answer,
     checked::{Class, Classes, checked},
     checks, error, functions,
-    tables::{Field, Table, kind},
+    tables::{Field, Table, kind, tell_of_texts_among_numbers},
     tokens::tokens,
 };
 use crate::{
@@ -102,6 +102,7 @@ impl Database {
             if !columns.is_empty() {
                 unless_ambiguous(table, query)?;
                 let frame = table.read(&columns)?;
+                tell_of_texts_among_numbers(&table.name, &frame);
                 let fields = fill(&mut self.connection, table, &frame).map_err(SqlError::run)?;
                 fields.iter().for_each(|field| add_class(&mut classes, field));
             }

@@ -4,7 +4,10 @@ use model::layout::ColumnType;
 use polars::prelude::{Column, DataFrame, DataType};
 
 use super::SqlError;
-use crate::load::{FileColumn, Store, TableFile, TableInfo};
+use crate::load::{FileColumn, Guess, Store, TableFile, TableInfo};
+
+/// Columns of the terminal that a value may take in a message.
+const MOST_TEXT: usize = 40;
 
 /// A table before its values are known.
 #[derive(Clone)]
@@ -107,6 +110,35 @@ fn fields(columns: impl Iterator<Item = (String, Option<ColumnType>, String)>) -
     fields
 }
 
+/// Says which columns are texts though most of their values are numbers: SQL orders and compares them as texts.
+pub(super) fn tell_of_texts_among_numbers(table: &str, frame: &DataFrame) {
+    for column in frame.columns() {
+        let Some((row, text)) = text_among_numbers(column) else { continue };
+        let (name, text) = (column.name(), crate::format::shortened(&crate::format::one_line(text), MOST_TEXT));
+        tracing::warn!(
+            "{table}.{name} is read as text because of {text:?} in row {row}: max, ORDER BY and < go by letters"
+        );
+    }
+}
+
+/// The first text, with its row from 1, of a column in which there are more numbers than other texts.
+fn text_among_numbers(column: &Column) -> Option<(usize, &str)> {
+    let texts = column.str().ok()?;
+    let is_number = |text: &str| matches!(Guess::of_field(text).kind(), Some(ColumnType::Int | ColumnType::Float));
+    let (mut numbers, mut others, mut first) = (0, 0, None);
+    for (row, text) in texts.iter().enumerate() {
+        match text {
+            Some(text) if is_number(text) => numbers += 1,
+            Some(text) => {
+                others += 1;
+                first.get_or_insert((row + 1, text));
+            }
+            None => {}
+        }
+    }
+    first.filter(|_| numbers > others)
+}
+
 pub(super) fn kind(dtype: &DataType) -> Option<ColumnType> {
     Some(match dtype {
         // Whole numbers beyond those of SQL would come back as others.
@@ -120,4 +152,21 @@ pub(super) fn kind(dtype: &DataType) -> Option<ColumnType> {
         DataType::Datetime(_, _) => ColumnType::Timestamp,
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_among_numbers_is_found_and_numbers_among_texts_are_not() {
+        let found = |texts: &[Option<&str>]| {
+            let column = Column::new("x".into(), texts);
+            text_among_numbers(&column).map(|(row, text)| (row, text.to_owned()))
+        };
+        assert_eq!(found(&[Some("9"), None, Some("unknown"), Some("10.5")]), Some((3, "unknown".to_owned())));
+        assert_eq!(found(&[Some("9"), Some("10")]), None);
+        assert_eq!(found(&[Some("Up"), Some("1917"), Some("Her")]), None);
+        assert_eq!(found(&[Some("00501"), Some("01234")]), None);
+    }
 }
