@@ -95,6 +95,12 @@ pub(crate) fn exact_timestamp(millis: i64) -> String {
     text.strip_suffix('Z').map_or_else(|| text.clone(), |text| text.replace('T', " "))
 }
 
+/// `2004-05-31 18:00:00.123456789`: so many nanoseconds after an instant.
+pub(crate) fn fine_timestamp(millis: i64, nanos: i64) -> String {
+    let utc = calendar::utc(millis).and_then(|utc| utc.checked_add(SignedDuration::from_nanos(nanos)).ok());
+    utc.map_or_else(|| millis.to_string(), |utc| utc.to_string().replace('T', " "))
+}
+
 /// `2004-05-31 18:00:00`, with as many decimals, up to microseconds, as there are.
 pub(crate) fn precise_timestamp(millis: f64) -> String {
     let whole = millis.floor();
