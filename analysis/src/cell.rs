@@ -4,6 +4,8 @@ use polars::prelude::{
     AnyValue, BooleanChunked, Column, DataType, Float64Chunked, Int32Chunked, Int64Chunked, StringChunked, TimeUnit,
 };
 
+use crate::format;
+
 /// A value that is there.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Cell<'a> {
@@ -30,6 +32,15 @@ pub(crate) enum Cells {
     Other(Column),
 }
 
+/// An instant; one that is finer than a millisecond as a text with all of its digits.
+fn instant<'a>(value: i64, per_milli: i64) -> Cell<'a> {
+    let (millis, rest) = (value.div_euclid(per_milli), value.rem_euclid(per_milli));
+    if rest == 0 {
+        return Cell::Timestamp(millis);
+    }
+    Cell::Other(format::fine_timestamp(millis, rest * (1_000_000 / per_milli)))
+}
+
 impl Cells {
     pub fn new(column: &Column) -> Self {
         Self::typed(column).unwrap_or_else(|| Self::Other(column.clone()))
@@ -43,9 +54,7 @@ impl Cells {
             Self::Text(values) => values.get(row).map(Cell::Text),
             Self::Bool(values) => values.get(row).map(Cell::Bool),
             Self::Date(values) => values.get(row).map(Cell::Date),
-            Self::Timestamp(values, per_milli) => {
-                values.get(row).map(|value| Cell::Timestamp(value.div_euclid(*per_milli)))
-            }
+            Self::Timestamp(values, per_milli) => values.get(row).map(|value| instant(value, *per_milli)),
             Self::Other(column) => match column.get(row).ok()? {
                 AnyValue::Null => None,
                 value => Some(Cell::Other(value.to_string())),
@@ -75,5 +84,26 @@ impl Cells {
             }
             _ => return None,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use polars::prelude::{NamedFrom, Series};
+
+    use super::*;
+
+    #[test]
+    fn an_instant_keeps_its_last_digit() {
+        for (unit, value, text) in [
+            (TimeUnit::Microseconds, 1_714_557_600_123_456, "2024-05-01 10:00:00.123456"),
+            (TimeUnit::Nanoseconds, 1_714_557_600_123_456_789, "2024-05-01 10:00:00.123456789"),
+            (TimeUnit::Nanoseconds, -1, "1969-12-31 23:59:59.999999999"),
+        ] {
+            let column = Series::new("at".into(), [value, 1_000_000]).cast(&DataType::Datetime(unit, None));
+            let cells = Cells::new(&column.expect("instants").into());
+            assert_eq!(cells.get(0), Some(Cell::Other(text.to_owned())));
+            assert!(matches!(cells.get(1), Some(Cell::Timestamp(_))));
+        }
     }
 }

@@ -2,9 +2,11 @@
 //!
 //! Dates are days since 1970-01-01, instants milliseconds since 1970-01-01T00:00:00Z, both UTC.
 
-use jiff::{Timestamp, civil, tz::TimeZone};
+use jiff::{SignedDuration, civil, tz::TimeZone};
 use polars::prelude::DataType;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+use crate::calendar;
 
 /// An integer with thousands separators.
 pub(crate) fn count(value: impl Into<i128>) -> String {
@@ -47,6 +49,20 @@ pub(crate) fn scientific(value: f64, decimals: usize) -> String {
     format!("{digits}e{power}")
 }
 
+/// A number with thousands separators and the fewest digits that read back as the same number.
+pub(crate) fn exact(value: f64) -> String {
+    if needs_exponent(value) {
+        return format!("{value:e}");
+    }
+    let text = value.to_string();
+    let (sign, unsigned) = text.strip_prefix('-').map_or(("", text.as_str()), |unsigned| ("-", unsigned));
+    match unsigned.split_once('.') {
+        _ if !value.is_finite() => text,
+        Some((whole, fraction)) => format!("{sign}{}.{fraction}", separated(whole)),
+        None => format!("{sign}{}", separated(unsigned)),
+    }
+}
+
 /// The power of ten of a number's first digit, 0 of zero.
 pub(crate) fn magnitude(value: f64) -> i32 {
     if value == 0.0 { 0 } else { value.abs().log10().floor() as i32 }
@@ -63,14 +79,14 @@ fn separated(digits: &str) -> String {
     out
 }
 
-/// `2004-05-31`; the number itself for days that no calendar here reaches.
+/// `2004-05-31`; the number itself for days outside the years -9999 to 9999.
 pub(crate) fn date(days: i32) -> String {
-    civil_date(days.into()).map_or_else(|| days.to_string(), |date| date.to_string())
+    calendar::date(days.into()).map_or_else(|| days.to_string(), |date| date.to_string())
 }
 
 /// `2004-05-31T18:00:00Z`, with milliseconds where there are some.
 pub(crate) fn timestamp(millis: i64) -> String {
-    Timestamp::from_millisecond(millis).map_or_else(|_| millis.to_string(), |instant| instant.to_string())
+    calendar::utc(millis).map_or_else(|| millis.to_string(), |utc| format!("{utc}Z"))
 }
 
 /// `2004-05-31 18:00:00`, with milliseconds where there are some.
@@ -79,25 +95,29 @@ pub(crate) fn exact_timestamp(millis: i64) -> String {
     text.strip_suffix('Z').map_or_else(|| text.clone(), |text| text.replace('T', " "))
 }
 
+/// `2004-05-31 18:00:00.123456789`: so many nanoseconds after an instant.
+pub(crate) fn fine_timestamp(millis: i64, nanos: i64) -> String {
+    let utc = calendar::utc(millis).and_then(|utc| utc.checked_add(SignedDuration::from_nanos(nanos)).ok());
+    utc.map_or_else(|| millis.to_string(), |utc| utc.to_string().replace('T', " "))
+}
+
 /// `2004-05-31 18:00:00`, with as many decimals, up to microseconds, as there are.
 pub(crate) fn precise_timestamp(millis: f64) -> String {
-    let Ok(instant) = Timestamp::from_microsecond((millis * 1_000.0).round() as i64) else {
-        return millis.to_string();
-    };
-    let text = instant.to_string();
-    text.strip_suffix('Z').map_or_else(|| text.clone(), |text| text.replace('T', " "))
+    let whole = millis.floor();
+    let micros = SignedDuration::from_micros(((millis - whole) * 1_000.0).round() as i64);
+    let utc = calendar::utc(whole as i64).and_then(|utc| utc.checked_add(micros).ok());
+    utc.map_or_else(|| millis.to_string(), |utc| utc.to_string().replace('T', " "))
 }
 
 /// `2004-05-31 18:00:00`, without what is always the same in a column of instants; in another zone than UTC
 /// `2004-06-01 03:00:00+09:00`.
 pub(crate) fn short_timestamp(millis: i64, with_millis: bool, zone: &TimeZone) -> String {
-    let Ok(instant) = Timestamp::from_millisecond(millis) else {
+    let Some((local, offset)) = calendar::local(millis, zone) else {
         return millis.to_string();
     };
-    let mut format = String::from("%Y-%m-%d %H:%M:%S");
-    format.push_str(if with_millis { "%.3f" } else { "" });
-    format.push_str(if *zone == TimeZone::UTC { "" } else { "%:z" });
-    instant.to_zoned(zone.clone()).strftime(&format).to_string()
+    let time = local.strftime(if with_millis { "%Y-%m-%d %H:%M:%S%.3f" } else { "%Y-%m-%d %H:%M:%S" });
+    let offset = if *zone == TimeZone::UTC { String::new() } else { calendar::offset_text(offset) };
+    format!("{time}{offset}")
 }
 
 /// The zone of a column of instants; UTC where it has none, or one that is not known here.
@@ -110,8 +130,7 @@ pub(crate) fn zone_of(dtype: &DataType) -> TimeZone {
 
 /// The day, where the calendar (years -9999 to 9999) reaches it.
 pub(crate) fn civil_date(days: i64) -> Option<civil::Date> {
-    let seconds = days.checked_mul(86_400)?;
-    Some(Timestamp::from_second(seconds).ok()?.to_zoned(TimeZone::UTC).date())
+    calendar::date(days)
 }
 
 /// `rating_mean` as words.

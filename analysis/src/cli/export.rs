@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use analysis::{
     export::{Export as Exporter, ExportError, Exported, Format, Reader},
-    load::{Moment, Store},
+    load::{Connection, Moment, Store},
 };
 use anyhow::Context;
 use clap::{Args, ValueEnum};
@@ -18,7 +18,7 @@ pub struct Export {
     folder: PathBuf,
     /// Rollups to export, all unless given; `events` stands for the events themselves, which Tableau is slow with
     tables: Vec<String>,
-    /// Schema of the stream, which tells the columns of `events`: a file, or a preset unless given
+    /// Schema of the stream, which tells the columns of `events` [default: that of rushes.toml, else the preset imdb-review]
     #[arg(long, value_name = "FILE", env = "RUSHES_SCHEMA")]
     schema: Option<PathBuf>,
     #[command(flatten)]
@@ -100,13 +100,13 @@ const EXAMPLES: &str = "Examples:
   analysis export excel/ top_movies_by_month --for excel --formats csv --from 2019 --top 50 --by reviews";
 
 impl Export {
-    pub fn run(&self, store: &Store) -> anyhow::Result<()> {
-        let mut exporter = self.exporter(store);
+    pub fn run(&self, connection: &Connection) -> anyhow::Result<()> {
+        let mut exporter = self.exporter(&connection.clone().open()?);
         if self.tables.iter().any(|table| table == EVENTS) {
             tracing::warn!(
                 "events are many rows, and Tableau fetches each of them; a rollup answers faster and stays small"
             );
-            exporter = self.schema()?.into_iter().fold(exporter, Exporter::schema);
+            exporter = self.schema(connection)?.into_iter().fold(exporter, Exporter::schema);
         }
         match self.watch {
             None => self.print(&exporter.run()?),
@@ -114,13 +114,17 @@ impl Export {
         }
     }
 
-    fn schema(&self) -> anyhow::Result<Option<Schema>> {
-        let preset = |path: &&PathBuf| path.as_os_str() != "imdb-review";
-        let Some(path) = self.schema.as_ref().filter(preset) else {
+    /// `None` for the preset.
+    fn schema(&self, connection: &Connection) -> anyhow::Result<Option<Schema>> {
+        let named = match &self.schema {
+            Some(path) => Some(path.clone()),
+            None => connection.schema_name()?.map(PathBuf::from),
+        };
+        let Some(path) = named.filter(|path| path.as_os_str() != "imdb-review") else {
             return Ok(None);
         };
         let name = path.to_string_lossy();
-        let text = std::fs::read_to_string(path).with_context(|| format!("cannot read the schema {name}"))?;
+        let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read the schema {name}"))?;
         Ok(Some(Schema::parse(&name, &text)?))
     }
 

@@ -13,7 +13,11 @@ use std::{
     path::PathBuf,
 };
 
-use analysis::load::{Connection, Store, StoreError};
+use analysis::{
+    load::{Connection, Store, StoreError},
+    polars::prelude::DataFrame,
+    show::{Table, json_rows},
+};
 use clap::{Args, Parser, Subcommand};
 
 /// Tables, rows, charts and files of the rollups in MongoDB.
@@ -49,9 +53,13 @@ struct Database {
 
 impl Database {
     fn open(self) -> Result<Store, StoreError> {
-        let connection = self.config.into_iter().fold(Connection::new(), Connection::file);
-        let connection = self.mongodb_uri.into_iter().fold(connection, Connection::mongodb_uri);
-        self.database.into_iter().fold(connection, Connection::database).open()
+        self.connection().open()
+    }
+
+    fn connection(&self) -> Connection {
+        let connection = self.config.iter().fold(Connection::new(), Connection::file);
+        let connection = self.mongodb_uri.iter().fold(connection, Connection::mongodb_uri);
+        self.database.iter().fold(connection, Connection::database)
     }
 }
 
@@ -77,7 +85,34 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Show(show) => show.run(&database.open()?),
         Command::Sql(sql) => sql.run(database),
         Command::Chart(chart) => chart.run(&database.open()?),
-        Command::Export(export) => export.run(&database.open()?),
+        Command::Export(export) => export.run(&database.connection()),
+    }
+}
+
+/// How rows are printed.
+#[derive(Debug, Args)]
+struct Printed {
+    /// Rows to print, half of them from the end
+    #[arg(long, value_name = "N", default_value_t = 40)]
+    rows_shown: usize,
+    /// All columns, also in a terminal that is too narrow for them
+    #[arg(long)]
+    wide: bool,
+    /// All rows as a JSON array of objects
+    #[arg(long)]
+    json: bool,
+}
+
+impl Printed {
+    fn print(&self, frame: &DataFrame) -> anyhow::Result<()> {
+        if self.json {
+            return print_json(&json_rows(frame));
+        }
+        let table = Table::new(frame).rows(self.rows_shown);
+        // What goes to a file or a program is not cut to the width of a terminal.
+        let terminal = terminal_size::terminal_size_of(io::stdout()).filter(|_| !self.wide);
+        let table = terminal.into_iter().fold(table, |table, (width, _)| table.width(width.0.into()));
+        Ok(print(&table.to_string())?)
     }
 }
 

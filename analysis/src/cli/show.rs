@@ -1,12 +1,9 @@
 //! `analysis show`
 
-use analysis::{
-    load::Store,
-    show::{Table, json_rows},
-};
+use analysis::load::Store;
 use clap::Args;
 
-use super::rows::Rows;
+use super::{Printed, rows::Rows};
 
 /// Shows rows of a rollup.
 #[derive(Debug, Args)]
@@ -25,12 +22,8 @@ pub struct Show {
     /// Columns to show, separated by commas; all unless given
     #[arg(long, value_name = "COLUMN,…", value_delimiter = ',')]
     columns: Vec<String>,
-    /// Rows to print, half of them from the end
-    #[arg(long, value_name = "N", default_value_t = 40)]
-    rows_shown: usize,
-    /// All rows as a JSON array of objects
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    printed: Printed,
 }
 
 const EXAMPLES: &str = "Examples:
@@ -50,10 +43,6 @@ impl Show {
             };
             rollup = rollup.top(top, by);
         }
-        let frame = rollup.collect()?;
-        if self.json {
-            return super::print_json(&json_rows(&frame));
-        }
-        Ok(super::print(&Table::new(&frame).rows(self.rows_shown).to_string())?)
+        self.printed.print(&rollup.collect()?)
     }
 }

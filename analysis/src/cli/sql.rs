@@ -9,12 +9,11 @@ use std::{
 
 use analysis::{
     load::{Form, TableFile},
-    show::{Table, json_rows},
     sql::{self, SqlError},
 };
 use clap::Args;
 
-use super::Database;
+use super::{Database, Printed};
 
 /// Asks SQL of rollups and files.
 #[derive(Debug, Args)]
@@ -30,12 +29,11 @@ pub struct Sql {
     /// Exit with 0 although broken records of files were left out
     #[arg(long)]
     allow_broken: bool,
-    /// Rows to print, half of them from the end
-    #[arg(long, value_name = "N", default_value_t = 40)]
-    rows_shown: usize,
-    /// All rows as a JSON array of objects
-    #[arg(long)]
-    json: bool,
+    /// Steps after which the query is stopped
+    #[arg(long, value_name = "N", default_value_t = 10_000_000_000)]
+    most_steps: u64,
+    #[command(flatten)]
+    printed: Printed,
 }
 
 const EXAMPLES: &str = "Examples:
@@ -48,7 +46,7 @@ A table is a rollup, one of `analysis tables`, or a file. MongoDB is asked only 
 impl Sql {
     pub fn run(&self, database: Database) -> anyhow::Result<()> {
         let broken = Broken::default();
-        let files = self.files.iter().fold(sql::Sql::new(), |sql, file| {
+        let files = self.files.iter().fold(sql::Sql::new().most_steps(self.most_steps), |sql, file| {
             let broken = broken.clone();
             let table = TableFile::new(&file.path).form(self.form.clone());
             sql.file(&file.name, table.on_broken(move |error| broken.note(error.to_string())))
@@ -57,11 +55,7 @@ impl Sql {
             Err(SqlError::NoTable { .. }) => files.store(&database.open()?).query(&self.query)?,
             answer => answer?,
         };
-        if self.json {
-            super::print_json(&json_rows(&frame))?;
-        } else {
-            super::print(&Table::new(&frame).rows(self.rows_shown).to_string())?;
-        }
+        self.printed.print(&frame)?;
         match broken.count() {
             0 => Ok(()),
             _ if self.allow_broken => Ok(()),

@@ -1,7 +1,7 @@
 //! `analysis tables`
 
 use analysis::{
-    load::{Store, TableInfo},
+    load::{Column, Store, TableInfo},
     polars::prelude::{DataFrame, df},
     show::Table,
 };
@@ -26,8 +26,19 @@ impl Tables {
             eprintln!("database {:?} has no rollups yet: `ingest run` writes them", store.database());
             return Ok(());
         }
-        Ok(super::print(&Table::new(&listing(&tables)?).rows(tables.len()).to_string())?)
+        let table = Table::new(&listing(&tables)?).rows(tables.len()).to_string();
+        Ok(super::print(&format!("{table}{}", estimates(&tables)))?)
     }
+}
+
+/// A line about each column of estimates.
+fn estimates(tables: &[TableInfo]) -> String {
+    let columns = tables.iter().flat_map(|table| table.columns.iter().map(move |column| (table, column)));
+    let line = |(table, column): (&TableInfo, &Column)| {
+        let percent = column.relative_error? * 100.0;
+        Some(format!("{}.{} is an estimate above 512 distinct values, ±{percent:.1} %\n", table.name, column.name))
+    };
+    columns.filter_map(line).collect()
 }
 
 fn listing(tables: &[TableInfo]) -> anyhow::Result<DataFrame> {

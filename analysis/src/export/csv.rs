@@ -6,14 +6,16 @@ use std::{
     io::{self, Write},
 };
 
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::tz::TimeZone;
 use polars::prelude::DataFrame;
 
 use super::{
+    excel,
     options::{Reader, Settings},
     selection::OutputColumn,
 };
 use crate::{
+    calendar,
     cell::{Cell, Cells},
     export::ExportError,
     format,
@@ -38,21 +40,21 @@ impl TextForm {
 
     /// RFC 3339 in the zone; for Excel without the parts that keep it from being a date.
     fn instant(&self, millis: i64) -> String {
-        let Ok(instant) = Timestamp::from_millisecond(millis) else {
+        let Some((local, offset)) = calendar::local(millis, &self.zone) else {
             return millis.to_string();
         };
         match self.reader {
-            Reader::Tableau if self.zone == TimeZone::UTC => instant.to_string(),
-            Reader::Tableau => instant.to_zoned(self.zone.clone()).strftime("%Y-%m-%dT%H:%M:%S%.f%:z").to_string(),
-            Reader::Excel => instant.to_zoned(self.zone.clone()).strftime("%Y-%m-%d %H:%M:%S%.f").to_string(),
+            Reader::Tableau if self.zone == TimeZone::UTC => format!("{local}Z"),
+            Reader::Tableau => format!("{local}{}", calendar::offset_text(offset)),
+            Reader::Excel => local.to_string().replace('T', " "),
         }
     }
 
     fn text<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        if self.reader == Reader::Excel && text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) {
-            return Cow::Owned(format!("'{text}"));
+        match self.reader {
+            Reader::Tableau => Cow::Borrowed(text),
+            Reader::Excel => excel::text(text),
         }
-        Cow::Borrowed(text)
     }
 }
 
@@ -74,7 +76,8 @@ impl<W: Write> CsvWriter<W> {
         let mut writer = Self { file, form, lines: mark.to_owned() };
         for (place, column) in columns.iter().enumerate() {
             writer.separate(place);
-            push_quoted(&mut writer.lines, &column.name);
+            let name = writer.form.text(&column.name).into_owned();
+            push_quoted(&mut writer.lines, &name);
         }
         writer.end_line()?;
         Ok(writer)
@@ -149,9 +152,9 @@ impl<W: Write> CsvWriter<W> {
     }
 }
 
-/// Appends a text, in quotes where RFC 4180 wants them and where it would look like null.
+/// Appends a text, in quotes where RFC 4180 wants them, where another reader would split it, and where it would look like null.
 fn push_quoted(line: &mut String, text: &str) {
-    if !text.is_empty() && !text.contains([',', '"', '\r', '\n']) {
+    if !text.is_empty() && !text.contains([',', ';', '\t', '"', '\r', '\n']) {
         line.push_str(text);
         return;
     }
@@ -197,7 +200,7 @@ mod tests {
                 measure: None,
                 relative_error: None,
             };
-            OutputColumn { name: name.to_owned(), source }
+            OutputColumn { name: name.to_owned(), source, is_long: false }
         };
         frame.get_column_names().iter().map(|name| column(name)).collect()
     }
@@ -271,7 +274,7 @@ mod tests {
         );
         assert_eq!(
             csv_for(&frame.expect("a frame"), &excel),
-            "\u{feff}s,n\r\n'=1+1,-1\r\n'+1,0\r\n'-1,1\r\n'@x,2\r\n'\tx,3\r\nUp = 1,4\r\n\"\",5\r\n"
+            "\u{feff}s,n\r\n'=1+1,-1\r\n'+1,0\r\n'-1,1\r\n'@x,2\r\n\"'\tx\",3\r\nUp = 1,4\r\n\"\",5\r\n"
         );
         let frame = instants(&[Some(1_600_000_000_123)]);
         assert_eq!(csv_for(&frame, &excel), "\u{feff}t\r\n2020-09-13 12:26:40.123\r\n");

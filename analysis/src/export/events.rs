@@ -42,7 +42,8 @@ pub(crate) fn table(store: &Store, schema: &Schema, collection: String) -> Resul
         rows: 0,
         published_revision: settled(store)?,
     };
-    Ok(SourceTable { info, origin: Origin { collection, definition: schema.name().to_owned() } })
+    let origin = Origin { collection, definition: schema.name().to_owned() };
+    Ok(SourceTable { info, origin, stem: EVENTS.to_owned() })
 }
 
 fn columns(schema: &Schema) -> Vec<Column> {

@@ -6,10 +6,11 @@
 //! renames to the next exporter, which ends them before anything else. While they are under way, a matter of microseconds,
 //! every file is whole, but two may be of different exports.
 //!
-//! Files that the old manifest has and the new one has not are removed; files of others are never touched.
+//! Files that the old manifest has and the new one has not are removed, if they are below the folder and hold what the manifest says;
+//! files of others are never touched. A manifest is a file that anyone may write, so its names are not trusted.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeSet, HashMap},
     fs::{self, File},
     io::{self, BufWriter, Write},
     path::{Path, PathBuf},
@@ -17,15 +18,16 @@ use std::{
 };
 
 use sha2::{Digest, Sha256};
+use tracing::warn;
 
 use super::{
     ExportError,
     lock::FolderLock,
     manifest::{self, FileEntry, Manifest},
+    paths::{self, WORK},
 };
 use crate::whole_file;
 
-const WORK: &str = ".rushes";
 const LOCK: &str = "lock";
 const NEXT: &str = "next";
 /// Bytes that go into a file at once.
@@ -35,6 +37,8 @@ const BUFFERED: usize = 1 << 16;
 #[derive(Debug)]
 pub(crate) struct ExportFolder {
     path: PathBuf,
+    /// The same without links.
+    real: PathBuf,
     _lock: FolderLock,
 }
 
@@ -52,7 +56,8 @@ impl ExportFolder {
         fs::create_dir_all(path.join(WORK)).map_err(failed)?;
         let lock = FolderLock::take(&path.join(WORK).join(LOCK)).map_err(failed)?;
         let lock = lock.ok_or_else(|| ExportError::Busy { path: path.to_owned() })?;
-        let folder = Self { path: path.to_owned(), _lock: lock };
+        let real = fs::canonicalize(path).map_err(failed)?;
+        let folder = Self { path: path.to_owned(), real, _lock: lock };
         folder.recover().map_err(failed)?;
         Ok(folder)
     }
@@ -101,16 +106,42 @@ impl ExportFolder {
         remove_all(&next)
     }
 
+    /// Whether the name is one of a file below the folder, also where a part of it is a link.
+    fn is_below(&self, name: &str) -> io::Result<bool> {
+        let Ok(path) = paths::checked(name) else { return Ok(false) };
+        let parent = self.path.join(path).parent().map(fs::canonicalize).transpose();
+        match parent {
+            Ok(parent) => Ok(parent.is_some_and(|parent| parent.starts_with(&self.real))),
+            // Nothing is there.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
+            Err(error) => Err(error),
+        }
+    }
+
     fn remove_obsolete(&self, next: &Path) -> io::Result<()> {
         let (Some(old), Some(new)) = (Manifest::read(&self.path), Manifest::read(next)) else {
             return Ok(());
         };
-        let kept: BTreeSet<&str> = new.file_names().collect();
-        for name in old.file_names().filter(|name| !kept.contains(name)) {
+        let kept: BTreeSet<&str> = new.files().map(|(name, _)| name).collect();
+        let by_letters: HashMap<String, &str> = kept.iter().map(|name| (name.to_lowercase(), *name)).collect();
+        for (name, entry) in old.files().filter(|(name, _)| !kept.contains(name)) {
             let path = self.path.join(name);
-            match fs::remove_file(&path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => {}
+            let other = by_letters.get(&name.to_lowercase()).map(|other| self.path.join(other));
+            // On a case-blind disk `Daily.csv` is `daily.csv`.
+            if other.is_some_and(|other| paths::is_same_file(&path, &other)) {
+                continue;
+            }
+            if !self.is_below(name)? {
+                warn!(name, "the manifest names a file outside of the folder; it stays");
+                continue;
+            }
+            match entry.is_unchanged(&path) {
+                Ok(true) => fs::remove_file(&path)?,
+                Ok(false) if path.exists() => {
+                    warn!(path = %path.display(), "a file that is no longer exported was changed since; it stays");
+                }
+                Ok(false) => {}
+                Err(error) => return Err(error),
             }
             if let Some(parent) = path.parent().filter(|parent| *parent != self.path) {
                 // Only an empty folder goes; one with files of others stays.
@@ -127,6 +158,7 @@ impl Staging<'_> {
         let target = self.folder.path.join(name);
         let path = self.path_of(name);
         let create = || {
+            paths::checked(name)?;
             if let Some(parent) = path.parent() {
                 fs::create_dir_all(parent)?;
             }
@@ -160,6 +192,7 @@ impl Staging<'_> {
     pub fn adopt(&self, name: &str) -> Result<FileEntry, ExportError> {
         self.note(name);
         let sum = || {
+            paths::checked(name)?;
             let mut file = File::open(self.path_of(name))?;
             let mut sum = Summed::new(io::sink());
             io::copy(&mut file, &mut sum)?;
@@ -352,6 +385,30 @@ mod tests {
             assert!(!temporary.path().join(gone).exists(), "{gone}");
         }
         assert!(temporary.path().join("mine.twb").exists());
+    }
+
+    #[test]
+    fn what_is_not_ours_stays_whatever_the_manifest_says() {
+        let outside = tempfile::tempdir().expect("a folder");
+        std::fs::write(outside.path().join("diary.txt"), "mine").expect("written");
+        let entry = FileEntry { bytes: 4, sha256: manifest::hex(&Sha256::digest("mine")) };
+        let (temporary, folder) = open();
+        std::os::unix::fs::symlink(outside.path(), temporary.path().join("link")).expect("a link");
+        std::fs::write(temporary.path().join("edited.csv"), "my notes").expect("written");
+        std::fs::write(temporary.path().join("ours.csv"), "mine").expect("written");
+        let absolute = outside.path().join("diary.txt").display().to_string();
+        let relative = format!("../{}/diary.txt", outside.path().file_name().expect("a name").to_string_lossy());
+        let names =
+            [absolute.as_str(), relative.as_str(), "link/diary.txt", "edited.csv", "ours.csv", ".rushes/lock", ""];
+        let old = manifest_of(names.map(|name| (name.to_owned(), entry.clone())));
+        old.write(temporary.path()).expect("written");
+        folder.stage().commit(&manifest_of([])).expect("committed");
+        assert!(outside.path().join("diary.txt").exists());
+        assert!(temporary.path().join("edited.csv").exists() && temporary.path().join(".rushes/lock").exists());
+        assert!(!temporary.path().join("ours.csv").exists());
+        for name in ["../a.csv", "/tmp/a.csv", "a/../../b.csv", ".rushes/lock", "manifest.json", ""] {
+            assert!(folder.stage().write(name, |_| Ok(())).is_err(), "{name}");
+        }
     }
 
     #[test]

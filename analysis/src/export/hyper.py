@@ -30,6 +30,8 @@ except ImportError as error:
 TYPES = {
     "string": SqlType.text,
     "int": SqlType.big_int,
+    # An integer beyond 64 bits. Only Tableau 2022.4 and newer read the third version of the format, in which it has 38 digits.
+    "long_int": lambda: SqlType.numeric(38, 0),
     "float": SqlType.double,
     "bool": SqlType.bool,
     "date": SqlType.date,
@@ -58,8 +60,11 @@ def write(endpoint, table):
 def main():
     tables = json.load(sys.stdin)
     # Nobody is told about the use of the program, and the log goes nowhere.
+    parameters = {"log_config": ""}
+    if any(kind == "long_int" for table in tables for _, kind in table["columns"]):
+        parameters["default_database_version"] = "3"
     with HyperProcess(
-        Telemetry.DO_NOT_SEND_USAGE_DATA_TO_TABLEAU, parameters={"log_config": ""}
+        Telemetry.DO_NOT_SEND_USAGE_DATA_TO_TABLEAU, parameters=parameters
     ) as process:
         for table in tables:
             write(process.endpoint, table)

@@ -8,7 +8,13 @@ use std::{
 
 use serde_json::{Value, json};
 
-use super::{ExportError, folder::Staging, manifest::Manifest, selection};
+use super::{
+    ExportError,
+    folder::Staging,
+    manifest::Manifest,
+    selection::{self, OutputColumn},
+    source::SourceTable,
+};
 
 const PROGRAM: &str = include_str!("hyper.py");
 /// The program's exit code where Tableau's package is missing.
@@ -21,7 +27,7 @@ pub(crate) fn write(
     staging: &Staging<'_>,
     folder: &Path,
     manifest: &mut Manifest,
-    tables: &[String],
+    tables: &[&SourceTable],
 ) -> Result<(), ExportError> {
     if tables.is_empty() {
         return Ok(());
@@ -30,21 +36,26 @@ pub(crate) fn write(
     run(&Value::Array(jobs.collect::<Result<_, _>>()?))?;
     for table in tables {
         let file = staging.adopt(&file_name(table))?;
-        if let Some(entry) = manifest.tables.get_mut(table) {
+        if let Some(entry) = manifest.tables.get_mut(&table.info.name) {
             entry.files.insert(file_name(table), file);
         }
     }
     Ok(())
 }
 
-fn file_name(table: &str) -> String {
-    format!("{table}.hyper")
+fn file_name(table: &SourceTable) -> String {
+    format!("{}.hyper", table.stem)
 }
 
-fn job(staging: &Staging<'_>, folder: &Path, manifest: &Manifest, table: &str) -> Result<Value, ExportError> {
-    let entry = &manifest.tables[table];
-    let columns = selection::select(table, &entry.columns, &entry.settings)?;
-    let columns: Vec<_> = columns.iter().map(|column| json!([column.name, column.kind()])).collect();
+fn job(staging: &Staging<'_>, folder: &Path, manifest: &Manifest, table: &SourceTable) -> Result<Value, ExportError> {
+    let name = &table.info.name;
+    let entry = &manifest.tables[name];
+    let columns = selection::select(name, &entry.columns, &entry.settings)?;
+    let kind = |column: &OutputColumn| match entry.long.contains(&column.name) {
+        true => json!("long_int"),
+        false => json!(column.kind()),
+    };
+    let columns: Vec<_> = columns.iter().map(|column| json!([column.name, kind(column)])).collect();
     let csv = entry.files.keys().filter(|name| name.ends_with(".csv"));
     let csv: Vec<PathBuf> = csv.map(|name| place(staging, folder, name)).collect();
     Ok(json!({ "csv": csv, "hyper": absolute(&staging.path_of(&file_name(table))), "columns": columns }))

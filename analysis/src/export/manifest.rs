@@ -1,10 +1,16 @@
 //! `manifest.json`: what the files of a folder hold, so that the next export knows what it need not do and anyone can check
 //! that the files belong together.
 
-use std::{collections::BTreeMap, fmt::Write, io, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write,
+    io,
+    path::Path,
+};
 
 use model::layout::Column;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use tracing::warn;
 
 use super::options::Settings;
@@ -13,7 +19,10 @@ use crate::{load::ColumnRole, whole_file};
 /// Its name.
 pub(crate) const FILE: &str = "manifest.json";
 /// Grows when the files of older versions must be written again.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
+
+/// Bytes that are read of a file at once.
+const BUFFERED: usize = 1 << 16;
 
 /// `manifest.json` of a folder.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -45,6 +54,9 @@ pub(crate) struct TableEntry {
     pub columns: Vec<Column>,
     /// By name, relative to the folder.
     pub files: BTreeMap<String, FileEntry>,
+    /// Columns with integers beyond 64 bits, by their names in the files.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub long: BTreeSet<String>,
     /// What each year's files hold, where the table is partitioned.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub years: BTreeMap<String, YearEntry>,
@@ -75,6 +87,9 @@ pub(crate) struct YearEntry {
     pub stored: u64,
     /// The newest revision among them.
     pub revision: Option<i64>,
+    /// As of a [`TableEntry`].
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub long: BTreeSet<String>,
 }
 
 impl Manifest {
@@ -109,9 +124,9 @@ impl Manifest {
         })
     }
 
-    /// Names of all files, relative to the folder.
-    pub fn file_names(&self) -> impl Iterator<Item = &str> {
-        self.tables.values().flat_map(|table| table.files.keys()).map(String::as_str)
+    /// All files by name, relative to the folder.
+    pub fn files(&self) -> impl Iterator<Item = (&str, &FileEntry)> {
+        self.tables.values().flat_map(|table| &table.files).map(|(name, file)| (name.as_str(), file))
     }
 }
 
@@ -138,6 +153,22 @@ impl TableEntry {
 }
 
 impl FileEntry {
+    /// Whether the file at `path` holds what was written into it.
+    pub fn is_unchanged(&self, path: &Path) -> io::Result<bool> {
+        if !self.is_intact(path) {
+            return Ok(false);
+        }
+        let mut digest = Sha256::new();
+        let mut file = std::fs::File::open(path)?;
+        let mut bytes = vec![0; BUFFERED];
+        loop {
+            match io::Read::read(&mut file, &mut bytes)? {
+                0 => return Ok(hex(&digest.finalize()) == self.sha256),
+                read => digest.update(&bytes[..read]),
+            }
+        }
+    }
+
     /// Whether the file at `path` has the size that it was written with.
     pub fn is_intact(&self, path: &Path) -> bool {
         std::fs::metadata(path).is_ok_and(|file| file.len() == self.bytes)
@@ -156,7 +187,6 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 pub(crate) mod tests {
     use super::*;
     use crate::load::tests::movies_by_month;
-    use sha2::{Digest, Sha256};
 
     pub(crate) fn entry_of(files: impl IntoIterator<Item = (String, FileEntry)>) -> TableEntry {
         TableEntry {
@@ -166,6 +196,7 @@ pub(crate) mod tests {
             settings: Settings::default(),
             columns: movies_by_month().columns,
             files: files.into_iter().collect(),
+            long: BTreeSet::new(),
             years: BTreeMap::new(),
         }
     }
@@ -203,7 +234,7 @@ pub(crate) mod tests {
     fn one_of_another_version_or_a_broken_one_is_none() {
         let folder = tempfile::tempdir().expect("a folder");
         assert_eq!(Manifest::read(folder.path()), None);
-        for text in ["{", "{\"format\": 1}", "{\"format\": 2}"] {
+        for text in ["{", "{\"format\": 2}", "{\"format\": 3}"] {
             std::fs::write(folder.path().join(FILE), text).expect("written");
             assert_eq!(Manifest::read(folder.path()), None, "{text}");
         }

@@ -1,6 +1,9 @@
 //! What a column's role means to a reader: dimension or measure, how its rows may be put together, and a sentence about it.
 
-use model::layout::{Column, ColumnRole, ColumnType};
+use model::{
+    layout::{Column, ColumnRole, ColumnType},
+    state::SPARSE_LIMIT,
+};
 
 use super::selection::OutputColumn;
 
@@ -39,9 +42,10 @@ pub(crate) fn aggregation(role: ColumnRole) -> Option<Aggregation> {
     }
 }
 
-/// Name of the type in Tableau's files.
-pub(crate) fn tableau_type(kind: ColumnType) -> &'static str {
-    match kind {
+/// Name of the type in Tableau's files, whose integers have 64 bits.
+pub(crate) fn tableau_type(column: &OutputColumn) -> &'static str {
+    match column.kind() {
+        ColumnType::Int if column.is_long => "real",
         ColumnType::String | ColumnType::StringList => "string",
         ColumnType::Int => "integer",
         ColumnType::Float => "real",
@@ -84,12 +88,20 @@ pub(crate) fn description(column: &Column) -> String {
         ColumnRole::Max => format!("Largest value of {measure}."),
         ColumnRole::Quantile => format!("Quantile of {measure} within the row."),
         ColumnRole::Histogram => format!("Records with this value of {measure}. May be summed over rows."),
-        ColumnRole::Distinct => "Distinct values within the row, estimated. Must not be summed over rows.".to_owned(),
+        ColumnRole::Distinct => {
+            let estimate = column.relative_error.map_or_else(String::new, |error| format!(": {}", estimate(error)));
+            format!("Distinct values within the row{estimate}. Must not be summed over rows.")
+        }
         ColumnRole::Late => "Records that came after the window had closed; they are counted in the row.".to_owned(),
         ColumnRole::IsFinal => "Whether no more records are expected for the window.".to_owned(),
         ColumnRole::Revision => "Grows with each change of the row.".to_owned(),
         ColumnRole::UpdatedAt => "When the row was last published.".to_owned(),
     }
+}
+
+/// How exact an estimated count is.
+fn estimate(relative_error: f64) -> String {
+    format!("exact up to {SPARSE_LIMIT}, an estimate beyond (standard error ±{:.1} %)", relative_error * 100.0)
 }
 
 /// The columns whose values tell a row from all others.
@@ -98,4 +110,24 @@ pub(crate) fn identity(columns: &[Column]) -> Vec<&Column> {
     let ranked = with(ColumnRole::Rank).next().is_some();
     let second = if ranked { ColumnRole::Rank } else { ColumnRole::Key };
     with(ColumnRole::WindowStart).chain(with(second)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_estimate_says_how_exact_it_is() {
+        let column = |relative_error| Column {
+            name: "users".to_owned(),
+            kind: ColumnType::Int,
+            role: ColumnRole::Distinct,
+            measure: None,
+            relative_error,
+        };
+        let estimate = "Distinct values within the row: exact up to 512, an estimate beyond (standard error ±1.6 %). \
+                        Must not be summed over rows.";
+        assert_eq!(description(&column(Some(0.016_25))), estimate);
+        assert_eq!(description(&column(None)), "Distinct values within the row. Must not be summed over rows.");
+    }
 }

@@ -33,6 +33,7 @@ mod charts;
 mod csv;
 mod error;
 mod events;
+mod excel;
 mod folder;
 mod hyper;
 mod lock;
@@ -41,6 +42,7 @@ mod meaning;
 mod merge;
 mod options;
 mod parquet;
+mod paths;
 #[cfg(test)]
 mod read_back;
 mod schema;
@@ -285,8 +287,7 @@ impl Export {
         })?;
         next.tables.extend(moved.iter().map(|table| table.info.name.clone()).zip(written));
         if self.settings.has(Format::Hyper) {
-            let names: Vec<String> = moved.iter().map(|table| table.info.name.clone()).collect();
-            hyper::write(&staging, folder.path(), &mut next, &names)?;
+            hyper::write(&staging, folder.path(), &mut next, &moved)?;
         }
         self.finish(folder, staging, last, next, &tables)
     }
@@ -304,7 +305,7 @@ impl Export {
         let old = |name: &str| last.as_ref().and_then(|last| last.tables.get(name));
         let exported = tables.iter().map(|table| {
             let name = &table.info.name;
-            exported(folder.path(), name, old(name), &next.tables[name], &staged)
+            exported(folder.path(), table, old(name), &next.tables[name], &staged)
         });
         let exported = exported.collect();
         if last.as_ref() != Some(&next) || !staged.is_empty() {
@@ -383,21 +384,21 @@ fn side_by_side<T: Send>(
 
 fn exported(
     folder: &Path,
-    table: &str,
+    table: &SourceTable,
     old: Option<&TableEntry>,
     new: &TableEntry,
     staged: &BTreeSet<String>,
 ) -> Exported {
-    let csv = format!("{table}.csv");
+    let csv = format!("{}.csv", table.stem);
     let main = match new.files.contains_key(&csv) {
-        _ if !new.years.is_empty() => Some(table),
+        _ if !new.years.is_empty() => Some(table.stem.as_str()),
         true => Some(csv.as_str()),
         false => new.files.keys().next().map(String::as_str),
     };
     let files: Vec<PathBuf> =
         new.files.keys().filter(|name| staged.contains(*name)).map(|name| folder.join(name)).collect();
     Exported {
-        table: table.to_owned(),
+        table: table.info.name.clone(),
         path: main.map_or_else(|| folder.to_owned(), |name| folder.join(name)),
         rows: new.rows,
         revision: new.revision,

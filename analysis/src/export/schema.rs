@@ -32,7 +32,7 @@ pub(crate) fn text(table: &TableInfo, columns: &[OutputColumn], settings: &Setti
 
 fn field(column: &OutputColumn) -> Value {
     let aggregation = meaning::aggregation(column.role());
-    json!({
+    let mut field = json!({
         "name": column.name,
         "type": type_name(column.kind()),
         "title": meaning::caption(column),
@@ -40,7 +40,11 @@ fn field(column: &OutputColumn) -> Value {
         "role": if aggregation.is_some() { "measure" } else { "dimension" },
         "meaning": column.role(),
         "aggregation": aggregation.map(aggregation_name),
-    })
+    });
+    if let Some(error) = column.source.relative_error {
+        field["relative_error"] = error.into();
+    }
+    field
 }
 
 fn aggregation_name(aggregation: Aggregation) -> &'static str {

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use model::layout::{Column, ColumnRole, ColumnType};
+use polars::prelude::{Column as Series, DataFrame, DataType};
 
 use super::{ExportError, options::Settings};
 
@@ -13,6 +14,8 @@ pub(crate) struct OutputColumn {
     pub name: String,
     /// The table's column.
     pub source: Column,
+    /// Whether it holds integers beyond 64 bits, as texts of their digits.
+    pub is_long: bool,
 }
 
 impl OutputColumn {
@@ -44,9 +47,18 @@ pub(crate) fn select(table: &str, columns: &[Column], settings: &Settings) -> Re
             if !taken.insert(name.clone()) {
                 return Err(ExportError::SameName { table: table.to_owned(), name });
             }
-            Ok(OutputColumn { name, source: column.clone() })
+            Ok(OutputColumn { name, source: column.clone(), is_long: false })
         })
         .collect()
+}
+
+/// The columns of a frame, with what only their values tell.
+pub(crate) fn of_frame(columns: &[OutputColumn], frame: &DataFrame) -> Vec<OutputColumn> {
+    let column = |(column, values): (&OutputColumn, &Series)| {
+        let is_long = column.kind() == ColumnType::Int && values.dtype() == &DataType::String;
+        OutputColumn { is_long, ..column.clone() }
+    };
+    columns.iter().zip(frame.columns()).map(column).collect()
 }
 
 /// Checks that every named column is in one of the tables, so that a slip of the pen is told and not passed over.

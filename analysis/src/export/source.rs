@@ -1,7 +1,7 @@
 //! The tables as MongoDB has them: where they come from, how far they are published, and what has changed.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::mpsc,
     thread,
 };
@@ -36,6 +36,8 @@ pub(crate) struct Catalog {
 pub(crate) struct SourceTable {
     pub info: TableInfo,
     pub origin: Origin,
+    /// Name of its files, without the ending.
+    pub stem: String,
 }
 
 /// A year of a table.
@@ -63,11 +65,33 @@ pub(crate) fn catalog(store: &Store) -> Result<Catalog, StoreError> {
     };
     let uuid = |name: &str| uuids.get(name).cloned().unwrap_or_default();
     let identity = StoreIdentity { database: store.database().to_owned(), catalog: uuid(ROLLUP_CATALOG) };
-    let tables = entries.into_iter().map(|entry| {
+    let stems = stems(&entries.iter().map(|entry| entry.name.as_str()).collect::<Vec<_>>());
+    let tables = entries.into_iter().zip(stems).map(|(entry, stem)| {
         let origin = Origin { collection: uuid(&entry.name), definition: entry.definition_hash.clone() };
-        SourceTable { info: TableInfo::new(entry, 0), origin }
+        SourceTable { info: TableInfo::new(entry, 0), origin, stem }
     });
     Ok(Catalog { store: identity, tables: tables.collect(), events: uuid(EVENTS) })
+}
+
+/// Names of files that differ by more than case, because Windows and macOS tell no others apart: of `Daily` and `daily` the second is
+/// `daily_2`.
+fn stems(tables: &[&str]) -> Vec<String> {
+    let mut taken = HashSet::from([EVENTS.to_owned()]);
+    let mut stems = Vec::with_capacity(tables.len());
+    for (place, table) in tables.iter().enumerate() {
+        let is_other = |stem: &str| {
+            tables.iter().enumerate().any(|(other, name)| other != place && name.to_lowercase() == stem.to_lowercase())
+        };
+        let mut stem = (*table).to_owned();
+        let mut number = 1;
+        while taken.contains(&stem.to_lowercase()) || number > 1 && is_other(&stem) {
+            number += 1;
+            stem = format!("{table}_{number}");
+        }
+        taken.insert(stem.to_lowercase());
+        stems.push(stem);
+    }
+    stems
 }
 
 async fn collection_uuids(database: &Database) -> mongodb::error::Result<HashMap<String, String>> {
@@ -218,4 +242,16 @@ fn unordered(store: &Store, name: &str, columns: &[Column], filter: Document) ->
         read.map_err(|error| store.explain(error, name))
     })?;
     Ok(frame.finish().frame)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::stems;
+
+    #[test]
+    fn no_two_files_differ_by_case_alone() {
+        assert_eq!(stems(&["Daily", "by_month", "daily"]), ["Daily", "by_month", "daily_2"]);
+        assert_eq!(stems(&["DAILY", "Daily", "daily", "daily_2"]), ["DAILY", "Daily_3", "daily_4", "daily_2"]);
+        assert_eq!(stems(&["Events", "Größe", "GRÖSSE", "größe"]), ["Events_2", "Größe", "GRÖSSE", "größe_2"]);
+    }
 }

@@ -1,6 +1,11 @@
 //! One table: the rows it needs, and the files it becomes.
 
-use std::{collections::BTreeMap, io::Write, path::Path, thread};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::Write,
+    path::Path,
+    thread,
+};
 
 use polars::prelude::{DataFrame, IntoLazy, col, lit};
 use tracing::debug;
@@ -56,6 +61,10 @@ impl<'a> TableExport<'a> {
         &self.table.info.name
     }
 
+    fn stem(&self) -> &'a str {
+        &self.table.stem
+    }
+
     fn whole(&self) -> Result<TableEntry, ExportError> {
         let frame = match self.refreshed() {
             Some(frame) => frame?,
@@ -63,8 +72,9 @@ impl<'a> TableExport<'a> {
         };
         let mut entry = entry(self.table, self.settings);
         entry.rows = frame.height() as u64;
-        entry.files = self.write_rows(self.name(), &frame)?;
-        self.describe(&mut entry, &[format!("{}.csv", self.name())])?;
+        entry.files = self.write_rows(self.stem(), &frame)?;
+        entry.long = long_columns(&selection::of_frame(&self.columns, &frame));
+        self.describe(&mut entry, &[format!("{}.csv", self.stem())])?;
         self.charts(&mut entry, &frame)?;
         Ok(entry)
     }
@@ -77,7 +87,7 @@ impl<'a> TableExport<'a> {
     /// The rows of the last export with those that changed since; `None` where they cannot be told.
     fn refreshed(&self) -> Option<Result<DataFrame, ExportError>> {
         let last = self.mergeable()?;
-        let file = format!("{}.parquet", self.name());
+        let file = format!("{}.parquet", self.stem());
         let base = last.files.contains_key(&file).then(|| self.folder.join(file))?;
         // MongoDB looks for the changes while the file is read here.
         let (base, changes) = thread::scope(|scope| {
@@ -110,16 +120,18 @@ impl<'a> TableExport<'a> {
                 Some(kept) => kept,
                 None => {
                     let frame = rows.of(year)?;
-                    let files = self.write_rows(&format!("{}/{year}", self.name()), &frame)?;
+                    let files = self.write_rows(&format!("{}/{year}", self.stem()), &frame)?;
+                    let long = long_columns(&selection::of_frame(&self.columns, &frame));
                     let rows = frame.height() as u64;
-                    (YearEntry { rows, stored: found.rows, revision: found.revision }, files)
+                    (YearEntry { rows, stored: found.rows, revision: found.revision, long }, files)
                 }
             };
             entry.rows += written.rows;
+            entry.long.extend(written.long.iter().cloned());
             entry.files.extend(files);
             entry.years.insert(year.clone(), written);
         }
-        let files: Vec<String> = entry.years.keys().map(|year| format!("{}/{year}.csv", self.name())).collect();
+        let files: Vec<String> = entry.years.keys().map(|year| format!("{}/{year}.csv", self.stem())).collect();
         self.describe(&mut entry, &files)?;
         Ok(entry)
     }
@@ -128,7 +140,7 @@ impl<'a> TableExport<'a> {
     fn kept(&self, year: &str, found: Year) -> Option<(YearEntry, BTreeMap<String, FileEntry>)> {
         let last = self.last?;
         let kept = last.years.get(year)?;
-        let prefix = format!("{}/{year}.", self.name());
+        let prefix = format!("{}/{year}.", self.stem());
         // Without revisions in the rows nothing tells whether they changed.
         let same = kept.stored == found.rows && kept.revision == found.revision && found.revision.is_some();
         let of_year = last.files.iter().filter(|(name, _)| name.starts_with(&prefix));
@@ -158,7 +170,7 @@ impl<'a> TableExport<'a> {
 
     fn parquet(&self, name: String, frame: &DataFrame) -> Result<(String, FileEntry), ExportError> {
         let file = self.staging.write(&name, |file| {
-            let mut writer = ParquetWriter::new(file, &self.columns)?;
+            let mut writer = ParquetWriter::new(file, &selection::of_frame(&self.columns, frame))?;
             writer.write(frame)?;
             writer.finish().map(drop)
         })?;
@@ -168,17 +180,20 @@ impl<'a> TableExport<'a> {
     /// The files about the rows, `.tds` and `.schema.json`, which mostly stay as they are.
     fn describe(&self, entry: &mut TableEntry, csv_files: &[String]) -> Result<(), ExportError> {
         let info = &self.table.info;
+        let long =
+            |column: &OutputColumn| OutputColumn { is_long: entry.long.contains(&column.name), ..column.clone() };
+        let columns: Vec<OutputColumn> = self.columns.iter().map(long).collect();
         if self.settings.has(Format::Tds) {
-            self.write_if_new(entry, "tds", &tds::text(info, &self.columns, csv_files))?;
+            self.write_if_new(entry, "tds", &tds::text(info, &columns, csv_files))?;
         }
         if self.settings.has(Format::Schema) {
-            self.write_if_new(entry, "schema.json", &schema::text(info, &self.columns, self.settings))?;
+            self.write_if_new(entry, "schema.json", &schema::text(info, &columns, self.settings))?;
         }
         Ok(())
     }
 
     fn write_if_new(&self, entry: &mut TableEntry, extension: &str, text: &str) -> Result<(), ExportError> {
-        let name = format!("{}.{extension}", self.name());
+        let name = format!("{}.{extension}", self.stem());
         let is_there = std::fs::read(self.folder.join(&name)).is_ok_and(|old| old == text.as_bytes());
         let kept = self.last.filter(|_| is_there).and_then(|last| last.files.get(&name)).cloned();
         let file = match kept {
@@ -194,7 +209,7 @@ impl<'a> TableExport<'a> {
             return Ok(());
         }
         for (extension, bytes) in charts::draw(&self.table.info, frame)? {
-            let name = format!("{}.{extension}", self.name());
+            let name = format!("{}.{extension}", self.stem());
             let file = self.staging.write(&name, |file| file.write_all(&bytes))?;
             entry.files.insert(name, file);
         }
@@ -239,7 +254,7 @@ impl<'a, 'e> Years<'a, 'e> {
         let Some(last) = self.export.mergeable() else {
             return Ok(None);
         };
-        let base = folder.join(format!("{}/{year}.parquet", table.info.name));
+        let base = folder.join(format!("{}/{year}.parquet", table.stem));
         let base = if last.years.contains_key(year) { parquet::read(&base, &table.info.columns).ok() } else { None };
         let Some(base) = base else {
             return Ok(None);
@@ -270,6 +285,12 @@ pub(crate) fn entry(table: &SourceTable, settings: &Settings) -> TableEntry {
         settings: settings.clone(),
         columns: table.info.columns.clone(),
         files: BTreeMap::new(),
+        long: BTreeSet::new(),
         years: BTreeMap::new(),
     }
+}
+
+/// Names in the files of columns with integers beyond 64 bits.
+fn long_columns(columns: &[OutputColumn]) -> BTreeSet<String> {
+    columns.iter().filter(|column| column.is_long).map(|column| column.name.clone()).collect()
 }

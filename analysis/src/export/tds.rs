@@ -90,7 +90,7 @@ fn relation_columns(xml: &mut Xml, columns: &[OutputColumn]) {
     xml.open("columns", &form);
     for (place, column) in columns.iter().enumerate() {
         let place = place.to_string();
-        let kind = tableau_type(column.kind());
+        let kind = tableau_type(column);
         xml.empty("column", &[("datatype", kind), ("name", &column.name), ("ordinal", &place)]);
     }
     xml.close();
@@ -103,7 +103,7 @@ fn field(xml: &mut Xml, column: &OutputColumn) {
     if let Some(aggregation) = aggregation {
         attributes.push(("aggregation", aggregation.tableau_name()));
     }
-    attributes.extend([("caption", caption.as_str()), ("datatype", tableau_type(column.kind()))]);
+    attributes.extend([("caption", caption.as_str()), ("datatype", tableau_type(column))]);
     // What only a refresh needs would stand in the way of a person.
     if column.role() == ColumnRole::Revision {
         attributes.push(("hidden", "true"));

@@ -39,6 +39,7 @@ pub struct Connection {
 struct Settings {
     mongodb_uri: Option<String>,
     database: Option<String>,
+    schema: Option<String>,
 }
 
 impl Connection {
@@ -74,17 +75,29 @@ impl Connection {
         Store::connect(&uri, &database)
     }
 
+    /// The schema that the configuration file of `ingest` names: a file or a preset.
+    ///
+    /// # Errors
+    /// [`StoreError::Config`] if the file cannot be read.
+    pub fn schema_name(&self) -> Result<Option<String>, StoreError> {
+        Ok(self.settings(Path::new(DEFAULT_FILE))?.schema)
+    }
+
+    fn settings(&self, default_file: &Path) -> Result<Settings, StoreError> {
+        match &self.file {
+            Some(path) => read(path),
+            None if default_file.exists() => read(default_file),
+            None => Ok(Settings::default()),
+        }
+    }
+
     /// Server and database, each given, of the environment, of a file, or the default.
     fn resolve(
         self,
         variable: impl Fn(&str) -> Option<String>,
         default_file: &Path,
     ) -> Result<(String, String), StoreError> {
-        let settings = match &self.file {
-            Some(path) => read(path)?,
-            None if default_file.exists() => read(default_file)?,
-            None => Settings::default(),
-        };
+        let settings = self.settings(default_file)?;
         let of_environment =
             |names: &[&str]| names.iter().rev().find_map(|name| variable(name).filter(|value| !value.is_empty()));
         let uri = self.mongodb_uri.or_else(|| of_environment(&MONGODB_URI)).or(settings.mongodb_uri);

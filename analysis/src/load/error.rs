@@ -83,7 +83,7 @@ pub enum StoreError {
     #[error(transparent)]
     Moment(#[from] MomentError),
     /// A row contradicts the catalog.
-    #[error("{table} cannot be read; `ingest rebuild {table}` writes it again")]
+    #[error("{table} cannot be read; {}", remedy_of_decode(table))]
     Decode {
         /// The table.
         table: String,
@@ -158,6 +158,16 @@ pub struct DriverError(Box<Error>);
 impl From<Error> for DriverError {
     fn from(error: Error) -> Self {
         Self(Box::new(error))
+    }
+}
+
+/// What to do about a row with other types than its table.
+fn remedy_of_decode(table: &str) -> String {
+    match table {
+        model::layout::EVENTS => {
+            "give the schema by which they were stored: `--schema`, or `schema` in rushes.toml".to_owned()
+        }
+        table => format!("`ingest rebuild {table}` writes it again"),
     }
 }
 

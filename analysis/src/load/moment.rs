@@ -4,7 +4,9 @@
 
 use std::{convert::Infallible, fmt, str::FromStr};
 
-use jiff::{Timestamp, civil, tz::TimeZone};
+use jiff::{Timestamp, civil};
+
+use crate::calendar;
 
 const MILLIS_PER_DAY: i64 = 86_400_000;
 
@@ -38,9 +40,8 @@ impl Moment {
         Self(millis)
     }
 
-    fn from_date(date: civil::Date) -> Option<Self> {
-        let midnight = date.to_zoned(TimeZone::UTC).ok()?;
-        Some(Self(midnight.timestamp().as_millisecond()))
+    fn from_date(date: civil::Date) -> Self {
+        Self(calendar::millis(date.to_datetime(civil::Time::midnight())))
     }
 }
 
@@ -50,11 +51,9 @@ impl From<Timestamp> for Moment {
     }
 }
 
-impl TryFrom<civil::Date> for Moment {
-    type Error = MomentError;
-
-    fn try_from(date: civil::Date) -> Result<Self, MomentError> {
-        Self::from_date(date).ok_or_else(|| MomentError(date.to_string()))
+impl From<civil::Date> for Moment {
+    fn from(date: civil::Date) -> Self {
+        Self::from_date(date)
     }
 }
 
@@ -80,7 +79,7 @@ impl TryFrom<i32> for Moment {
 
     fn try_from(year: i32) -> Result<Self, MomentError> {
         let first_day = i16::try_from(year).ok().and_then(|year| civil::Date::new(year, 1, 1).ok());
-        first_day.and_then(Self::from_date).ok_or_else(|| MomentError(year.to_string()))
+        first_day.map(Self::from_date).ok_or_else(|| MomentError(year.to_string()))
     }
 }
 
@@ -102,8 +101,8 @@ impl FromStr for Moment {
         };
         let date = || first_day.parse::<civil::Date>().ok().filter(|_| first_day.len() == 10);
         date()
-            .and_then(Self::from_date)
-            .or_else(|| text.parse::<Timestamp>().ok().map(Self::from))
+            .map(Self::from_date)
+            .or_else(|| calendar::parse_offset_instant(text).map(Self))
             .ok_or_else(|| MomentError(text.to_owned()))
     }
 }
@@ -111,7 +110,7 @@ impl FromStr for Moment {
 impl fmt::Display for Moment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (days, time_of_day) = (self.0.div_euclid(MILLIS_PER_DAY), self.0.rem_euclid(MILLIS_PER_DAY));
-        match crate::format::civil_date(days).filter(|_| time_of_day == 0) {
+        match calendar::date(days).filter(|_| time_of_day == 0) {
             Some(date) => write!(f, "{date}"),
             None => f.write_str(&crate::format::timestamp(self.0)),
         }
@@ -130,6 +129,9 @@ mod tests {
             ("1969-12-31", -86_400_000),
             ("1970-01-01T00:00:01Z", 1_000),
             ("1970-01-01T01:00:00+01:00", 0),
+            ("9999-12-31", 253_402_214_400_000),
+            ("9999-12-31T23:59:59Z", 253_402_300_799_000),
+            ("0001-01-01", -62_135_596_800_000),
         ] {
             assert_eq!(text.parse::<Moment>().map(Moment::millis), Ok(millis), "{text}");
         }
@@ -137,7 +139,7 @@ mod tests {
 
     #[test]
     fn is_written_as_a_date_where_it_is_one() {
-        for text in ["1969-12-31", "2004-05-31T18:00:00Z", "1970-01-01"] {
+        for text in ["1969-12-31", "2004-05-31T18:00:00Z", "1970-01-01", "9999-12-31", "9999-12-31T23:59:59Z"] {
             assert_eq!(text.parse::<Moment>().map(|moment| moment.to_string()), Ok(text.to_owned()));
         }
     }

@@ -49,6 +49,12 @@ pub enum ReshapeError {
         /// The longer windows.
         every: &'static str,
     },
+    /// A sum of integers that no column of a frame holds.
+    #[error("sums of {column:?} need more than 64 bits; cast the column to floats, which keep 15 digits")]
+    TooLarge {
+        /// The column.
+        column: String,
+    },
     /// polars refused, which the checks above should have prevented.
     #[error("the frame cannot be reshaped")]
     Frame(#[from] PolarsError),

@@ -7,7 +7,9 @@
 use std::str::FromStr;
 
 use model::layout::{Column, ColumnRole};
-use polars::prelude::{DataFrame, DataType, Expr, IntoLazy, NULL, SortMultipleOptions, TimeUnit, col, lit, when};
+use polars::prelude::{
+    DataFrame, DataType, Expr, IntoLazy, LazyFrame, NULL, SortMultipleOptions, TimeUnit, col, lit, when,
+};
 
 use super::ReshapeError;
 use crate::load::Moment;
@@ -93,6 +95,7 @@ pub fn regroup(
     let order: Vec<Expr> = keys.iter().copied().chain(kept.map(|column| column.name.as_str())).map(col).collect();
     let by: Vec<Expr> = keys.iter().copied().map(col).collect();
     let ascending = SortMultipleOptions::default().with_maintain_order(true);
+    check_sums(&lazy, frame, &columns, &by)?;
     let grouped = lazy.group_by_stable(by.clone()).agg(sums).with_columns(means.collect::<Vec<_>>());
     Ok(grouped.select(order).sort_by_exprs(by, ascending).collect()?)
 }
@@ -126,11 +129,36 @@ fn check_whole(frame: &DataFrame, columns: &[Column], start: &str, every: Every)
     }
 }
 
+/// Refuses sums of integers that polars would wrap around.
+fn check_sums(lazy: &LazyFrame, frame: &DataFrame, columns: &[&Column], by: &[Expr]) -> Result<(), ReshapeError> {
+    const LIMIT: f64 = i64::MAX as f64;
+    for Column { name, role, .. } in columns.iter().filter(|column| is_added(column.role)) {
+        let too_large = || ReshapeError::TooLarge { column: name.clone() };
+        match frame.column(name)?.dtype() {
+            // Digits of integers beyond 64 bits.
+            DataType::String if *role == ColumnRole::Sum => return Err(too_large()),
+            kind if kind.is_integer() => {
+                let sums = [col(name.as_str()).cast(DataType::Float64).sum()];
+                let sums = lazy.clone().group_by_stable(by.to_vec()).agg(sums).collect()?;
+                if sums.column(name)?.f64()?.iter().flatten().any(|sum| sum.abs() >= LIMIT) {
+                    return Err(too_large());
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn is_added(role: ColumnRole) -> bool {
+    matches!(role, ColumnRole::Count | ColumnRole::Sum | ColumnRole::Histogram | ColumnRole::Late)
+}
+
 /// How rows of a column are put together, where that is possible from the column alone.
 fn combined(column: &Column) -> Option<Expr> {
     let values = col(column.name.as_str());
     match column.role {
-        ColumnRole::Count | ColumnRole::Sum | ColumnRole::Histogram | ColumnRole::Late => Some(values.sum()),
+        role if is_added(role) => Some(values.sum()),
         ColumnRole::Min => Some(values.min()),
         ColumnRole::Max => Some(values.max()),
         ColumnRole::IsFinal => Some(values.all(true)),
@@ -158,7 +186,7 @@ fn mean(column: &Column, columns: &[&Column]) -> Option<Expr> {
 mod tests {
     use super::*;
     use model::layout::ColumnType;
-    use polars::prelude::df;
+    use polars::prelude::{Column as Values, df};
 
     fn column(name: &str, role: ColumnRole, measure: Option<&str>) -> Column {
         Column {
@@ -199,6 +227,20 @@ mod tests {
         );
         let dates = col("window_start").cast(DataType::Date);
         frame.expect("a frame").lazy().with_column(dates).collect().expect("dates")
+    }
+
+    #[test]
+    fn a_sum_that_does_not_fit_is_refused_and_never_wraps_around() {
+        let mut large = frame();
+        large.replace("rating_sum", Values::new("rating_sum".into(), [0, i64::MAX, 1, 1])).expect("a column");
+        let refused = |frame: &DataFrame, keys: &[&str], every| matches!(regroup(frame, &columns(), keys, every), Err(ReshapeError::TooLarge { column }) if column == "rating_sum");
+        assert!(refused(&large, &["window_start"], Some(Every::Year)));
+        let small: Vec<i64> = vec![0, 1 << 40, 1, 1];
+        large.replace("rating_sum", Values::new("rating_sum".into(), small)).expect("a column");
+        assert!(!refused(&large, &["window_start"], Some(Every::Year)));
+        let digits = ["0", "18446744073709551616", "1", "1"];
+        large.replace("rating_sum", Values::new("rating_sum".into(), digits)).expect("a column");
+        assert!(refused(&large, &["movie"], None));
     }
 
     #[test]

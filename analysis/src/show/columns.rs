@@ -1,4 +1,4 @@
-//! Columns of a frame as texts, each column in one form: the same decimals from top to bottom.
+//! Columns of a frame as texts. A number is shown with the fewest digits that read back as the same number.
 
 use std::ops::Range;
 
@@ -9,9 +9,6 @@ use crate::{
     cell::{Cell, Cells},
     format,
 };
-
-/// Decimals that a table shows at most of a number that is not small.
-const MOST_DECIMALS: usize = 3;
 
 /// Some rows of a column.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,7 +42,6 @@ fn text_column(column: &Column, rows: &[usize]) -> TextColumn {
     let cells = Cells::new(column);
     let shown = || rows.iter().filter_map(|row| cells.get(*row));
     let form = Form {
-        decimals: shown().map(|cell| decimals(&cell)).max().unwrap_or(0),
         millis: shown().any(|cell| matches!(cell, Cell::Timestamp(millis) if millis % 1_000 != 0)),
         zone: format::zone_of(column.dtype()),
     };
@@ -60,31 +56,15 @@ fn text_column(column: &Column, rows: &[usize]) -> TextColumn {
 
 /// What all cells of a column have in common.
 struct Form {
-    decimals: usize,
     /// Whether instants show their milliseconds.
     millis: bool,
     zone: TimeZone,
 }
 
-/// Decimals that a value needs, as far as a table shows them: more than [`MOST_DECIMALS`] where two digits need them.
-fn decimals(cell: &Cell<'_>) -> usize {
-    let Cell::Float(value) = cell else { return 0 };
-    if !value.is_finite() || format::needs_exponent(*value) {
-        return 0;
-    }
-    let most = usize::try_from(1 - format::magnitude(*value)).unwrap_or(0).max(MOST_DECIMALS);
-    let differs = |decimals: &usize| {
-        let factor = 10_f64.powi(*decimals as i32);
-        ((value * factor).round() / factor - value).abs() > 1e-9 * value.abs().max(1.0)
-    };
-    (0..most).find(|decimals| !differs(decimals)).unwrap_or(most)
-}
-
 fn text(cell: &Cell<'_>, form: &Form) -> String {
     match cell {
         Cell::Int(value) => format::count(*value),
-        Cell::Float(value) if format::needs_exponent(*value) => format::scientific(*value, MOST_DECIMALS),
-        Cell::Float(value) => format::decimal(*value, form.decimals),
+        Cell::Float(value) => format::exact(*value),
         Cell::Text(value) => format::one_line(value),
         Cell::Bool(value) => value.to_string(),
         Cell::Date(days) => format::date(*days),
@@ -97,6 +77,7 @@ fn text(cell: &Cell<'_>, form: &Form) -> String {
 mod tests {
     use super::*;
     use polars::prelude::{TimeUnit, TimeZone, df};
+    use proptest::prelude::*;
 
     #[test]
     fn a_long_frame_shows_its_first_and_last_rows() {
@@ -110,13 +91,34 @@ mod tests {
         text_columns(frame, &rows)[0].values.iter().flatten().cloned().collect()
     }
 
+    proptest! {
+        #[test]
+        fn a_number_reads_back_as_itself(value in any::<f64>()) {
+            let shown = format::exact(value);
+            let back: f64 = shown.replace(',', "").parse().expect("a number");
+            prop_assert!(back == value || back.is_nan() && value.is_nan(), "{} became {}", value, shown);
+        }
+    }
+
     #[test]
-    fn small_and_large_numbers_keep_their_digits() {
-        let small = df!("p" => [0.0001, 0.000_23, 1e-9, 0.0]).expect("a frame");
-        assert_eq!(texts(&small), ["0.00010", "0.00023", "1e-9", "0.00000"]);
-        let large = df!("n" => [1e300, 2.5, -1.234_56e20]).expect("a frame");
-        assert_eq!(texts(&large), ["1e300", "2.5", "-1.235e20"]);
-        assert_eq!(texts(&df!("n" => [0.0123, 0.5]).expect("a frame")), ["0.012", "0.500"]);
+    fn a_number_has_the_fewest_digits_that_tell_it() {
+        let numbers = df!("n" => [1_234_567.86, 702.86, 0.1 + 0.2, 1.0 / 3.0, 8.0, 1e300, -1.5e-7, 0.000_23, -0.0, 1e15, 123_456_789_012_345.0]);
+        assert_eq!(
+            texts(&numbers.expect("a frame")),
+            [
+                "1,234,567.86",
+                "702.86",
+                "0.30000000000000004",
+                "0.3333333333333333",
+                "8",
+                "1e300",
+                "-1.5e-7",
+                "0.00023",
+                "-0",
+                "1e15",
+                "123,456,789,012,345"
+            ]
+        );
     }
 
     #[test]
@@ -132,14 +134,5 @@ mod tests {
         assert_eq!(instants(None, &[1_000]), ["1970-01-01 00:00:01"]);
         assert_eq!(instants(Some("Asia/Seoul"), &[1_000]), ["1970-01-01 09:00:01+09:00"]);
         assert_eq!(instants(Some("UTC"), &[1_000]), ["1970-01-01 00:00:01"]);
-    }
-
-    #[test]
-    fn a_column_has_the_decimals_its_values_need() {
-        let frame = df!("mean" => [Some(7.25), Some(8.0), None], "third" => [1.0 / 3.0, 1.0, 2.0], "n" => [1_234_567_i64, 1, 2]);
-        let columns = text_columns(&frame.expect("a frame"), &[0, 1, 2]);
-        assert_eq!(columns[0].values, [Some("7.25".to_owned()), Some("8.00".to_owned()), None]);
-        assert_eq!(columns[1].values[0].as_deref(), Some("0.333"));
-        assert_eq!(columns[2].values[0].as_deref(), Some("1,234,567"));
     }
 }

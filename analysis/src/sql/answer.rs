@@ -12,20 +12,29 @@ use crate::load::{ColumnBuilder, Guess, typed_text};
 const DECLARED: [ColumnType; 6] =
     [ColumnType::Int, ColumnType::Float, ColumnType::Bool, ColumnType::Date, ColumnType::Timestamp, ColumnType::String];
 
-/// Runs a statement and collects its rows.
-pub(super) fn read(statement: &mut Statement<'_>) -> Result<DataFrame, SqlError> {
-    let described = statement.columns().map(|column| (column.name().to_owned(), declared_as(column.decl_type())));
-    let (names, declared): (Vec<String>, Vec<_>) = described.unzip();
+/// Bytes that the values of an answer may take.
+const MOST_BYTES: usize = 2 << 30;
+
+/// Runs a statement and collects its rows, whose columns get these names.
+pub(super) fn read(statement: &mut Statement<'_>, names: &[String], most_steps: u64) -> Result<DataFrame, SqlError> {
+    let declared: Vec<_> = statement.columns().map(|column| declared_as(column.decl_type())).collect();
     if let Some(name) = (1..names.len()).find(|place| names[..*place].contains(&names[*place])) {
         return Err(SqlError::Repeated { column: names[name].clone() });
     }
     let mut values = vec![Vec::new(); names.len()];
-    let mut rows = statement.query([]).map_err(SqlError::run)?;
-    let mut height = 0;
-    while let Some(row) = rows.next().map_err(SqlError::run)? {
+    let failed = |error| SqlError::of_run(error, most_steps);
+    let mut rows = statement.query([]).map_err(failed)?;
+    let (mut height, mut bytes) = (0, 0);
+    while let Some(row) = rows.next().map_err(failed)? {
         height += 1;
         for (place, values) in values.iter_mut().enumerate() {
-            values.push(row.get(place).map_err(SqlError::run)?);
+            let value: Value = row.get(place).map_err(failed)?;
+            let text = if let Value::Text(text) = &value { text.len() } else { 0 };
+            bytes += size_of::<Value>() + text;
+            values.push(value);
+        }
+        if bytes > MOST_BYTES {
+            return Err(SqlError::Large { rows: height });
         }
     }
     let finished =

@@ -11,23 +11,47 @@ use rusqlite::{
     Connection, Statement,
     config::DbConfig,
     hooks::{AuthAction, AuthContext, Authorization},
+    limits::Limit,
     params_from_iter,
     types::{ToSqlOutput, Value, ValueRef},
 };
 
-use super::{SqlError, answer, error, functions, tables::Table};
+use super::{
+    SqlError, answer,
+    checked::{Class, Classes, checked},
+    checks, error, functions,
+    tables::{Field, Table, kind, tell_of_texts_among_numbers},
+    tokens::tokens,
+};
 use crate::{
     cell::{Cell, Cells},
     format,
 };
 
+/// Steps of SQLite's machine between two looks at how many there were.
+const STEPS_AT_ONCE: u32 = 1_000_000;
+/// Bytes of a single value, so that no function makes one that fills the memory.
+const MOST_VALUE_BYTES: i32 = 100 << 20;
+
+/// Of the steps that a query may take, a recursion may take one in so many: each may leave a row in memory.
+const RECURSION_SHARE: u64 = 10;
+
 /// What a query reads: table and column, without a column where only rows are counted.
 type Reads = BTreeSet<(String, String)>;
+
+/// What SQLite tells of a query.
+#[derive(Default)]
+struct Seen {
+    reads: Reads,
+    is_recursive: bool,
+}
 
 /// A database in memory, for one query.
 pub(super) struct Database {
     connection: Connection,
     tables: Vec<Table>,
+    /// Rollups that cannot be tables, with the reason.
+    refused: Vec<(String, String)>,
 }
 
 impl Database {
@@ -36,34 +60,66 @@ impl Database {
         let connection = Connection::open_in_memory().map_err(SqlError::run)?;
         // Else a name in double quotes that no column has would pass for a text.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false).map_err(SqlError::run)?;
-        functions::add_to(&connection).map_err(SqlError::run)?;
+        connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, MOST_VALUE_BYTES).map_err(SqlError::run)?;
+        functions::add_to(&connection).and_then(|()| checks::add_to(&connection)).map_err(SqlError::run)?;
+        let mut database = Self { connection, tables: Vec::new(), refused: Vec::new() };
         for table in &tables {
-            let refused = |reason: String| SqlError::Table { table: table.name.clone(), reason };
-            if table.columns.is_empty() {
-                return Err(refused("it has no columns".to_owned()));
+            match (database.refusal(table, &tables), table.is_rollup()) {
+                (None, _) => database.tables.push(table.clone()),
+                (Some(reason), true) => database.refused.push((table.name.clone(), reason)),
+                (Some(reason), false) => return Err(SqlError::Table { table: table.name.clone(), reason }),
             }
-            connection.execute(&creation(table), []).map_err(|error| refused(error::reason(&error)))?;
         }
-        Ok(Self { connection, tables })
+        Ok(database)
     }
 
-    /// Fills what the query reads, and runs it.
-    pub fn query(mut self, query: &str) -> Result<DataFrame, SqlError> {
-        let mut reads = self.reads(query)?;
+    /// Creates a table, or says why it cannot be one.
+    fn refusal(&self, table: &Table, tables: &[Table]) -> Option<String> {
+        let is_twin = |other: &&Table| {
+            table.is_rollup() && other.name != table.name && other.name.eq_ignore_ascii_case(&table.name)
+        };
+        if let Some(other) = tables.iter().find(is_twin) {
+            return Some(format!(
+                "it differs from {:?} by case alone, which SQL does not tell apart; `analysis show {}` reads it",
+                other.name, table.name
+            ));
+        }
+        if table.fields.is_empty() {
+            return Some("it has no columns".to_owned());
+        }
+        self.connection.execute(&creation(&table.name, &table.fields), []).err().map(|error| error::reason(&error))
+    }
+
+    /// Fills what the query reads, and runs it with checks, in no more than so many steps of SQLite's machine.
+    pub fn query(mut self, query: &str, most_steps: u64) -> Result<DataFrame, SqlError> {
+        let Seen { mut reads, is_recursive } = self.seen(query)?;
+        let most_steps = if is_recursive { most_steps / RECURSION_SHARE } else { most_steps };
         self.add_joined(query, &mut reads);
+        let mut classes = Classes::new();
         for table in &self.tables {
             let of_table = reads.iter().filter(|(name, _)| name.eq_ignore_ascii_case(&table.name));
             let columns: Vec<&str> = of_table.map(|(_, column)| column.as_str()).collect();
             if !columns.is_empty() {
+                unless_ambiguous(table, query)?;
                 let frame = table.read(&columns)?;
-                insert(&mut self.connection, &table.name, &frame).map_err(SqlError::run)?;
+                tell_of_texts_among_numbers(&table.name, &frame);
+                let fields = fill(&mut self.connection, table, &frame).map_err(SqlError::run)?;
+                fields.iter().for_each(|field| add_class(&mut classes, field));
             }
         }
-        answer::read(&mut self.prepare(query)?)
+        let names: Vec<String> = self.prepare(query)?.column_names().into_iter().map(str::to_owned).collect();
+        let checked = checked(query, &classes).ok_or(SqlError::Unchecked)?;
+        let mut rounds = most_steps.div_ceil(STEPS_AT_ONCE.into());
+        let stop = move || {
+            rounds = rounds.saturating_sub(1);
+            rounds == 0
+        };
+        self.connection.progress_handler(STEPS_AT_ONCE as i32, Some(stop)).map_err(SqlError::run)?;
+        answer::read(&mut self.connection.prepare(&checked).map_err(SqlError::run)?, &names, most_steps)
     }
 
-    fn reads(&mut self, query: &str) -> Result<Reads, SqlError> {
-        let seen = Arc::new(Mutex::new(Reads::new()));
+    fn seen(&mut self, query: &str) -> Result<Seen, SqlError> {
+        let seen = Arc::new(Mutex::new(Seen::default()));
         let watched = Arc::clone(&seen);
         let watch = move |context: AuthContext<'_>| authorize(context.action, &watched);
         self.connection.authorizer(Some(watch)).map_err(SqlError::run)?;
@@ -77,20 +133,22 @@ impl Database {
     }
 
     /// Adds the columns by which `USING` and `NATURAL` join, of which SQLite does not say that it reads them: those that the query names,
-    /// or that two of its tables have. A table or column too many costs time and changes no answer.
+    /// or that two of its tables have, or one that it joins to itself. A table or column too many costs time and changes no answer.
     fn add_joined(&self, query: &str, reads: &mut Reads) {
         let query = query.to_ascii_lowercase();
         let (using, natural) = (query.contains("using"), query.contains("natural"));
         let named: Vec<&Table> = match using || natural {
-            true => self.tables.iter().filter(|table| names(&query, &table.name)).collect(),
+            true => self.tables.iter().filter(|table| occurrences(&query, &table.name) > 0).collect(),
             false => Vec::new(),
         };
         for table in &named {
             let joins = |column: &str| {
-                let has_too = |other: &&&Table| other.columns.iter().any(|(name, _)| name.eq_ignore_ascii_case(column));
-                using && names(&query, column) || natural && named.iter().filter(has_too).count() > 1
+                let has_too =
+                    |other: &&&Table| other.fields.iter().any(|field| field.name.eq_ignore_ascii_case(column));
+                let shared = || named.iter().filter(has_too).count() > 1 || occurrences(&query, &table.name) > 1;
+                using && occurrences(&query, column) > 0 || natural && shared()
             };
-            let joined = table.columns.iter().map(|(column, _)| column).filter(|column| joins(column));
+            let joined = table.fields.iter().map(|field| &field.name).filter(|column| joins(column));
             reads.extend(joined.chain([&String::new()]).map(|column| (table.name.clone(), column.clone())));
         }
     }
@@ -98,30 +156,43 @@ impl Database {
     fn prepare(&self, query: &str) -> Result<Statement<'_>, SqlError> {
         self.connection.prepare(query).map_err(|error| {
             let known = || self.tables.iter().map(|table| table.name.clone()).collect();
-            SqlError::of_statement(error, query, known)
+            match SqlError::of_statement(error, query, known) {
+                SqlError::NoTable { table, known } => {
+                    let refused = self.refused.iter().find(|(name, _)| name.eq_ignore_ascii_case(&table));
+                    match refused {
+                        Some((_, reason)) => SqlError::Table { table, reason: reason.clone() },
+                        None => SqlError::NoTable { table, known },
+                    }
+                }
+                error => error,
+            }
         })
     }
 }
 
-/// Whether a query in small letters has a name in it, as a word where the name is one.
-fn names(query: &str, name: &str) -> bool {
+/// How often a query in small letters has a name in it, as a word where the name is one.
+fn occurrences(query: &str, name: &str) -> usize {
     let name = name.to_ascii_lowercase();
     let in_word = |letter: char| letter.is_alphanumeric() || letter == '_';
     match name.chars().all(in_word) {
-        true => query.split(|letter| !in_word(letter)).any(|word| word == name),
-        false => query.contains(&name.replace('"', "\"\"")),
+        true => query.split(|letter| !in_word(letter)).filter(|word| *word == name).count(),
+        false => query.matches(&name.replace('"', "\"\"")).count(),
     }
 }
 
 /// Lets a statement read, and nothing else; notes what it reads (<https://sqlite.org/c3ref/set_authorizer.html>).
-fn authorize(action: AuthAction<'_>, reads: &Mutex<Reads>) -> Authorization {
+fn authorize(action: AuthAction<'_>, seen: &Mutex<Seen>) -> Authorization {
+    let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
     match action {
         AuthAction::Read { table_name, column_name } => {
-            let read = (table_name.to_owned(), column_name.to_owned());
-            reads.lock().unwrap_or_else(PoisonError::into_inner).insert(read);
+            seen.reads.insert((table_name.to_owned(), column_name.to_owned()));
             Authorization::Allow
         }
-        AuthAction::Select | AuthAction::Function { .. } | AuthAction::Recursive => Authorization::Allow,
+        AuthAction::Recursive => {
+            seen.is_recursive = true;
+            Authorization::Allow
+        }
+        AuthAction::Select | AuthAction::Function { .. } => Authorization::Allow,
         _ => Authorization::Deny,
     }
 }
@@ -140,15 +211,71 @@ pub(super) fn declared(kind: ColumnType) -> &'static str {
     }
 }
 
-fn creation(table: &Table) -> String {
-    let column =
-        |(name, kind): &(String, Option<ColumnType>)| format!("{} {}", quoted(name), kind.map_or("", declared));
-    let columns: Vec<String> = table.columns.iter().map(column).collect();
-    format!("CREATE TABLE {} ({})", quoted(&table.name), columns.join(", "))
+fn creation(table: &str, fields: &[Field]) -> String {
+    let column = |field: &Field| format!("{} {}", quoted(&field.name), field.kind.map_or("", declared));
+    let columns: Vec<String> = fields.iter().map(column).collect();
+    format!("CREATE TABLE {} ({})", quoted(table), columns.join(", "))
+}
+
+/// Refuses a query that may mean either of two columns that differ by case alone.
+fn unless_ambiguous(table: &Table, query: &str) -> Result<(), SqlError> {
+    let tokens = tokens(query).unwrap_or_default();
+    // What AS gives a name to is no column of the table.
+    let named = |place: usize| place.checked_sub(1).is_some_and(|before| tokens[before].is("AS"));
+    let names = tokens.iter().enumerate().filter(|(place, _)| !named(*place)).filter_map(|(_, token)| token.name());
+    let names: Vec<String> = names.collect();
+    for field in table.fields.iter().filter(|field| field.name != field.source) {
+        let first = table.fields.iter().find(|first| first.name.eq_ignore_ascii_case(&field.source));
+        let Some(first) = first else { continue };
+        if names.iter().any(|name| name.eq_ignore_ascii_case(&first.name) && *name != first.name) {
+            return Err(SqlError::Case {
+                table: table.name.clone(),
+                first: first.source.clone(),
+                second: field.source.clone(),
+                name: field.name.clone(),
+            });
+        }
+        tracing::warn!(
+            "{}: SQL does not tell {} from {}; the second is called {}",
+            table.name,
+            first.source,
+            field.source,
+            field.name
+        );
+    }
+    Ok(())
+}
+
+fn add_class(classes: &mut Classes, field: &Field) {
+    let class = match field.kind {
+        Some(ColumnType::Int | ColumnType::Float | ColumnType::Bool) => Class::Number,
+        Some(ColumnType::Date | ColumnType::Timestamp) => Class::Time,
+        Some(ColumnType::String) => Class::Text,
+        Some(ColumnType::StringList) | None => Class::Unknown,
+    };
+    let known = classes.entry(field.name.to_lowercase()).or_insert(class);
+    *known = known.and(class);
 }
 
 fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// Fills a table with the rows of a frame. What a file or a rollup holds is only certain now: a column whose values are of another
+/// type than was announced is declared again.
+fn fill(connection: &mut Connection, table: &Table, frame: &DataFrame) -> rusqlite::Result<Vec<Field>> {
+    let mut fields = table.fields.clone();
+    for field in &mut fields {
+        if let Ok(column) = frame.column(&field.name) {
+            field.kind = kind(column.dtype());
+        }
+    }
+    if fields != table.fields {
+        connection.execute(&format!("DROP TABLE {}", quoted(&table.name)), [])?;
+        connection.execute(&creation(&table.name, &fields), [])?;
+    }
+    insert(connection, &table.name, frame)?;
+    Ok(fields)
 }
 
 fn insert(connection: &mut Connection, table: &str, frame: &DataFrame) -> rusqlite::Result<()> {

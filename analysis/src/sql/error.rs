@@ -40,13 +40,51 @@ pub enum SqlError {
     },
     /// A column has a type that SQL has not.
     #[error(
-        "{table}.{column} holds values that SQL has no type for; cast the column before, or leave it out of the query"
+        "{table}.{column} holds {} that SQL has no type for; name the columns that you need, without it: SELECT {} FROM {table}",
+        if *kind == "" { "values" } else { kind },
+        others.join(", ")
     )]
     Column {
         /// The table.
         table: String,
         /// The column.
         column: String,
+        /// What it holds, as far as that is known.
+        kind: String,
+        /// The columns that can be read.
+        others: Vec<String>,
+    },
+    /// The query may mean either of two columns.
+    #[error(
+        "{table} has the columns {first} and {second}, which SQL does not tell apart; the second is called {name} here"
+    )]
+    Case {
+        /// The table.
+        table: String,
+        /// The column that keeps its name.
+        first: String,
+        /// The other column.
+        second: String,
+        /// Its name in the query.
+        name: String,
+    },
+    /// The query cannot be checked for texts that would count as numbers.
+    #[error("the query nests too many expressions in one another; write a part of it as WITH name AS (SELECT …)")]
+    Unchecked,
+    /// The query takes too long.
+    #[error(
+        "the query was stopped after {steps} steps: it joins every row with every other, or its recursion does not end; \
+         join by a column, or end the recursion with WHERE or LIMIT"
+    )]
+    Endless {
+        /// Steps of SQLite's machine.
+        steps: u64,
+    },
+    /// The answer has too many rows.
+    #[error("the answer has more than {rows} rows, too many for the memory; add LIMIT or WHERE, or group them")]
+    Large {
+        /// Rows so far.
+        rows: usize,
     },
     /// Two columns of the answer have one name.
     #[error("two columns of the answer are called {column:?}; name one of them otherwise: … AS other_name")]
@@ -79,6 +117,14 @@ const MOST_OF_QUERY: usize = 40;
 impl SqlError {
     pub(super) fn run(error: Error) -> Self {
         Self::Run(reason(&error))
+    }
+
+    /// Of a query under way.
+    pub(super) fn of_run(error: Error, most_steps: u64) -> Self {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::OperationInterrupted) => Self::Endless { steps: most_steps },
+            _ => Self::run(error),
+        }
     }
 
     pub(super) fn of_statement(error: Error, query: &str, known: impl FnOnce() -> Vec<String>) -> Self {

@@ -1,6 +1,6 @@
 //! Functions that analysts look for and SQLite has not.
 
-use jiff::{Timestamp, civil, tz::TimeZone};
+use jiff::civil;
 use model::layout::ColumnType;
 use rusqlite::{
     Connection, Error, Result,
@@ -8,7 +8,7 @@ use rusqlite::{
     types::ValueRef,
 };
 
-use crate::load::typed_text;
+use crate::{calendar, load::typed_text};
 
 const PURE: FunctionFlags = FunctionFlags::SQLITE_UTF8.union(FunctionFlags::SQLITE_DETERMINISTIC);
 
@@ -38,9 +38,8 @@ fn date(context: &Context<'_>, function: &str) -> Result<Option<civil::Date>> {
                 Some(bson::raw::RawBsonRef::DateTime(instant)) => Some(instant.timestamp_millis()),
                 _ => None,
             };
-            let instant = millis.and_then(|millis| Timestamp::from_millisecond(millis).ok());
-            let date = |instant: Timestamp| instant.to_zoned(TimeZone::UTC).date();
-            instant.map(date).map(Some).ok_or_else(|| refused(format!("'{text}'")))
+            let date = millis.and_then(calendar::utc).map(civil::DateTime::date);
+            date.map(Some).ok_or_else(|| refused(format!("'{text}'")))
         }
         ValueRef::Integer(number) => Err(refused(number.to_string())),
         ValueRef::Real(number) => Err(refused(number.to_string())),

@@ -1,12 +1,9 @@
 //! SQL over frames, files and rollups.
 //!
-//! The tables are handed to SQLite, which runs inside the program: its dialect, joins, `WITH` and window functions are
-//! all there.
-//! The answer is a frame again, to be charted or shown. Where one filter and a limit are the question,
-//! [`Rollup`](crate::load::Rollup)
-//! is quicker, because they run in MongoDB; SQL reads all rows of a rollup, though only the columns that the query
-//! names.
-//! polars' own SQL would make the build a third longer.
+//! The tables are handed to SQLite, which runs inside the program: its dialect, joins, `WITH` and window functions are all there.
+//! The answer is a frame again, to be charted or shown. For one filter and a limit, [`Rollup`](crate::load::Rollup) is quicker,
+//! because they run in MongoDB; SQL reads all rows of a rollup, though only the columns that the query names. polars' own SQL would
+//! make the build a third longer.
 //!
 //! | in a frame | in SQL | comes back as |
 //! | --- | --- | --- |
@@ -17,24 +14,31 @@
 //! | Date | text, `2020-05-31` | Date |
 //! | Datetime | text in UTC, `2020-05-31 18:00:00`, with milliseconds where there are some | Datetime in milliseconds |
 //!
-//! A column of texts that was computed is one of dates where every value looks like one: `max(window_start)` and
+//! A computed column of texts is one of dates if every value looks like a date: `max(window_start)` and
 //! `date(window_start, 'start of year')` are dates. Dates compare as texts do: `window_start >= '2019'`.
 //!
-//! Beside [SQLite's functions](https://sqlite.org/lang_corefunc.html) there are `year(d)`, `month(d)` and `day(d)` of
-//! a date or an
-//! instant, and the aggregates `median(x)` and `stddev(x)` (of a sample, as polars' `std`). Whole numbers divided by
-//! whole numbers
-//! stay whole; `1.0 * a / b` does not. Means of several rows follow from their sums: `1.0 * sum(rating_sum) /
-//! sum(rated)`. The rows of windows that
-//! overlap do not add up.
+//! Beside [SQLite's functions](https://sqlite.org/lang_corefunc.html) there are `year(d)`, `month(d)` and `day(d)` of a date or an
+//! instant, and the aggregates `median(x)` and `stddev(x)` (of a sample, as polars' `std`). Whole numbers divided by whole numbers
+//! stay whole; `1.0 * a / b` does not. Means of several rows follow from their sums: `1.0 * sum(rating_sum) / sum(rated)`. The rows
+//! of windows that overlap do not add up.
+//!
+//! **Texts are not numbers.** SQLite counts a text that is no number as 0, and holds every text for larger than every number. Here
+//! an operand of a sum, a mean, a calculation, a comparison with a number, a condition or a `CAST` to a number counts if it is a
+//! number or a text that is one (`'0.50'`); any other text is an error that names it. Nulls count for nothing, as always.
+//!
+//! A query that does not end is stopped: see [`Sql::most_steps`]. Names that differ by case alone are one name in SQL: the second
+//! of two such columns gets a number (`value_2`), and of two such rollups neither is a table.
 
 mod answer;
+mod checked;
+mod checks;
 mod database;
 mod error;
 mod functions;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod tokens;
 
 pub use error::SqlError;
 
@@ -102,11 +106,21 @@ impl Store {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[must_use = "nothing is read before `query`"]
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Sql {
     frames: Vec<(String, DataFrame)>,
     files: Vec<(String, TableFile)>,
     store: Option<Store>,
+    most_steps: u64,
+}
+
+/// A minute or so.
+const MOST_STEPS: u64 = 10_000_000_000;
+
+impl Default for Sql {
+    fn default() -> Self {
+        Self { frames: Vec::new(), files: Vec::new(), store: None, most_steps: MOST_STEPS }
+    }
 }
 
 impl Sql {
@@ -133,14 +147,21 @@ impl Sql {
         self
     }
 
+    /// Steps of SQLite's machine after which a query is stopped, ten billion unless set: a join of every row with every other takes
+    /// about five for each pair. A query that is recursive may take a tenth of them.
+    pub fn most_steps(mut self, steps: u64) -> Self {
+        self.most_steps = steps;
+        self
+    }
+
     /// Runs a query, one `SELECT` or `WITH … SELECT`.
     ///
     /// # Errors
-    /// When the query cannot be understood, with the place; when it is not a query; when a table or column does not
-    /// exist; when a column that it reads holds
-    /// what SQL has no type for; when a file or the store cannot be read.
+    /// When the query cannot be understood, with the place; when it is not a query; when a table or column does not exist; when a
+    /// column that it reads holds what SQL has no type for; when a text stands where a number is needed; when the query takes too
+    /// many steps or its answer too much memory; when a file or the store cannot be read.
     pub fn query(&self, query: &str) -> Result<DataFrame, SqlError> {
-        Database::new(self.tables()?)?.query(query)
+        Database::new(self.tables()?)?.query(query, self.most_steps)
     }
 
     fn tables(&self) -> Result<Vec<Table>, SqlError> {
@@ -149,14 +170,15 @@ impl Sql {
             tables.push(Table::of_frame(name, frame.clone()));
         }
         for (name, file) in &self.files {
-            tables.push(Table::of_frame(name, file.collect()?));
+            tables.push(match file.own_columns()? {
+                Some(columns) => Table::of_parquet(name, file.clone(), columns),
+                None => Table::of_frame(name, file.collect()?),
+            });
         }
         let Some(store) = &self.store else { return Ok(tables) };
-        for info in store.tables()? {
-            if !tables.iter().any(|table| table.name.eq_ignore_ascii_case(&info.name)) {
-                tables.push(Table::of_rollup(&info, store.clone()));
-            }
-        }
+        let is_given = |name: &str| tables.iter().any(|table| table.name.eq_ignore_ascii_case(name));
+        let rollups: Vec<_> = store.tables()?.into_iter().filter(|info| !is_given(&info.name)).collect();
+        tables.extend(rollups.iter().map(|info| Table::of_rollup(info, store.clone())));
         Ok(tables)
     }
 }

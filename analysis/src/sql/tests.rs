@@ -181,8 +181,57 @@ fn tables_have_distinct_names_and_a_column() {
     assert_eq!(failure("T", &frame), "\"T\" cannot be a table: table \"T\" already exists");
     assert!(failure("sqlite_master", &frame).contains("reserved"));
     assert!(failure("no columns", &DataFrame::empty()).contains("no columns"));
-    let cases = df!("a" => [1], "A" => [1]).unwrap();
-    assert_eq!(failure("cases", &cases), "\"cases\" cannot be a table: duplicate column name: A");
+}
+
+#[test]
+fn columns_that_differ_by_case_hinder_no_other() {
+    let frame = df!("Value" => [1_i64, 2], "value" => [10_i64, 20], "city" => ["Bonn", "Kiel"]).unwrap();
+    let ask = |query: &str| sql(query, [("t", &frame)]);
+    assert_eq!(ask("SELECT city FROM t").unwrap().height(), 2);
+    assert_eq!(ask("SELECT * FROM t").unwrap().get_column_names(), ["Value", "value_2", "city"]);
+    assert_eq!(
+        ask("SELECT sum(Value) AS a, sum(value_2) AS b FROM t").unwrap(),
+        df!("a" => [3_i64], "b" => [30_i64]).unwrap()
+    );
+    for unclear in ["SELECT value FROM t", "SELECT sum(VALUE) AS s FROM t", "SELECT \"value\" FROM t"] {
+        let error = ask(unclear).unwrap_err();
+        assert!(
+            matches!(&error, SqlError::Case { first, second, .. } if first == "Value" && second == "value"),
+            "{error}"
+        );
+    }
+    let three = df!("a" => [1], "A" => [2], "a_2" => [3]).unwrap();
+    assert_eq!(sql("SELECT * FROM t", [("t", &three)]).unwrap().get_column_names(), ["a", "A_3", "a_2"]);
+}
+
+#[test]
+fn a_query_that_does_not_end_is_stopped() {
+    let numbers = df!("n" => (0..3_000_i64).collect::<Vec<_>>()).unwrap();
+    let ask = |query: &str| Sql::new().table("t", &numbers).most_steps(20_000_000).query(query);
+    for endless in [
+        "WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c) SELECT count(*) AS n FROM c",
+        "WITH RECURSIVE c(i) AS (SELECT 1 UNION SELECT i + 1 FROM c) SELECT max(i) AS n FROM c",
+        "SELECT count(*) AS n FROM t a, t b, t c",
+        "SELECT sum(a.n * b.n) AS n FROM t a JOIN t b ON a.n <> b.n",
+    ] {
+        let error = ask(endless).unwrap_err();
+        assert!(matches!(error, SqlError::Endless { .. }), "{endless}: {error}");
+    }
+    assert_eq!(ask("SELECT count(*) AS n FROM t").unwrap(), df!("n" => [3_000_i64]).unwrap());
+    assert!(ask("SELECT length(zeroblob(1000000000)) AS n").is_err(), "no value fills the memory");
+    let nested = format!("SELECT {}1{} AS n", "(".repeat(5_000), ")".repeat(5_000));
+    assert!(ask(&nested).is_err());
+}
+
+#[test]
+fn the_last_days_of_the_calendar_are_days() {
+    let days = Series::new("until".into(), [2_932_896, -719_162]).cast(&DataType::Date).unwrap();
+    let millis = Series::new("at".into(), [253_402_300_799_000_i64, -62_135_596_800_000]);
+    let instants = millis.cast(&DataType::Datetime(TimeUnit::Milliseconds, None)).unwrap();
+    let frame = DataFrame::new(2, vec![days.into(), instants.into()]).unwrap();
+    assert_eq!(sql("SELECT * FROM t", [("t", &frame)]).unwrap(), frame);
+    let years = sql("SELECT year(until) AS y, year(at) AS z FROM t WHERE until > '9999'", [("t", &frame)]).unwrap();
+    assert_eq!(years, df!("y" => [9_999_i64], "z" => [9_999_i64]).unwrap());
 }
 
 proptest! {

@@ -81,6 +81,18 @@ pub enum WindowError {
         /// Largest value of the range.
         last: i64,
     },
+    /// Filling would make more rows than a frame should have.
+    #[error(
+        "filling the windows by {every} for {keys} keys makes more than {most} rows; give a larger window, or fewer rows"
+    )]
+    TooMany {
+        /// The window.
+        every: String,
+        /// Different keys of the frame.
+        keys: usize,
+        /// Rows that are allowed.
+        most: usize,
+    },
     /// An integer that does not fit into 64 bits with a sign.
     #[error("column {column:?} has the value {value}, which needs more than 63 bits; make it a text or a float")]
     TooLarge {

@@ -304,6 +304,22 @@ mod tests {
     }
 
     #[test]
+    fn instants_of_every_unit_are_told_apart_to_their_last_digit() {
+        for unit in [TimeUnit::Milliseconds, TimeUnit::Microseconds, TimeUnit::Nanoseconds] {
+            let kind = DataType::Datetime(unit, None);
+            let instants = df!("at" => [1_714_557_600_123_456_789_i64, 1_714_557_600_123_456_788, -1, -2, -1]);
+            let at = instants.expect("a frame").column("at").expect("instants").cast(&kind).expect("instants");
+            let frame = DataFrame::new(5, vec![at]).expect("a frame");
+            let mut keys = Keys::new(&["at".into()]);
+            assert_eq!(numbers(&mut keys, &frame), [0, 1, 2, 3, 2], "{unit:?}");
+            assert_eq!(keys.columns(&[0, 1, 2, 3, 2]).expect("columns"), frame.columns(), "{unit:?}");
+            let mut again = Keys::new(&["at".into()]);
+            again.restore(keys.kinds(), keys.saved());
+            assert_eq!(again.columns(&[0, 1, 2, 3, 2]).expect("columns"), frame.columns(), "{unit:?}");
+        }
+    }
+
+    #[test]
     fn another_type_than_before_is_refused() {
         let mut keys = Keys::new(&["k".into()]);
         numbers(&mut keys, &df!("k" => [1_i64]).expect("a frame"));

@@ -18,6 +18,8 @@ use super::{Spec, WindowError, assign::Times, keys::Keys};
 use crate::load::Moment;
 
 const DAY_MS: i64 = 86_400_000;
+/// Rows that a filled frame may have.
+const MOST_FILLED: usize = 10_000_000;
 
 /// Adds `NAME_change`: the value less that of the window before, per key. Null where there is none before.
 ///
@@ -165,7 +167,8 @@ pub fn top_per_window(frame: &DataFrame, value: &str, rows: usize) -> Result<Dat
 /// `every` is the window of the rows: `month`, `15m` and the like.
 ///
 /// # Errors
-/// When that is no window that fills time without gaps or one in which no row's window begins, a column is missing, or a window lies beyond the years -9998 to 9998.
+/// When that is no window that fills time without gaps or one in which no row's window begins, a column is missing, a window lies
+/// beyond the years -9998 to 9998, or there would be more than ten million rows.
 ///
 /// ```
 /// use analysis::{polars::prelude::{DataType, IntoLazy, col, df}, window::fill_windows};
@@ -188,9 +191,14 @@ pub fn fill_windows(frame: &DataFrame, every: &str, keys: &[&str]) -> Result<Dat
     let (Some(first), Some(last)) = (times.millis.iter().flatten().min(), times.millis.iter().flatten().max()) else {
         return Ok(frame.clone());
     };
+    let distinct = if keys.is_empty() { None } else { Some(distinct_rows(&frame.select(keys.iter().copied())?)?) };
+    let count = distinct.as_ref().map_or(1, DataFrame::height);
     let mut starts = Vec::new();
     let mut window = windows.at_start(first);
     while window.start <= last {
+        if starts.len() >= MOST_FILLED / count.max(1) {
+            return Err(WindowError::TooMany { every: every.to_owned(), keys: count, most: MOST_FILLED });
+        }
         starts.push(window.start);
         window = windows.at_start(window.end);
     }
@@ -199,9 +207,9 @@ pub fn fill_windows(frame: &DataFrame, every: &str, keys: &[&str]) -> Result<Dat
     }
     let series = labels(WINDOW_START, starts, frame.column(WINDOW_START)?.dtype())?;
     let on: Vec<_> = std::iter::once(WINDOW_START).chain(keys.iter().copied()).map(col).collect();
-    let places = match keys.is_empty() {
-        true => series.into_frame(),
-        false => every_pair(&series.into_frame(), &distinct_rows(&frame.select(keys.iter().copied())?)?)?,
+    let places = match distinct {
+        None => series.into_frame(),
+        Some(distinct) => every_pair(&series.into_frame(), &distinct)?,
     };
     let joined = JoinArgs { nulls_equal: true, ..JoinArgs::new(JoinType::Left) };
     let names: Vec<_> = frame.get_column_names().into_iter().map(|name| col(name.clone())).collect();
@@ -354,6 +362,21 @@ mod tests {
         assert!(fill_windows(&films(), "session 1h", &[]).is_err());
         let none = films().head(Some(0));
         assert_eq!(fill_windows(&none, "month", &[]).expect("nothing").height(), 0);
+    }
+
+    #[test]
+    fn more_rows_than_a_memory_holds_are_refused() {
+        let instants = df!(WINDOW_START => [0_i64, 10_000_000_000_000], "movie" => ["A", "B"]).expect("a frame");
+        let kind = DataType::Datetime(TimeUnit::Milliseconds, None);
+        let instants = instants.lazy().with_column(col(WINDOW_START).cast(kind)).collect().expect("instants");
+        let refused = |every: &str, keys: &[&str]| match fill_windows(&instants, every, keys) {
+            Err(WindowError::TooMany { keys, .. }) => Some(keys),
+            _ => None,
+        };
+        assert_eq!(
+            (refused("1s", &[]), refused("1m", &["movie"]), refused("1d", &["movie"])),
+            (Some(1), Some(2), None)
+        );
     }
 
     #[test]

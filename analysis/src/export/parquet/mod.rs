@@ -9,6 +9,7 @@
 //! | --- | --- | --- |
 //! | string | `BYTE_ARRAY` | String |
 //! | int | `INT64` | – |
+//! | int beyond 64 bits | `FIXED_LEN_BYTE_ARRAY(16)` | Decimal(38, 0) |
 //! | float | `DOUBLE` | – |
 //! | bool | `BOOLEAN` | – |
 //! | date | `INT32` | Date |
@@ -33,12 +34,26 @@ use parquet::{
 
 use super::selection::OutputColumn;
 
+/// Bytes of an integer beyond 64 bits.
+const DECIMAL_BYTES: i32 = 16;
+/// Digits that fit into them.
+const DECIMAL_DIGITS: i32 = 38;
+
 fn schema(columns: &[OutputColumn]) -> Result<TypePtr> {
     let fields = columns.iter().map(|column| field(column).map(Arc::new)).collect::<Result<_>>()?;
     Ok(Arc::new(Type::group_type_builder("rollup").with_fields(fields).build()?))
 }
 
 fn field(column: &OutputColumn) -> Result<Type> {
+    if column.is_long {
+        return Type::primitive_type_builder(&column.name, Physical::FIXED_LEN_BYTE_ARRAY)
+            .with_length(DECIMAL_BYTES)
+            .with_precision(DECIMAL_DIGITS)
+            .with_scale(0)
+            .with_repetition(Repetition::OPTIONAL)
+            .with_logical_type(Some(LogicalType::decimal(0, DECIMAL_DIGITS)))
+            .build();
+    }
     let (physical, logical) = match column.kind() {
         ColumnType::String | ColumnType::StringList => (Physical::BYTE_ARRAY, Some(LogicalType::String)),
         ColumnType::Int => (Physical::INT64, None),
@@ -123,6 +138,22 @@ mod tests {
         let back = read(file.path(), &columns).expect("read");
         assert!(back.equals_missing(&frame), "{back}");
         assert_eq!(back.dtypes(), frame.dtypes());
+    }
+
+    #[test]
+    fn integers_beyond_64_bits_are_decimals() {
+        let (columns, _) = sample();
+        let columns = &columns[3..4];
+        let frame = df!("n" => [Some("18446744073709551616"), None, Some("-5")]).expect("a frame");
+        let output =
+            crate::export::selection::of_frame(&select("t", columns, &Default::default()).expect("columns"), &frame);
+        let file = tempfile::Builder::new().suffix(".parquet").tempfile().expect("a file");
+        let mut writer = ParquetWriter::new(file.reopen().expect("a file"), &output).expect("a writer");
+        writer.write(&frame).expect("rows");
+        writer.finish().map(drop).expect("written");
+        assert_eq!(crate::load::read_file(file.path()).expect("rows"), frame);
+        // Rows are not taken over from such a file, but read again.
+        assert!(read(file.path(), columns).is_err());
     }
 
     #[test]

@@ -9,7 +9,10 @@ use model::layout::ColumnType;
 use parquet::{
     basic::Compression,
     column::writer::ColumnWriterImpl,
-    data_type::{BoolType, ByteArray, ByteArrayType, DataType, DoubleType, Int32Type, Int64Type},
+    data_type::{
+        BoolType, ByteArray, ByteArrayType, DataType, DoubleType, FixedLenByteArray, FixedLenByteArrayType, Int32Type,
+        Int64Type,
+    },
     errors::{ParquetError, Result},
     file::{
         properties::{EnabledStatistics, WriterProperties},
@@ -30,7 +33,7 @@ const ROWS_PER_GROUP: usize = 1 << 17;
 /// A Parquet file under way; every frame becomes a row group, a large one several.
 pub(crate) struct ParquetWriter<W: Write + Send> {
     writer: SerializedFileWriter<W>,
-    kinds: Vec<ColumnType>,
+    columns: Vec<OutputColumn>,
 }
 
 impl<W: Write + Send> ParquetWriter<W> {
@@ -43,8 +46,7 @@ impl<W: Write + Send> ParquetWriter<W> {
             .set_created_by("rushes".to_owned())
             .build();
         let begun = schema(columns).and_then(|schema| SerializedFileWriter::new(file, schema, Arc::new(properties)));
-        let kinds = columns.iter().map(OutputColumn::kind).collect();
-        Ok(Self { writer: begun.map_err(unwrapped)?, kinds })
+        Ok(Self { writer: begun.map_err(unwrapped)?, columns: columns.to_vec() })
     }
 
     /// Writes the rows of `frame`, whose columns are those of the file.
@@ -63,9 +65,12 @@ impl<W: Write + Send> ParquetWriter<W> {
 
     fn write_group(&mut self, frame: &DataFrame) -> Result<()> {
         let mut group = self.writer.next_row_group()?;
-        for (column, &kind) in frame.columns().iter().zip(&self.kinds) {
+        for (values, column) in frame.columns().iter().zip(&self.columns) {
             let writer = group.next_column()?.ok_or_else(|| ParquetError::General("too many columns".to_owned()))?;
-            write_column(writer, column, kind)?;
+            match column.is_long {
+                true => write_decimals(writer, values)?,
+                false => write_column(writer, values, column.kind())?,
+            }
         }
         group.close().map(drop)
     }
@@ -101,6 +106,19 @@ fn write_column(mut writer: SerializedColumnWriter<'_>, column: &Column, kind: C
             })
         }
     }?;
+    writer.close()
+}
+
+/// Texts of digits as integers in 16 bytes, the first byte first.
+fn write_decimals(mut writer: SerializedColumnWriter<'_>, column: &Column) -> Result<()> {
+    let integer = |cell: Cell<'_>| match cell {
+        Cell::Text(digits) => digits.parse::<i128>().ok(),
+        _ => None,
+    };
+    let bytes = |value: i128| FixedLenByteArray::from(value.to_be_bytes().to_vec());
+    write_values(writer.typed::<FixedLenByteArrayType>(), &Cells::new(column), column.len(), |cell| {
+        integer(cell).map(bytes)
+    })?;
     writer.close()
 }
 

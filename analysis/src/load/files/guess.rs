@@ -1,8 +1,20 @@
 //! What a text is: its type where none is given, and its value where one is.
 
 use bson::raw::RawBsonRef;
-use jiff::{Timestamp, civil};
+use jiff::civil;
 use model::layout::ColumnType;
+
+use crate::calendar;
+
+/// Words that stand for a missing value in a column of numbers, flags or times, in small letters.
+const NULL_WORDS: [&str; 14] =
+    ["na", "n/a", "#n/a", "n.a.", "nan", "null", "none", "nil", "-", "--", "–", "—", "?", "."];
+/// Integers up to this are exact as floats.
+const EXACT_AS_FLOAT: i64 = 1 << 53;
+/// Significant digits that every float keeps.
+const DIGITS_OF_FLOAT: usize = 15;
+/// Significant digits with which every float reads back as itself.
+const DIGITS_TO_READ_BACK: usize = 17;
 
 /// The narrowest type of some values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -10,7 +22,15 @@ pub(crate) enum Guess {
     /// No value yet.
     #[default]
     Nothing,
+    /// Nothing but words for a missing value.
+    NullWord,
     Int,
+    /// Integers of which one would lose digits as a float.
+    LongInt,
+    /// Integers with a separator of thousands, of which one has at least two: `1,000,000`.
+    GroupedInt,
+    /// Integers of which some have one separator, `1,234`: it may be the decimal mark.
+    MaybeGroupedInt,
     Float,
     Bool,
     Date,
@@ -22,12 +42,25 @@ pub(crate) enum Guess {
 impl Guess {
     /// Of a text in a CSV file.
     pub fn of_field(text: &str) -> Self {
-        match text.as_bytes() {
-            [] => Self::Nothing,
-            b"true" | b"false" | b"True" | b"False" => Self::Bool,
-            [b'0'..=b'9' | b'-' | b'.', ..] => Self::of_numeral(text).unwrap_or_else(|| Self::of_text(text)),
-            _ => Self::Text,
+        let first = match text.as_bytes() {
+            [] => return Self::Nothing,
+            [first, ..] => first,
+        };
+        if first.is_ascii_digit() || matches!(first, b'-' | b'.') {
+            let numeral = of_numeral(text).or_else(|| of_groups(text));
+            if let Some(numeral) = numeral {
+                return numeral;
+            }
         }
+        if ["true", "false"].iter().any(|word| text.eq_ignore_ascii_case(word)) {
+            return Self::Bool;
+        }
+        if is_null_word(text) { Self::NullWord } else { Self::of_text(text) }
+    }
+
+    /// Of a number as JSON writes it. One that no number here can hold is a text.
+    pub fn of_number(text: &str) -> Self {
+        of_numeral(text).unwrap_or(Self::Text)
     }
 
     /// Of a text that is no number, however it looks.
@@ -44,30 +77,22 @@ impl Guess {
         }
     }
 
-    /// Numbers as programs write them. What begins with a needless zero is a code of some kind, and must not lose it; so must an
-    /// integer not lose its last digits.
-    fn of_numeral(text: &str) -> Option<Self> {
-        let digits = text.strip_prefix('-').unwrap_or(text);
-        let padded = digits.len() > 1 && digits.starts_with('0') && !digits.starts_with("0.");
-        if padded || !text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E')) {
-            return None;
-        }
-        if text.parse::<i64>().is_ok() {
-            return Some(Self::Int);
-        }
-        let number: f64 = text.parse().ok()?;
-        let exact = !digits.bytes().all(|byte| byte.is_ascii_digit()) || number.to_string() == text;
-        (exact && number.is_finite()).then_some(Self::Float)
-    }
-
-    /// The type that holds the values of both.
+    /// The type that holds the values of both without changing one.
     pub fn and(self, other: Self) -> Self {
+        use Guess::{
+            Date, Float, GroupedInt, Int, LongInt, MaybeGroupedInt, Nothing, NullWord, Text, Texts, Timestamp,
+        };
         match (self, other) {
             (a, b) if a == b => a,
-            (Self::Nothing, known) | (known, Self::Nothing) => known,
-            (Self::Int, Self::Float) | (Self::Float, Self::Int) => Self::Float,
-            (Self::Date, Self::Timestamp) | (Self::Timestamp, Self::Date) => Self::Timestamp,
-            _ => Self::Text,
+            (Nothing, known) | (known, Nothing) => known,
+            (NullWord, Texts) | (Texts, NullWord) => Text,
+            (NullWord, known) | (known, NullWord) => known,
+            (Int, wide @ (Float | LongInt | GroupedInt | MaybeGroupedInt))
+            | (wide @ (Float | LongInt | GroupedInt | MaybeGroupedInt), Int) => wide,
+            (GroupedInt, LongInt | MaybeGroupedInt) | (LongInt | MaybeGroupedInt, GroupedInt) => GroupedInt,
+            (MaybeGroupedInt, LongInt) | (LongInt, MaybeGroupedInt) => MaybeGroupedInt,
+            (Date, Timestamp) | (Timestamp, Date) => Timestamp,
+            _ => Text,
         }
     }
 
@@ -75,12 +100,12 @@ impl Guess {
     pub fn kind(self) -> Option<ColumnType> {
         Some(match self {
             Self::Nothing => return None,
-            Self::Int => ColumnType::Int,
+            Self::Int | Self::LongInt | Self::GroupedInt => ColumnType::Int,
             Self::Float => ColumnType::Float,
             Self::Bool => ColumnType::Bool,
             Self::Date => ColumnType::Date,
             Self::Timestamp => ColumnType::Timestamp,
-            Self::Text => ColumnType::String,
+            Self::Text | Self::NullWord | Self::MaybeGroupedInt => ColumnType::String,
             Self::Texts => ColumnType::StringList,
         })
     }
@@ -89,22 +114,97 @@ impl Guess {
 /// The value of a text as this type; `None` where it has none.
 pub(crate) fn value(text: &str, kind: ColumnType) -> Option<RawBsonRef<'_>> {
     let instant = |millis| RawBsonRef::DateTime(bson::DateTime::from_millis(millis));
-    match kind {
-        ColumnType::String => Some(RawBsonRef::String(text)),
-        _ if text.is_empty() => Some(RawBsonRef::Null),
-        ColumnType::Int => text.trim().parse().ok().map(RawBsonRef::Int64),
-        ColumnType::Float => text.trim().parse().ok().map(RawBsonRef::Double),
+    let value = match kind {
+        ColumnType::String => return Some(RawBsonRef::String(text)),
+        ColumnType::StringList => return None,
+        _ if text.is_empty() => return Some(RawBsonRef::Null),
+        ColumnType::Int => int(text.trim()).map(RawBsonRef::Int64),
+        ColumnType::Float => float(text.trim()).map(RawBsonRef::Double),
         ColumnType::Bool => text.trim().to_ascii_lowercase().parse().ok().map(RawBsonRef::Boolean),
         ColumnType::Date => date(text).map(instant),
         ColumnType::Timestamp => timestamp(text).or_else(|| date(text)).map(instant),
-        ColumnType::StringList => None,
+    };
+    value.or_else(|| is_null_word(text).then_some(RawBsonRef::Null))
+}
+
+/// Whether a text stands for a missing value among values of another type.
+fn is_null_word(text: &str) -> bool {
+    let text = text.trim();
+    // No word is longer than four characters of three bytes.
+    text.is_empty() || text.len() <= 12 && NULL_WORDS.contains(&text.to_lowercase().as_str())
+}
+
+fn int(text: &str) -> Option<i64> {
+    text.parse().ok().or_else(|| of_groups(text).and_then(|_| text.replace(',', "").parse().ok()))
+}
+
+/// A number; `NaN` is none, because in a table it stands for a missing value.
+fn float(text: &str) -> Option<f64> {
+    text.parse().ok().filter(|number: &f64| !number.is_nan())
+}
+
+/// Numbers as programs write them. A needless zero at the beginning makes it a code, which must keep it; a number of which a float
+/// would change a digit stays a text.
+fn of_numeral(text: &str) -> Option<Guess> {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let padded = digits.len() > 1 && digits.starts_with('0') && digits.as_bytes()[1].is_ascii_digit();
+    if padded || !text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E')) {
+        return None;
+    }
+    if let Ok(whole) = text.parse::<i64>() {
+        let short = whole.unsigned_abs() <= EXACT_AS_FLOAT.unsigned_abs();
+        return Some(if short { Guess::Int } else { Guess::LongInt });
+    }
+    let number: f64 = text.parse().ok()?;
+    (number.is_finite() && keeps_digits(digits, number.abs())).then_some(Guess::Float)
+}
+
+/// Whether a float, positive as the text, is the number of the text and not just one nearby.
+fn keeps_digits(text: &str, number: f64) -> bool {
+    if text.len() <= DIGITS_OF_FLOAT {
+        return true;
+    }
+    let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, ""));
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let digits = format!("{whole}{fraction}");
+    let significant = digits.trim_start_matches('0');
+    let printed =
+        |digits: usize| format!("{number:.*e}", digits - 1).split('e').next().map(|text| text.replace('.', ""));
+    if significant.len() <= DIGITS_OF_FLOAT {
+        return true;
+    }
+    if exponent.is_empty() && fraction.is_empty() {
+        return number.to_string() == whole;
+    }
+    // So many digits tell every float from its neighbours, and many programs write all of them.
+    if significant.len() <= DIGITS_TO_READ_BACK && printed(significant.len()).as_deref() == Some(significant) {
+        return true;
+    }
+    // More decimals are those of a computed number. A float keeps what it can; the integer must be kept.
+    exponent.is_empty() && fraction.len() > DIGITS_OF_FLOAT && number < EXACT_AS_FLOAT as f64
+}
+
+/// An integer whose digits stand in groups of three, with commas between them.
+fn of_groups(text: &str) -> Option<Guess> {
+    let mut groups = text.strip_prefix('-').unwrap_or(text).split(',');
+    let first = groups.next()?;
+    let is_digits = |group: &str| !group.is_empty() && group.bytes().all(|byte| byte.is_ascii_digit());
+    let leads = is_digits(first) && first.len() <= 3 && !first.starts_with('0');
+    let rest: Vec<&str> = groups.collect();
+    let grouped = leads && rest.iter().all(|group| group.len() == 3 && is_digits(group));
+    let fits = || text.replace(',', "").parse::<i64>().is_ok();
+    match rest.len() {
+        0 => None,
+        1 if grouped => Some(Guess::MaybeGroupedInt),
+        _ if grouped && fits() => Some(Guess::GroupedInt),
+        _ => None,
     }
 }
 
 /// Milliseconds of a day's beginning in UTC.
 fn date(text: &str) -> Option<i64> {
     let date = (text.len() == 10).then(|| text.parse::<civil::Date>().ok())??;
-    Some(millis(date.to_datetime(civil::Time::midnight())))
+    Some(calendar::millis(date.to_datetime(civil::Time::midnight())))
 }
 
 /// Milliseconds of an instant; what is finer is cut off.
@@ -112,17 +212,13 @@ fn timestamp(text: &str) -> Option<i64> {
     if text.len() <= 10 {
         return None;
     }
-    let zoned = text.parse::<Timestamp>().ok().map(|instant| instant.as_microsecond().div_euclid(1_000));
-    zoned.or_else(|| text.parse::<civil::DateTime>().ok().map(millis))
-}
-
-fn millis(utc: civil::DateTime) -> i64 {
-    let since_epoch = utc.duration_since(civil::date(1970, 1, 1).at(0, 0, 0, 0));
-    i64::try_from(since_epoch.as_micros().div_euclid(1_000)).expect("jiff's years are few enough")
+    calendar::parse_instant(text)
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -131,19 +227,55 @@ mod tests {
             ("", Guess::Nothing),
             ("0", Guess::Int),
             ("-7", Guess::Int),
+            ("9007199254740992", Guess::Int),
+            ("9007199254740993", Guess::LongInt),
+            ("-76561198003753555", Guess::LongInt),
             ("0.5", Guess::Float),
             ("-.5e-3", Guess::Float),
+            ("0e0", Guess::Float),
             ("1000000000000000000000", Guess::Float),
             ("18446744073709551616", Guess::Text),
+            ("18446744073709551615", Guess::Text),
+            ("20000000000000000001", Guess::Text),
+            ("123456789012345.67", Guess::Float),
+            ("1234567890123456.78", Guess::Text),
+            ("76561198003753555.0", Guess::Text),
+            ("0.10000000000000001", Guess::Float),
+            ("3.14159265358979323846", Guess::Float),
+            ("9007199254740993.3333333333333333", Guess::Text),
+            ("1.7976931348623157e308", Guess::Float),
+            ("1.23456789012345678e3", Guess::Text),
+            ("123.40000000000001", Guess::Float),
+            ("90071992547409.921", Guess::Text),
             ("007", Guess::Text),
-            ("1,000", Guess::Text),
+            ("00.5", Guess::Text),
+            ("1,000", Guess::MaybeGroupedInt),
+            ("0,123", Guess::Text),
+            ("1,000,000", Guess::GroupedInt),
+            ("-12,345,678", Guess::GroupedInt),
+            ("1,00,000", Guess::Text),
+            ("9,999,999,999,999,999,999", Guess::Text),
+            ("1,5", Guess::Text),
+            ("1.234.567", Guess::Text),
+            ("10%", Guess::Text),
             ("1-2", Guess::Text),
             ("inf", Guess::Text),
             ("1e999", Guess::Text),
+            ("NA", Guess::NullWord),
+            ("n/a", Guess::NullWord),
+            ("NaN", Guess::NullWord),
+            ("NULL", Guess::NullWord),
+            ("-", Guess::NullWord),
+            ("—", Guess::NullWord),
+            (" ", Guess::NullWord),
+            ("unknown", Guess::Text),
             ("true", Guess::Bool),
+            ("TRUE", Guess::Bool),
             ("2020-02-29", Guess::Date),
+            ("9999-12-31", Guess::Date),
             ("2021-02-29", Guess::Text),
             ("2020-02-29T10:00:00Z", Guess::Timestamp),
+            ("9999-12-31T23:59:59Z", Guess::Timestamp),
             ("2020-02-29 10:00:00.25", Guess::Timestamp),
             ("2020-02-29T10:00:00+02:00", Guess::Timestamp),
             ("기생충 🎬 (2019)", Guess::Text),
@@ -155,15 +287,66 @@ mod tests {
 
     #[test]
     fn types_widen_and_never_lose_a_value() {
-        use Guess::{Bool, Date, Float, Int, Nothing, Text, Timestamp};
+        use Guess::{Bool, Date, Float, GroupedInt, Int, LongInt, MaybeGroupedInt, Nothing, NullWord, Text, Timestamp};
         for (a, b, both) in [
             (Nothing, Int, Int),
             (Int, Float, Float),
+            (Int, LongInt, LongInt),
+            (LongInt, Float, Text),
             (Date, Timestamp, Timestamp),
             (Int, Date, Text),
             (Bool, Int, Text),
+            (NullWord, Int, Int),
+            (NullWord, Date, Date),
+            (NullWord, Text, Text),
+            (GroupedInt, MaybeGroupedInt, GroupedInt),
+            (GroupedInt, Float, Text),
+            (MaybeGroupedInt, Int, MaybeGroupedInt),
         ] {
-            assert_eq!((a.and(b), b.and(a)), (both, both));
+            assert_eq!((a.and(b), b.and(a)), (both, both), "{a:?} {b:?}");
+        }
+        // In whatever order the values come.
+        let all = [Nothing, NullWord, Int, LongInt, GroupedInt, MaybeGroupedInt, Float, Bool, Date, Timestamp, Text];
+        for (a, b, c) in all.iter().flat_map(|a| all.iter().flat_map(move |b| all.map(|c| (*a, *b, c)))) {
+            assert_eq!(a.and(b).and(c), a.and(b.and(c)), "{a:?} {b:?} {c:?}");
+        }
+    }
+
+    proptest! {
+        /// A column of two numbers holds each of them digit for digit, or is one of texts.
+        #[test]
+        fn two_numbers_in_a_column_keep_their_digits(a in "-?[1-9][0-9]{0,20}(\\.[0-9]{1,4})?", b in "(0|-?[1-9][0-9]{0,20})(\\.[0-9]{1,4})?") {
+            let kind = Guess::of_number(&a).and(Guess::of_number(&b)).kind().expect("values");
+            for text in [&a, &b] {
+                let trimmed = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { text };
+                let back = match value(text, kind).expect("a value") {
+                    RawBsonRef::Int64(value) => value.to_string(),
+                    // All of its digits, or the 17 with which it reads back.
+                    RawBsonRef::Double(value) if format!("{value:.16e}").replace('.', "").starts_with(&trimmed.replace('.', "")) => continue,
+                    RawBsonRef::Double(value) => value.to_string(),
+                    RawBsonRef::String(kept) => kept.to_owned(),
+                    other => panic!("{other:?}"),
+                };
+                prop_assert!(back == trimmed || back == *text, "{} became {}", text, back);
+            }
+        }
+    }
+
+    #[test]
+    fn words_and_groups_have_their_values() {
+        for (text, kind, expected) in [
+            ("NA", ColumnType::Int, Some(RawBsonRef::Null)),
+            (" ", ColumnType::Float, Some(RawBsonRef::Null)),
+            ("NaN", ColumnType::Float, Some(RawBsonRef::Null)),
+            ("-", ColumnType::Date, Some(RawBsonRef::Null)),
+            ("NA", ColumnType::String, Some(RawBsonRef::String("NA"))),
+            ("1,000,000", ColumnType::Int, Some(RawBsonRef::Int64(1_000_000))),
+            ("1,5", ColumnType::Int, None),
+            ("1,5", ColumnType::Float, None),
+            ("10%", ColumnType::Float, None),
+            ("eight", ColumnType::Int, None),
+        ] {
+            assert_eq!(value(text, kind), expected, "{text} {kind:?}");
         }
     }
 
@@ -176,5 +359,6 @@ mod tests {
         assert_eq!(millis("1969-12-31T23:59:59.9999Z"), -1);
         assert_eq!(millis("1970-01-01T01:00:00+01:00"), 0);
         assert_eq!(millis("1970-01-02"), 86_400_000);
+        assert_eq!(millis("9999-12-31 23:59:59"), 253_402_300_799_000);
     }
 }

@@ -9,7 +9,7 @@ use serde::{
     Deserialize,
     de::{MapAccess, Visitor},
 };
-use serde_json::Value;
+use serde_json::{Value, value::RawValue};
 
 use super::{
     FileError, Pass, TableFile,
@@ -30,9 +30,9 @@ fn known_rows(file: &TableFile, known: &Known) -> Result<DataFrame, FileError> {
         (name.clone(), file.kind_of(name).or(known.guesses[*place].kind()))
     };
     let mut rows = Rows::new(places.iter().map(column).collect::<Vec<_>>());
-    let mut values = vec![Value::Null; known.names.len()];
+    let mut values = vec![Member::Value(Value::Null); known.names.len()];
     file.each_record(Pass::Second, known.records, |row, record| {
-        values.fill(Value::Null);
+        values.fill(Member::Value(Value::Null));
         for (name, value) in members(&file.path, row, record)? {
             let Some(place) = known.places.get(&name) else {
                 return Err(FileError::Changed { path: file.path.clone(), row, column: name });
@@ -71,7 +71,7 @@ impl Known {
     }
 
     /// Notes a value; where the record has one of this name already, the name is the error.
-    fn note(&mut self, row: u64, name: String, value: &Value) -> Result<(), String> {
+    fn note(&mut self, row: u64, name: String, value: &Member) -> Result<(), String> {
         let guess = guessed(value);
         match self.places.get(&name) {
             Some(place) if self.last_rows[*place] == row => return Err(name),
@@ -90,31 +90,50 @@ impl Known {
     }
 }
 
-fn guessed(value: &Value) -> Guess {
+/// A member of a record. Numbers and lists are kept as they are written: a `Value` would change the last digits of a long number.
+#[derive(Debug, Clone)]
+enum Member {
+    Number(Box<RawValue>),
+    /// A list of texts and what else there may be.
+    List(Vec<Value>, Box<RawValue>),
+    /// A text, true, false or null.
+    Value(Value),
+}
+
+impl Member {
+    fn written(&self) -> String {
+        match self {
+            Self::Number(raw) | Self::List(_, raw) => raw.get().to_owned(),
+            Self::Value(value) => value.to_string(),
+        }
+    }
+}
+
+fn guessed(value: &Member) -> Guess {
     match value {
-        Value::Null => Guess::Nothing,
-        Value::Bool(_) => Guess::Bool,
-        Value::Number(number) if number.is_i64() => Guess::Int,
-        Value::Number(number) if number.is_f64() => Guess::Float,
-        Value::String(text) => Guess::of_text(text),
-        Value::Array(items) if items.iter().all(Value::is_string) => Guess::Texts,
-        Value::Number(_) | Value::Array(_) | Value::Object(_) => Guess::Text,
+        Member::Number(number) => Guess::of_number(number.get()),
+        Member::List(items, _) if items.iter().all(Value::is_string) => Guess::Texts,
+        Member::List(..) => Guess::Text,
+        Member::Value(Value::Null) => Guess::Nothing,
+        Member::Value(Value::Bool(_)) => Guess::Bool,
+        Member::Value(value) => value.as_str().map_or(Guess::Text, Guess::of_text),
     }
 }
 
 /// What a column of this type has of a value, or the value where it is of another.
-fn typed(value: &Value, kind: ColumnType) -> Result<Pushed<'_>, String> {
-    let other = || value.to_string();
+fn typed(value: &Member, kind: ColumnType) -> Result<Pushed<'_>, String> {
+    let other = || value.written();
     let value = match (value, kind) {
-        (Value::Null, _) => RawBsonRef::Null,
-        (Value::Bool(value), ColumnType::Bool) => RawBsonRef::Boolean(*value),
-        (Value::Number(number), ColumnType::Int) => number.as_i64().map(RawBsonRef::Int64).ok_or_else(other)?,
-        (Value::Number(number), ColumnType::Float) => number.as_f64().map(RawBsonRef::Double).ok_or_else(other)?,
-        (Value::Array(items), ColumnType::StringList) => {
+        (Member::Value(Value::Null), _) => RawBsonRef::Null,
+        (Member::Value(Value::Bool(value)), ColumnType::Bool) => RawBsonRef::Boolean(*value),
+        (Member::Number(number), ColumnType::Int | ColumnType::Float) => {
+            guess::value(number.get(), kind).ok_or_else(other)?
+        }
+        (Member::List(items, _), ColumnType::StringList) => {
             let texts = items.iter().map(Value::as_str).collect::<Option<Vec<&str>>>();
             return texts.map(Pushed::Texts).ok_or_else(other);
         }
-        (Value::String(text), kind) => guess::value(text, kind).ok_or_else(other)?,
+        (Member::Value(Value::String(text)), kind) => guess::value(text, kind).ok_or_else(other)?,
         (_, ColumnType::String) => return Ok(Pushed::Json(other())),
         _ => return Err(other()),
     };
@@ -122,20 +141,29 @@ fn typed(value: &Value, kind: ColumnType) -> Result<Pushed<'_>, String> {
 }
 
 /// Fields of a record in their order, with members of objects under their own names.
-fn members(path: &Path, row: u64, record: &[u8]) -> Result<Vec<(String, Value)>, FileError> {
+fn members(path: &Path, row: u64, record: &[u8]) -> Result<Vec<(String, Member)>, FileError> {
     let members: Members = serde_json::from_slice(record).map_err(|error| broken(path, row, &error))?;
     let mut flat = Vec::with_capacity(members.0.len());
-    members.0.into_iter().for_each(|(name, value)| flatten(name, value, &mut flat));
+    for (name, value) in members.0 {
+        flatten(name, value, &mut flat).map_err(|error| broken(path, row, &error))?;
+    }
     Ok(flat)
 }
 
-fn flatten(name: String, value: Value, flat: &mut Vec<(String, Value)>) {
-    match value {
-        Value::Object(members) => {
-            members.into_iter().for_each(|(member, value)| flatten(format!("{name}.{member}"), value, flat))
+fn flatten(name: String, value: Box<RawValue>, flat: &mut Vec<(String, Member)>) -> serde_json::Result<()> {
+    let text = value.get();
+    let member = match text.as_bytes().first() {
+        Some(b'{') => {
+            let members: Members = serde_json::from_str(text)?;
+            let mut members = members.0.into_iter();
+            return members.try_for_each(|(member, value)| flatten(format!("{name}.{member}"), value, flat));
         }
-        value => flat.push((name, value)),
-    }
+        Some(b'[') => Member::List(serde_json::from_str(text)?, value),
+        Some(b'-' | b'0'..=b'9') => Member::Number(value),
+        _ => Member::Value(serde_json::from_str(text)?),
+    };
+    flat.push((name, member));
+    Ok(())
 }
 
 fn broken(path: &Path, row: u64, error: &serde_json::Error) -> FileError {
@@ -143,7 +171,7 @@ fn broken(path: &Path, row: u64, error: &serde_json::Error) -> FileError {
 }
 
 /// Fields in the order of the file, which `serde_json::Map` does not keep.
-struct Members(Vec<(String, Value)>);
+struct Members(Vec<(String, Box<RawValue>)>);
 
 impl<'de> Deserialize<'de> for Members {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

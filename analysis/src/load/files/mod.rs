@@ -51,7 +51,7 @@ pub fn read_file(path: impl AsRef<Path>) -> Result<DataFrame, FileError> {
 ///
 /// | file | format | types |
 /// | --- | --- | --- |
-/// | named `.parquet` | Parquet, also compressed with snappy or zstd | those of the file |
+/// | named `.parquet` | Parquet, compressed in any usual way | those of the file |
 /// | named `.csv` or `.tsv` | RFC 4180 with a header line; the delimiter is recognised | by the values |
 /// | any other | JSON objects one after the other (JSON Lines), or one array of them; CSV if it looks so | by the values |
 ///
@@ -63,16 +63,23 @@ pub fn read_file(path: impl AsRef<Path>) -> Result<DataFrame, FileError> {
 ///
 /// | type | values | in the frame |
 /// | --- | --- | --- |
-/// | int | `-7`; not `007` and not `1,000`, which stay texts | Int64 |
-/// | float | `0.5`, `1e3`; integers among fractions | Float64 |
-/// | bool | `true`, `false`; `True`, `False` | Boolean |
+/// | int | `-7`, `1,000,000`; not `007`, and not `1,000` alone, whose comma may be the decimal mark | Int64 |
+/// | float | `0.5`, `1e3`; integers among fractions up to 2^53 | Float64 |
+/// | bool | `true`, `false`, in letters of any case | Boolean |
 /// | date | `2020-05-31` | Date |
 /// | timestamp | `2020-05-31T18:00:00Z`, with an offset, or without (UTC); dates among timestamps | Datetime in milliseconds, UTC |
 /// | string | anything | String |
 ///
-/// Null is an empty field of a CSV file (`""` is a text without letters), and in JSON `null` or a field that is not there. In JSON a text
-/// is never taken for a number, members of an object are columns of their own (`src.offset`), and an array of texts is a
-/// list. A column without any value has the type Null.
+/// No value is changed: numbers of which one would lose a digit, as 76561198003753555 beside 0.5, are texts together. Only of fractions
+/// with more than 15 decimals, which were computed, a float keeps what it can.
+///
+/// Null is an empty field of a CSV file (`""` is a text without letters), and in JSON `null` or a field that is not there. Among numbers,
+/// flags and times of a CSV file, `NA`, `n/a`, `NaN`, `NULL`, `None`, `-`, `?` and blanks are null too. In JSON a text is never taken for a
+/// number, members of an object are columns of their own (`src.offset`), and an array of texts is a list. A column without any value has
+/// the type Null.
+///
+/// Of a Parquet file, decimals are integers or floats where no digit is lost, otherwise texts; times of day are texts; members of a record
+/// are columns of their own; instants are cut to milliseconds. Columns of lists or bytes cannot be read, and hinder no other.
 ///
 /// What the values do not tell, [`column_type`](Self::column_type) says for a column, and [`schema`](Self::schema) for all of them.
 ///
@@ -242,6 +249,12 @@ impl TableFile {
         Ok(())
     }
 
+    /// The columns of a file that has types of its own; `None` for CSV and JSON.
+    pub(crate) fn own_columns(&self) -> Result<Option<Vec<FileColumn>>, FileError> {
+        let ending = self.path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
+        if ending.as_deref() == Some("parquet") { parquet::columns(self).map(Some) } else { Ok(None) }
+    }
+
     fn kind_of(&self, column: &str) -> Option<ColumnType> {
         self.types.iter().rev().find(|(name, _)| name == column).map(|(_, kind)| *kind)
     }
@@ -264,4 +277,12 @@ impl TableFile {
             None => Ok((0..known.len()).collect()),
         }
     }
+}
+
+/// A column of a file with types of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FileColumn {
+    pub name: String,
+    /// Its type, or what it holds that no column of a frame does.
+    pub kind: Result<ColumnType, String>,
 }
