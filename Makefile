@@ -5,6 +5,8 @@
 #                     (ROUNDS=3; BENCH="--only raw ingest" for some parts, see target/release/bench --help)
 # make faults SEED=1  workers, servers and networks broken 200 times by a seeded schedule; nothing lost, nothing twice
 #                     (FAULTS=200, RECORDS=300000; about a quarter of an hour)
+# make fuzz           coverage-guided fuzzing of all readers and grammars for an hour, with findings in target/fuzz
+#                     (FUZZ_SECONDS=600, FUZZ_TARGETS="decode sql"; docs/testing.md)
 # make notebook       JupyterLab with Rust notebooks over the rollups, on a Kafka and MongoDB of its own
 # make report         notebooks/02-reviews-over-time as an HTML page and pictures, into out/report
 # make bench-notebook how quick a notebook is, beside Python
@@ -21,13 +23,15 @@ DATA ?=
 SEED ?= 1
 FAULTS ?= 200
 RECORDS ?= 300000
+FUZZ_SECONDS ?= 3600
+FUZZ_TARGETS ?=
 
 # One selection of packages and one profile for everything: cargo chooses the features of shared dependencies by what is
 # selected, and another selection would compile polars and librdkafka again.
 CARGO_BUILD := cargo build --release --locked
 CARGO_TEST := cargo test --release --locked
 
-.PHONY: help demo build test bench bench-smoke faults test-faults fmt clippy doc clean prerequisites notebook notebook-setup test-notebooks report bench-notebook
+.PHONY: help demo build test bench bench-smoke faults test-faults fuzz fmt clippy doc clean prerequisites notebook notebook-setup test-notebooks report bench-notebook
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -68,6 +72,10 @@ test-faults: build
 
 faults: build
 	@$(BIN)/faults --seed $(SEED) --faults $(FAULTS) --records $(RECORDS)
+
+# Builds its own program beside the others, with the same crates of others.
+fuzz: build
+	@FUZZ_SECONDS="$(FUZZ_SECONDS)" sh scripts/fuzz.sh $(FUZZ_TARGETS)
 
 notebook-setup: build
 	@sh scripts/notebook-setup.sh

@@ -2,7 +2,7 @@
 //!
 //! Dates are days since 1970-01-01, instants milliseconds since 1970-01-01T00:00:00Z, both UTC.
 
-use jiff::{SignedDuration, civil, tz::TimeZone};
+use jiff::{SignedDuration, tz::TimeZone};
 use polars::prelude::DataType;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
@@ -126,11 +126,6 @@ pub(crate) fn zone_of(dtype: &DataType) -> TimeZone {
         DataType::Datetime(_, Some(zone)) => TimeZone::get(zone.as_str()).unwrap_or(TimeZone::UTC),
         _ => TimeZone::UTC,
     }
-}
-
-/// The day, where the calendar (years -9999 to 9999) reaches it.
-pub(crate) fn civil_date(days: i64) -> Option<civil::Date> {
-    calendar::date(days)
 }
 
 /// `rating_mean` as words.

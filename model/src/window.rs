@@ -195,7 +195,8 @@ impl WindowSpec {
         }
     }
 
-    fn label_of(&self, instant: i64) -> i64 {
+    /// The civil time of an instant in the zone of the windows, in milliseconds as if it were UTC: what a calendar window contains.
+    pub fn label_of(&self, instant: i64) -> i64 {
         match (&self.timeline, self.kind) {
             (Timeline::Zoned(zone), WindowKind::Calendar(_)) => calendar::label_in(zone, instant),
             _ => instant,

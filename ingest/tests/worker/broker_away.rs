@@ -60,7 +60,11 @@ fn a_worker_ends_while_kafka_is_away() {
         worker.signal(Signal::SIGTERM);
         wait_until("it ends, though Kafka has not come back", || !worker.is_running());
         if signal == Signal::SIGSTOP {
-            assert_eq!(log.says("ends without leaving its group"), 1, "it did not wait until librdkafka gave up: {log}");
+            assert_eq!(
+                log.says("ends without leaving its group"),
+                1,
+                "it did not wait until librdkafka gave up: {log}"
+            );
             broker.signal(Signal::SIGCONT);
         }
         assert!(worker.succeeded(), "{signal}: {log}");

@@ -12,7 +12,10 @@ pub(super) fn reject(error: &serde_json::Error, payload: &[u8], field: Option<&s
     let place = place_of(error, payload);
     let (key, word) = word_at(payload, place);
     let name = field.map_or_else(|| quote(&key), ToOwned::to_owned);
-    if word.parse::<f64>().is_ok_and(f64::is_infinite) && word.ends_with(|last: char| last.is_ascii_digit()) {
+    let is_object = payload.trim_ascii_start().starts_with(b"{");
+    let is_too_large =
+        word.parse::<f64>().is_ok_and(f64::is_infinite) && word.ends_with(|last: char| last.is_ascii_digit());
+    if is_object && is_too_large {
         let message = format!("{name} is {}, beyond any number that can be stored", shortened(&word));
         return Reject::new(DeadReason::OutOfRange, message);
     }

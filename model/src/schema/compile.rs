@@ -257,6 +257,9 @@ impl Compiler<'_> {
             return Err(self.error("id", "name at least one field whose value identifies an event"));
         }
         let id = file.id.iter().map(|name| self.find("id", name, fields)).collect::<Result<Vec<_>, _>>()?;
+        if let Some(repeated) = (1..id.len()).find(|&at| id[..at].contains(&id[at])) {
+            return Err(self.error("id", format!("\"{}\" is named twice", file.id[repeated])));
+        }
         if let Some(at) = (0..fields.len()).find(|at| fields[*at].allow_blank && !id.contains(at)) {
             let place = format!("fields.{}", fields[at].name);
             return Err(

@@ -1,0 +1,266 @@
+//! The readers of files of records: the same bytes are the same records however they come, and no byte is lost without a word.
+//!
+//! Input: name of the file, how the bytes are cut, longest record, then the bytes.
+
+use std::{fs, io::Write, mem::Discriminant, path::PathBuf};
+
+use flate2::{Compression, write::GzEncoder};
+use ingest::files::{FileError, Format, Options, RecordFile, Trouble};
+use serde_json::value::RawValue;
+use tempfile::TempDir;
+
+use super::{quoted, rfc4180};
+use crate::Input;
+
+const NAMES: [&str; 3] = ["records.json", "records.jsonl", "records.csv"];
+const LONGEST: [usize; 3] = [16 << 20, 300, 40];
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// What a reader lends out or reports.
+#[derive(Debug, Clone, PartialEq)]
+enum Piece {
+    Record {
+        byte: u64,
+        json: String,
+        key: Option<String>,
+    },
+    Broken {
+        byte: u64,
+        skipped: u64,
+    },
+    /// The file cannot be read any further.
+    Failed(Discriminant<Trouble>),
+}
+
+/// What became of a file.
+#[derive(Debug, Clone, PartialEq)]
+struct Seen {
+    format: Option<Format>,
+    pieces: Vec<Piece>,
+}
+
+/// Reads the bytes in several ways.
+pub fn run(input: &[u8]) {
+    let mut input = Input::new(input);
+    let name = NAMES[input.choose(NAMES.len())];
+    let cut = input.choose(256);
+    let longest = LONGEST[input.choose(LONGEST.len())];
+    let bytes = input.rest();
+    let options = Options { key_field: Some("id".to_owned()), max_record_bytes: longest, ..Options::default() };
+    let folder = Folder::new();
+    let seen = folder.read(name, bytes, &options);
+    check_pieces(bytes, &seen, longest);
+    // Compressed bytes begin with something else than a file of records; what is inside is what counts.
+    if !is_packed(bytes) {
+        assert_eq!(folder.read(name, &gzip(bytes, cut), &options), seen, "as gzip of two members");
+        assert_eq!(folder.read(name, &zstd(bytes, cut), &options), seen, "as zstd of two frames");
+        check_byte_order_mark(&folder, name, bytes, &options, &seen);
+        match seen.format {
+            Some(Format::Csv) => check_csv(&folder, bytes, &options, &seen),
+            Some(Format::Json | Format::Lines) => check_json(bytes, longest, &seen),
+            None => {}
+        }
+    }
+}
+
+/// A folder that goes away with the input.
+struct Folder(TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        Self(tempfile::tempdir().expect("a temporary folder"))
+    }
+
+    fn read(&self, name: &str, bytes: &[u8], options: &Options) -> Seen {
+        let path: PathBuf = self.0.path().join(name);
+        fs::write(&path, bytes).expect("a file in a temporary folder");
+        let mut file = match RecordFile::open(&path, options) {
+            Ok(file) => file,
+            Err(error) => return Seen { format: None, pieces: vec![failed(&error)] },
+        };
+        let format = Some(file.format());
+        let mut pieces = Vec::new();
+        let mut number = 0;
+        while let Some(next) = file.next_record() {
+            number += 1;
+            pieces.push(match next {
+                Ok(record) => {
+                    assert_eq!(record.number, number, "records are numbered from 1");
+                    let json = String::from_utf8(record.json.to_vec()).expect("a record is UTF-8");
+                    Piece::Record { byte: record.byte, json, key: record.key.map(str::to_owned) }
+                }
+                Err(FileError { trouble: Trouble::Broken(broken), .. }) => {
+                    assert_eq!(broken.number, number, "broken records are numbered with the others");
+                    Piece::Broken { byte: broken.byte, skipped: broken.skipped }
+                }
+                Err(error) => failed(&error),
+            });
+            assert!(number <= 1 + bytes.len() as u64, "more records than bytes");
+        }
+        assert!(file.next_record().is_none(), "a file that has ended stays ended");
+        Seen { format, pieces }
+    }
+}
+
+fn failed(error: &FileError) -> Piece {
+    assert!(!error.to_string().is_empty());
+    Piece::Failed(std::mem::discriminant(&error.trouble))
+}
+
+fn is_packed(bytes: &[u8]) -> bool {
+    let is_skippable =
+        bytes.first().is_some_and(|first| first & 0xf0 == 0x50) && bytes[1..].starts_with(b"\x2a\x4d\x18");
+    let magics: [&[u8]; 6] = [b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PK\x03\x04", b"BZh", b"\xfd7zXZ", b"7z\xbc\xaf"];
+    is_skippable || magics.iter().any(|magic| bytes.starts_with(magic))
+}
+
+/// Two members, so that the reader gets the bytes in two pieces.
+fn gzip(bytes: &[u8], cut: usize) -> Vec<u8> {
+    let member = |part: &[u8]| {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+        encoder.write_all(part).and_then(|()| encoder.finish()).expect("memory takes every write")
+    };
+    let (first, second) = bytes.split_at(cut.min(bytes.len()));
+    [member(first), member(second)].concat()
+}
+
+fn zstd(bytes: &[u8], cut: usize) -> Vec<u8> {
+    let frame = |part: &[u8]| zstd::encode_all(part, 1).expect("memory takes every write");
+    let (first, second) = bytes.split_at(cut.min(bytes.len()));
+    [frame(first), frame(second)].concat()
+}
+
+/// A mark before the bytes moves them by its length and changes nothing else.
+fn check_byte_order_mark(folder: &Folder, name: &str, bytes: &[u8], options: &Options, seen: &Seen) {
+    let has_mark =
+        bytes.starts_with(BYTE_ORDER_MARK) || bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff");
+    if has_mark {
+        return;
+    }
+    let marked = folder.read(name, &[BYTE_ORDER_MARK, bytes].concat(), options);
+    let mut moved = seen.clone();
+    for piece in &mut moved.pieces {
+        if let Piece::Record { byte, .. } | Piece::Broken { byte, .. } = piece {
+            *byte += BYTE_ORDER_MARK.len() as u64;
+        }
+    }
+    assert_eq!(marked, moved, "with a byte order mark");
+}
+
+/// Records are JSON with the key that they say, in the order of the file; nothing follows a failure.
+fn check_pieces(bytes: &[u8], seen: &Seen, longest: usize) {
+    let mut last = None;
+    for (place, piece) in seen.pieces.iter().enumerate() {
+        match piece {
+            Piece::Record { byte, json, key } => {
+                assert!(last < Some(*byte), "record at byte {byte} after {last:?}");
+                last = Some(*byte);
+                let value: serde_json::Value =
+                    serde_json::from_str(json).unwrap_or_else(|error| panic!("{json}: {error}"));
+                if seen.format != Some(Format::Csv) {
+                    assert!(json.len() <= longest, "a record of {} bytes", json.len());
+                    check_key(&value, key.as_deref());
+                }
+            }
+            Piece::Broken { byte, skipped } => {
+                assert!(
+                    last < Some(*byte) && byte + skipped <= bytes_of(bytes, *byte + *skipped),
+                    "{byte} + {skipped}"
+                );
+                last = Some(*byte);
+            }
+            Piece::Failed(_) => assert_eq!(place + 1, seen.pieces.len(), "something follows a failure"),
+        }
+    }
+}
+
+/// The end of a stream: of compressed bytes it is not known.
+fn bytes_of(bytes: &[u8], end: u64) -> u64 {
+    if is_packed(bytes) { end } else { bytes.len() as u64 }
+}
+
+fn check_key(value: &serde_json::Value, key: Option<&str>) {
+    match value.get("id") {
+        Some(serde_json::Value::String(text)) => assert_eq!(key, Some(text.as_str())),
+        Some(serde_json::Value::Bool(truth)) => assert_eq!(key, Some(truth.to_string().as_str())),
+        // The key has a number's digits as they stand.
+        Some(serde_json::Value::Number(_)) => assert!(key.is_some()),
+        _ => assert_eq!(key, None),
+    }
+}
+
+/// Every byte is in a record, in a broken one, or between them as nothing but punctuation; what is plainly JSON is read whole.
+fn check_json(bytes: &[u8], longest: usize, seen: &Seen) {
+    let separators: &[u8] = if seen.format == Some(Format::Json) { b" \t\r\n\x0c,[]" } else { b" \t\r\n\x0c" };
+    let mut end = if bytes.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
+    let gap = |from: usize, to: usize| {
+        let between = bytes.get(from..to).unwrap_or_else(|| panic!("bytes {from} to {to} are read twice"));
+        let lost = between.iter().position(|byte| !separators.contains(byte));
+        assert_eq!(lost, None, "{} is in no record: {seen:?}", between.escape_ascii());
+    };
+    let mut has_failed = false;
+    for piece in &seen.pieces {
+        let (start, length) = match piece {
+            Piece::Record { byte, json, .. } => {
+                assert!(bytes[*byte as usize..].starts_with(json.as_bytes()), "a record is not the file's bytes");
+                (*byte as usize, json.len())
+            }
+            Piece::Broken { byte, skipped } => (*byte as usize, *skipped as usize),
+            Piece::Failed(_) => {
+                has_failed = true;
+                continue;
+            }
+        };
+        gap(end, start);
+        end = start + length;
+    }
+    if !has_failed {
+        gap(end, bytes.len());
+    }
+    if let Ok(elements) = serde_json::from_slice::<Vec<&RawValue>>(bytes) {
+        let elements = elements.iter().map(|element| element.get());
+        check_records(seen, elements.filter(|element| element.len() <= longest).collect());
+    }
+}
+
+fn check_records(seen: &Seen, expected: Vec<&str>) {
+    let records = seen.pieces.iter().filter_map(|piece| match piece {
+        Piece::Record { json, .. } => Some(json.as_str()),
+        _ => None,
+    });
+    assert_eq!(records.collect::<Vec<_>>(), expected);
+}
+
+/// What is plainly CSV is read as it says, and each row reads by itself as it does among the others.
+fn check_csv(folder: &Folder, bytes: &[u8], options: &Options, seen: &Seen) {
+    let start = if bytes.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
+    if let Some(rows) = rfc4180::rows(&bytes[start..])
+        && options.max_record_bytes > bytes.len()
+    {
+        let object = |row: &Vec<String>| {
+            let members = rows[0].iter().zip(row).map(|(name, value)| format!("{}: {}", quoted(name), quoted(value)));
+            format!("{{{}}}", members.collect::<Vec<_>>().join(", "))
+        };
+        let expected: Vec<String> = rows[1..].iter().map(object).collect();
+        check_records(seen, expected.iter().map(String::as_str).collect());
+    }
+    let starts: Vec<usize> = seen.pieces.iter().filter_map(place).collect();
+    let Some(header) = starts.first().map(|first| &bytes[..*first]) else { return };
+    for (place, row) in seen.pieces.iter().enumerate().take(20) {
+        let Piece::Record { json, .. } = row else { continue };
+        let end = match seen.pieces.get(place + 1) {
+            Some(Piece::Failed(_)) => continue,
+            Some(_) => starts[place + 1],
+            None => bytes.len(),
+        };
+        let alone = folder.read("records.csv", &[header, &bytes[starts[place]..end]].concat(), options);
+        check_records(&alone, vec![json]);
+    }
+}
+
+fn place(piece: &Piece) -> Option<usize> {
+    match piece {
+        Piece::Record { byte, .. } | Piece::Broken { byte, .. } => Some(*byte as usize),
+        Piece::Failed(_) => None,
+    }
+}
