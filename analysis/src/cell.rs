@@ -96,8 +96,8 @@ mod tests {
     #[test]
     fn an_instant_keeps_its_last_digit() {
         for (unit, value, text) in [
-            (TimeUnit::Microseconds, 1_714_557_600_123_456, "2024-05-01 10:00:00.123456"),
-            (TimeUnit::Nanoseconds, 1_714_557_600_123_456_789, "2024-05-01 10:00:00.123456789"),
+            (TimeUnit::Microseconds, 1_714_557_600_123_456_i64, "2024-05-01 10:00:00.123456"),
+            (TimeUnit::Nanoseconds, 1_714_557_600_123_456_789_i64, "2024-05-01 10:00:00.123456789"),
             (TimeUnit::Nanoseconds, -1, "1969-12-31 23:59:59.999999999"),
         ] {
             let column = Series::new("at".into(), [value, 1_000_000]).cast(&DataType::Datetime(unit, None));
