@@ -60,7 +60,7 @@ impl Sql {
             0 => Ok(()),
             _ if self.allow_broken => Ok(()),
             count => anyhow::bail!(
-                "{count} broken records were left out; the first of them are named above (--allow-broken takes that for done)"
+                "broken records left out: {count}; the first of them are named above (--allow-broken takes that for done)"
             ),
         }
     }

@@ -58,7 +58,7 @@ pub(super) fn produce(args: &Produce) -> anyhow::Result<ExitCode> {
     print(&report, args.produce.json)?;
     if report.broken > 0 && !args.produce.allow_broken {
         return Err(IngestError::Outside(format!(
-            "{} broken records were left out; the first of them are named above (--allow-broken takes that for done)",
+            "broken records left out: {}; the first of them are named above (--allow-broken takes that for done)",
             report.broken
         ))
         .into());
