@@ -59,7 +59,7 @@ fn the_delimiter_is_recognised_and_said() {
         ("id|day|units\r\nu1|2024-05-01|3\r\n", true),
         ("sep=;\nid;day;units\nu1;2024-05-01;3\n", false),
     ] {
-        assert_eq!(csv(content).records, [row.clone()], "{content}");
+        assert_eq!(csv(content).records, std::slice::from_ref(&row), "{content}");
         let file = open("a.csv", content.as_bytes(), Form::default()).unwrap();
         assert_eq!(file.noticed().is_some(), is_said, "{content}");
     }
