@@ -3,6 +3,7 @@
 use super::obstacle::Obstacle;
 use super::ownership::ForeignCollections;
 use super::{DUPLICATE_KEY, WRITE_CONFLICT, error_code};
+use crate::error::brief;
 use bson::raw::{RawBsonRef, RawDocument};
 use bson::{Bson, Document};
 use mongodb::error::Error;
@@ -11,7 +12,7 @@ use mongodb::error::Error;
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The driver or the server says why.
-    #[error("{}", .0.kind)]
+    #[error("{}", brief(.0))]
     Driver(#[from] Error),
     /// The answer was good, but too few members of the replica set have the write.
     #[error("no majority has acknowledged a write: {0}")]
