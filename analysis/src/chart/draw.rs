@@ -210,7 +210,7 @@ impl Figure {
         let (x, y) = (self.need(self.x.as_deref(), "x")?, self.need(self.y.as_deref(), "y")?);
         let parts = pie::parts(&self.frame, x, y)?;
         let slices = pie::Slices::of(parts, &self.shared.color_of())
-            .ok_or_else(|| ChartError::NoValues { column: y.to_owned() })?;
+            .ok_or_else(|| ChartError::NoShares { column: y.to_owned() })?;
         let mut page = self.page(&described(&words(y), Some(x)));
         pie::draw(&mut page, &slices);
         Ok(page.scene)

@@ -30,6 +30,12 @@ pub enum ChartError {
         /// The column.
         column: String,
     },
+    /// Every value is 0, so that none is a part of a whole.
+    #[error("every value of column {column:?} is 0, so there are no shares to draw")]
+    NoShares {
+        /// The column.
+        column: String,
+    },
     /// Each column has values, but never in the same row.
     #[error("no row has a value in each of {}; fill their nulls first, or choose other columns", columns.join(", "))]
     NoWholeRow {
@@ -171,6 +177,13 @@ pub enum ChartError {
 impl ChartError {
     /// Whether the chart could be drawn if there were values: other rows may help, other settings need not.
     pub fn is_no_values(&self) -> bool {
-        matches!(self, Self::NoRows | Self::NoValues { .. } | Self::NoWholeRow { .. } | Self::NoLogarithm { .. })
+        matches!(
+            self,
+            Self::NoRows
+                | Self::NoValues { .. }
+                | Self::NoShares { .. }
+                | Self::NoWholeRow { .. }
+                | Self::NoLogarithm { .. }
+        )
     }
 }

@@ -14,9 +14,13 @@ use crate::load::TableInfo;
 /// ```
 pub fn heading(table: &TableInfo, window: Option<&str>) -> String {
     let words = |name: &str| capitalized(&name.replace(['_', '-'], " "));
+    let is_window = |unit: &str| !unit.contains(['_', '-']) && windows_named(unit) == [table.window.as_str()];
+    let of_unit = |(stem, unit)| is_window(unit).then_some(stem);
     let stem = table.name.strip_suffix(&format!("_by_{}", table.window.replace(' ', "_")));
+    let stem = stem.or_else(|| table.name.rsplit_once("_by_").and_then(of_unit));
     let named = windows_named(&table.name);
     match (stem, window) {
+        (Some(_), Some(window)) if window == table.window => words(&table.name),
         (Some(stem), Some(window)) => words(&format!("{stem}_by_{window}")),
         (Some(stem), None) => words(stem),
         (None, Some(window)) if !named.is_empty() && !named.contains(&window) || window != table.window => {
@@ -80,6 +84,8 @@ mod tests {
             ("points", "month", Some("year"), "Points, by year"),
             ("points_by_who", "month", None, "Points by who"),
             ("orders_by_hour", "1h", Some("1h"), "Orders by hour"),
+            ("orders_by_hour", "1h", Some("day"), "Orders by day"),
+            ("orders_by_hour", "1h", None, "Orders"),
         ] {
             assert_eq!(heading(name, of, shown), words);
         }

@@ -133,12 +133,18 @@ fn beside_legend(page: &mut Page, entries: &[Entry]) -> Rect {
     page.free
 }
 
-/// Lines of paper between the slices.
+/// Lines of paper between the slices, beside none that they would hide.
 fn separate(page: &mut Page, slices: &Slices, middle: Point, at: &impl Fn(f64, f32) -> Point, radius: f32) {
+    const LEAST_RIM: f64 = 5.0;
+    let total = slices.total();
+    let is_wide = |slice: &Slice| slice.value / total * TAU * f64::from(radius) >= LEAST_RIM;
     let mut turn = 0.0;
-    for slice in &slices.0 {
-        page.scene.line(vec![middle, at(turn, radius)], palette::PAPER, 1.5);
-        turn += slice.value / slices.total();
+    for (place, slice) in slices.0.iter().enumerate() {
+        let before = place.checked_sub(1).unwrap_or(slices.0.len() - 1);
+        if is_wide(slice) && is_wide(&slices.0[before]) {
+            page.scene.line(vec![middle, at(turn, radius)], palette::PAPER, 1.5);
+        }
+        turn += slice.value / total;
     }
 }
 
