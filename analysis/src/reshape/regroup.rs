@@ -139,7 +139,7 @@ fn check_sums(lazy: &LazyFrame, frame: &DataFrame, columns: &[&Column], by: &[Ex
             DataType::String if *role == ColumnRole::Sum => return Err(too_large()),
             kind if kind.is_integer() => {
                 let sums = [col(name.as_str()).cast(DataType::Float64).sum()];
-                let sums = lazy.clone().group_by_stable(by.to_vec()).agg(sums).collect()?;
+                let sums = lazy.clone().group_by_stable(by).agg(sums).collect()?;
                 if sums.column(name)?.f64()?.iter().flatten().any(|sum| sum.abs() >= LIMIT) {
                     return Err(too_large());
                 }

@@ -107,7 +107,7 @@ impl Database {
                 fields.iter().for_each(|field| add_class(&mut classes, field));
             }
         }
-        let names: Vec<String> = self.prepare(query)?.column_names().into_iter().map(str::to_owned).collect();
+        let names: Vec<String> = self.prepare(query)?.column_names().map(str::to_owned).collect();
         let checked = checked(query, &classes).ok_or(SqlError::Unchecked)?;
         let mut rounds = most_steps.div_ceil(STEPS_AT_ONCE.into());
         let stop = move || {

@@ -41,7 +41,7 @@ pub enum SqlError {
     /// A column has a type that SQL has not.
     #[error(
         "{table}.{column} holds {} that SQL has no type for; name the columns that you need, without it: SELECT {} FROM {table}",
-        if *kind == "" { "values" } else { kind },
+        if kind.is_empty() { "values" } else { kind },
         others.join(", ")
     )]
     Column {

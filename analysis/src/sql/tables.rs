@@ -34,7 +34,7 @@ pub(super) struct Field {
 enum Source {
     Frame(DataFrame),
     Rollup(Store),
-    Parquet(TableFile),
+    Parquet(Box<TableFile>),
 }
 
 impl Table {
@@ -56,7 +56,7 @@ impl Table {
             Ok(kind) => (column.name, Some(kind), String::new()),
             Err(holds) => (column.name, None, holds),
         }));
-        Self { name: name.to_owned(), fields, source: Source::Parquet(file) }
+        Self { name: name.to_owned(), fields, source: Source::Parquet(Box::new(file)) }
     }
 
     pub fn is_rollup(&self) -> bool {
@@ -84,7 +84,7 @@ impl Table {
         let mut frame = match &self.source {
             Source::Frame(frame) => frame.select(columns).expect("the names are those of the frame"),
             Source::Rollup(store) => store.rollup(&self.name).columns(columns).collect()?,
-            Source::Parquet(file) => file.clone().columns(columns).collect()?,
+            Source::Parquet(file) => TableFile::clone(file).columns(columns).collect()?,
         };
         let names: Vec<&str> = read.iter().map(|field| field.name.as_str()).collect();
         frame.set_column_names(&names).expect("one name for each column that was read");
