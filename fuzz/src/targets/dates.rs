@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use model::calendar::{CalendarUnit, DAY_MS, date_of_day, day_of_date};
 use model::schema::Schema;
-use model::window::{Timeline, WindowKind, WindowSpec};
+use model::window::{Timeline, Window, WindowKind, WindowSpec};
 
 use super::{Stream, quoted};
 use crate::Input;
@@ -199,15 +199,25 @@ fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
 }
 
-/// Every moment lies inside each of its windows: by label, and before the instant at which the window ends.
+/// Every moment lies inside each of its windows: by label, before the instant at which the window ends, and before the end by label that is
+/// over by then.
 fn check_windows(zone: &TimeZone, is_civil: bool, millis: i64) {
     for unit in CalendarUnit::ALL {
         let timeline = if is_civil { Timeline::Civil } else { Timeline::Zoned(zone.clone()) };
         let spec = WindowSpec::new(WindowKind::Calendar(unit), timeline);
-        let label = spec.label_of(millis);
+        let what = |window: Window| format!("{millis} ms in {zone:?} and its {unit:?} {window:?}");
         spec.for_each(millis, |window| {
-            assert!((window.start..window.end).contains(&label), "{millis} ms is outside of its {unit:?} {window:?}");
-            assert!(millis < spec.ends_at(window), "{millis} ms in {zone:?}: its {unit:?} {window:?} has ended");
+            if let Some(label) = if is_civil { Some(millis) } else { label_in(zone, millis) } {
+                assert!((window.start..window.end).contains(&label), "{}", what(window));
+            }
+            assert!(millis < spec.ends_at(window), "{} that has ended", what(window));
+            assert!(spec.ended_by(millis) < window.end, "{} that has ended by its label", what(window));
         });
     }
+}
+
+/// The civil time of an instant, as if it were UTC.
+fn label_in(zone: &TimeZone, millis: i64) -> Option<i64> {
+    let instant = Timestamp::from_millisecond(millis).ok()?;
+    Some(millis + i64::from(zone.to_offset(instant).seconds()) * 1_000)
 }

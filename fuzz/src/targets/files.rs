@@ -1,18 +1,32 @@
 //! The readers of files of records: the same bytes are the same records however they come, and no byte is lost without a word.
 //!
-//! Input: name of the file, how the bytes are cut, longest record, then the bytes.
+//! Input: form of the file, how the bytes are cut, longest record, then the bytes.
 
-use std::{fs, io::Write, mem::Discriminant, path::PathBuf};
+use std::{
+    fs,
+    io::{self, Read, Write},
+    mem::Discriminant,
+    path::Path,
+};
 
+use files::{Decimal, Delimiter, FileError, Form, Format, Options, RecordFile, Trouble};
 use flate2::{Compression, write::GzEncoder};
-use ingest::files::{FileError, Format, Options, RecordFile, Trouble};
 use serde_json::value::RawValue;
-use tempfile::TempDir;
 
 use super::{quoted, rfc4180};
 use crate::Input;
 
-const NAMES: [&str; 3] = ["records.json", "records.jsonl", "records.csv"];
+const NAMES: [&str; 7] = [
+    // Recognised by name and content.
+    "records.json",
+    "records.jsonl",
+    "records.csv",
+    // Named.
+    "array",
+    "lines",
+    "commas",
+    "semicolons",
+];
 const LONGEST: [usize; 3] = [16 << 20, 300, 40];
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
@@ -46,60 +60,105 @@ pub fn run(input: &[u8]) {
     let cut = input.choose(256);
     let longest = LONGEST[input.choose(LONGEST.len())];
     let bytes = input.rest();
-    let options = Options { key_field: Some("id".to_owned()), max_record_bytes: longest, ..Options::default() };
-    let folder = Folder::new();
-    let seen = folder.read(name, bytes, &options);
+    let options = Options { form: form(name), key_field: Some("id".to_owned()), max_record_bytes: longest };
+    let way = Way { name, options };
+    let seen = way.read(bytes, cut);
     check_pieces(bytes, &seen, longest);
     // Compressed bytes begin with something else than a file of records; what is inside is what counts.
-    if !is_packed(bytes) {
-        assert_eq!(folder.read(name, &gzip(bytes, cut), &options), seen, "as gzip of two members");
-        assert_eq!(folder.read(name, &zstd(bytes, cut), &options), seen, "as zstd of two frames");
-        check_byte_order_mark(&folder, name, bytes, &options, &seen);
-        match seen.format {
-            Some(Format::Csv) => check_csv(&folder, bytes, &options, &seen),
-            Some(Format::Json | Format::Lines) => check_json(bytes, longest, &seen),
-            None => {}
-        }
+    if is_packed(bytes) {
+        return;
+    }
+    assert_eq!(way.read(&gzip(bytes, cut), cut), seen, "as gzip of two members");
+    assert_eq!(way.read(&zstd(bytes, cut), cut), seen, "as zstd of two frames");
+    if has_other_encoding(bytes) {
+        return;
+    }
+    check_byte_order_mark(&way, bytes, cut, &seen);
+    match seen.format {
+        Some(Format::Csv) => check_csv(&way, bytes, &seen),
+        Some(Format::Json | Format::Lines) => check_json(bytes, longest, &seen),
+        None => {}
     }
 }
 
-/// A folder that goes away with the input.
-struct Folder(TempDir);
-
-impl Folder {
-    fn new() -> Self {
-        Self(tempfile::tempdir().expect("a temporary folder"))
+fn form(name: &str) -> Form {
+    let named = |format, delimiter| Form {
+        format: Some(format),
+        delimiter,
+        decimal: delimiter.map(|_| Decimal::Point),
+        encoding: Some("utf-8".parse().expect("the name of an encoding")),
+    };
+    match name {
+        "array" => named(Format::Json, None),
+        "lines" => named(Format::Lines, None),
+        "commas" => named(Format::Csv, Some(Delimiter::COMMA)),
+        "semicolons" => named(Format::Csv, Some(Delimiter::SEMICOLON)),
+        _ => Form::default(),
     }
+}
 
-    fn read(&self, name: &str, bytes: &[u8], options: &Options) -> Seen {
-        let path: PathBuf = self.0.path().join(name);
-        fs::write(&path, bytes).expect("a file in a temporary folder");
-        let mut file = match RecordFile::open(&path, options) {
-            Ok(file) => file,
-            Err(error) => return Seen { format: None, pieces: vec![failed(&error)] },
-        };
-        let format = Some(file.format());
-        let mut pieces = Vec::new();
-        let mut number = 0;
-        while let Some(next) = file.next_record() {
-            number += 1;
-            pieces.push(match next {
-                Ok(record) => {
-                    assert_eq!(record.number, number, "records are numbered from 1");
-                    let json = String::from_utf8(record.json.to_vec()).expect("a record is UTF-8");
-                    Piece::Record { byte: record.byte, json, key: record.key.map(str::to_owned) }
-                }
-                Err(FileError { trouble: Trouble::Broken(broken), .. }) => {
-                    assert_eq!(broken.number, number, "broken records are numbered with the others");
-                    Piece::Broken { byte: broken.byte, skipped: broken.skipped }
-                }
-                Err(error) => failed(&error),
-            });
-            assert!(number <= 1 + bytes.len() as u64, "more records than bytes");
+/// How a file is read.
+struct Way<'a> {
+    name: &'a str,
+    options: Options,
+}
+
+impl Way<'_> {
+    /// A form is recognised by the beginning of a file. One that is named is read from pieces of any size.
+    fn read(&self, bytes: &[u8], cut: usize) -> Seen {
+        if self.options.form.format.is_some() {
+            let pieces = Pieces { bytes: bytes.to_vec(), at: 0, most: 1 + cut };
+            return pieces_of(RecordFile::from_reader(Path::new(self.name), pieces, &self.options), bytes);
         }
-        assert!(file.next_record().is_none(), "a file that has ended stays ended");
-        Seen { format, pieces }
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join(self.name);
+        fs::write(&path, bytes).expect("a file in a temporary folder");
+        pieces_of(RecordFile::open(&path, &self.options), bytes)
     }
+}
+
+/// Bytes that come in pieces.
+struct Pieces {
+    bytes: Vec<u8>,
+    at: usize,
+    most: usize,
+}
+
+impl Read for Pieces {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let length = buffer.len().min(self.most).min(self.bytes.len() - self.at);
+        buffer[..length].copy_from_slice(&self.bytes[self.at..self.at + length]);
+        self.at += length;
+        Ok(length)
+    }
+}
+
+fn pieces_of(file: Result<RecordFile, FileError>, bytes: &[u8]) -> Seen {
+    let mut file = match file {
+        Ok(file) => file,
+        Err(error) => return Seen { format: None, pieces: vec![failed(&error)] },
+    };
+    let format = Some(file.format());
+    let mut pieces = Vec::new();
+    let mut number = 0;
+    while let Some(next) = file.next_record() {
+        number += 1;
+        pieces.push(match next {
+            Ok(record) => {
+                assert_eq!(record.number, number, "records are numbered from 1");
+                let json = String::from_utf8(record.json.to_vec()).expect("a record is UTF-8");
+                Piece::Record { byte: record.byte, json, key: record.key.map(str::to_owned) }
+            }
+            Err(FileError { trouble: Trouble::Broken(broken), .. }) => {
+                assert_eq!(broken.number, number, "broken records are numbered with the others");
+                Piece::Broken { byte: broken.byte, skipped: broken.skipped }
+            }
+            Err(error) => failed(&error),
+        });
+        assert!(is_packed(bytes) || number <= 1 + bytes.len() as u64, "more records than bytes");
+    }
+    assert!(file.next_record().is_none(), "a file that has ended stays ended");
+    Seen { format, pieces }
 }
 
 fn failed(error: &FileError) -> Piece {
@@ -130,14 +189,17 @@ fn zstd(bytes: &[u8], cut: usize) -> Vec<u8> {
     [frame(first), frame(second)].concat()
 }
 
+/// Whether the bytes may be UTF-16, of which the records are not the file's bytes: by its mark, or by zeros among ASCII.
+fn has_other_encoding(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") || bytes.contains(&0)
+}
+
 /// A mark before the bytes moves them by its length and changes nothing else.
-fn check_byte_order_mark(folder: &Folder, name: &str, bytes: &[u8], options: &Options, seen: &Seen) {
-    let has_mark =
-        bytes.starts_with(BYTE_ORDER_MARK) || bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff");
-    if has_mark {
+fn check_byte_order_mark(way: &Way<'_>, bytes: &[u8], cut: usize, seen: &Seen) {
+    if bytes.starts_with(BYTE_ORDER_MARK) {
         return;
     }
-    let marked = folder.read(name, &[BYTE_ORDER_MARK, bytes].concat(), options);
+    let marked = way.read(&[BYTE_ORDER_MARK, bytes].concat(), cut);
     let mut moved = seen.clone();
     for piece in &mut moved.pieces {
         if let Piece::Record { byte, .. } | Piece::Broken { byte, .. } = piece {
@@ -174,9 +236,9 @@ fn check_pieces(bytes: &[u8], seen: &Seen, longest: usize) {
     }
 }
 
-/// The end of a stream: of compressed bytes it is not known.
+/// The end of the stream, which is not known of bytes that are unpacked or converted.
 fn bytes_of(bytes: &[u8], end: u64) -> u64 {
-    if is_packed(bytes) { end } else { bytes.len() as u64 }
+    if is_packed(bytes) || has_other_encoding(bytes) { end } else { bytes.len() as u64 }
 }
 
 fn check_key(value: &serde_json::Value, key: Option<&str>) {
@@ -191,7 +253,7 @@ fn check_key(value: &serde_json::Value, key: Option<&str>) {
 
 /// Every byte is in a record, in a broken one, or between them as nothing but punctuation; what is plainly JSON is read whole.
 fn check_json(bytes: &[u8], longest: usize, seen: &Seen) {
-    let separators: &[u8] = if seen.format == Some(Format::Json) { b" \t\r\n\x0c,[]" } else { b" \t\r\n\x0c" };
+    let separators: &[u8] = if seen.format == Some(Format::Json) { b" \t\r\n\x0c,\x1e[]" } else { b" \t\r\n\x0c,\x1e" };
     let mut end = if bytes.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
     let gap = |from: usize, to: usize| {
         let between = bytes.get(from..to).unwrap_or_else(|| panic!("bytes {from} to {to} are read twice"));
@@ -217,10 +279,19 @@ fn check_json(bytes: &[u8], longest: usize, seen: &Seen) {
     if !has_failed {
         gap(end, bytes.len());
     }
-    if let Ok(elements) = serde_json::from_slice::<Vec<&RawValue>>(bytes) {
-        let elements = elements.iter().map(|element| element.get());
-        check_records(seen, elements.filter(|element| element.len() <= longest).collect());
+    if let Some(elements) = plain_json(bytes, seen.format == Some(Format::Json)) {
+        check_records(seen, elements.into_iter().filter(|element| element.len() <= longest).collect());
     }
+}
+
+/// The elements of what is an array, or the lines of which each is a value, by serde_json.
+fn plain_json(bytes: &[u8], is_array: bool) -> Option<Vec<&str>> {
+    if is_array {
+        let elements: Vec<&RawValue> = serde_json::from_slice(bytes).ok()?;
+        return Some(elements.into_iter().map(RawValue::get).collect());
+    }
+    let lines = bytes.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty());
+    lines.map(|line| serde_json::from_slice::<&RawValue>(line).ok().map(RawValue::get)).collect()
 }
 
 fn check_records(seen: &Seen, expected: Vec<&str>) {
@@ -232,29 +303,42 @@ fn check_records(seen: &Seen, expected: Vec<&str>) {
 }
 
 /// What is plainly CSV is read as it says, and each row reads by itself as it does among the others.
-fn check_csv(folder: &Folder, bytes: &[u8], options: &Options, seen: &Seen) {
+fn check_csv(way: &Way<'_>, bytes: &[u8], seen: &Seen) {
     let start = if bytes.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
-    if let Some(rows) = rfc4180::rows(&bytes[start..])
-        && options.max_record_bytes > bytes.len()
+    if way.name != "semicolons"
+        && way.options.max_record_bytes > bytes.len()
+        && let Some(rows) = rfc4180::rows(&bytes[start..])
     {
         let object = |row: &Vec<String>| {
-            let members = rows[0].iter().zip(row).map(|(name, value)| format!("{}: {}", quoted(name), quoted(value)));
-            format!("{{{}}}", members.collect::<Vec<_>>().join(", "))
+            let member = |(name, value): (&String, &String)| format!("{}: {}", quoted(name.trim()), quoted(value));
+            format!("{{{}}}", rows[0].iter().zip(row).map(member).collect::<Vec<_>>().join(", "))
         };
         let expected: Vec<String> = rows[1..].iter().map(object).collect();
         check_records(seen, expected.iter().map(String::as_str).collect());
     }
     let starts: Vec<usize> = seen.pieces.iter().filter_map(place).collect();
     let Some(header) = starts.first().map(|first| &bytes[..*first]) else { return };
+    // A delimiter that was recognised from many rows is not that of any one.
+    if way.options.form.delimiter.is_none() {
+        return;
+    }
     for (place, row) in seen.pieces.iter().enumerate().take(20) {
-        let Piece::Record { json, .. } = row else { continue };
         let end = match seen.pieces.get(place + 1) {
             Some(Piece::Failed(_)) => continue,
             Some(_) => starts[place + 1],
             None => bytes.len(),
         };
-        let alone = folder.read("records.csv", &[header, &bytes[starts[place]..end]].concat(), options);
-        check_records(&alone, vec![json]);
+        match row {
+            Piece::Record { json, .. } => {
+                let alone = way.read(&[header, &bytes[starts[place]..end]].concat(), 255);
+                check_records(&alone, vec![json]);
+            }
+            Piece::Broken { byte, skipped } => {
+                let behind = bytes.get((byte + skipped) as usize..end).expect("a row ends before the next begins");
+                assert!(behind.iter().all(u8::is_ascii_whitespace), "{} is in no row", behind.escape_ascii());
+            }
+            Piece::Failed(_) => {}
+        }
     }
 }
 

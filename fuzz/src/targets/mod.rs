@@ -7,6 +7,7 @@ pub mod numbers;
 mod rfc4180;
 pub mod schema;
 pub mod sql;
+mod sqlite;
 pub mod tables;
 
 use model::decode::{Coordinates, Decoded, Decoder, Event, Reject};

@@ -3,7 +3,8 @@
 /// Rows of fields, the header first; none if the bytes are not plainly CSV.
 ///
 /// Plain is: UTF-8, lines that end in `\n` or `\r\n`, quotes only around whole fields and doubled inside them, no other delimiter than the
-/// comma in sight, at least two columns with different names, as many fields in each row. Empty lines are no rows.
+/// comma in sight, at least two columns with different names, as many fields in each row, and no text that may be swallowed rows. Empty
+/// lines are no rows.
 pub fn rows(bytes: &[u8]) -> Option<Vec<Vec<String>>> {
     let text = std::str::from_utf8(bytes).ok()?;
     if text.contains([';', '\t', '|', '\0', '\u{feff}']) || text.replace("\r\n", "\n").contains('\r') {
@@ -19,9 +20,12 @@ pub fn rows(bytes: &[u8]) -> Option<Vec<Vec<String>>> {
         rows.push(row(&mut rest)?);
     }
     let header = rows.first()?;
-    let is_named = |(place, name): (usize, &String)| !name.trim().is_empty() && !header[..place].contains(name);
+    let is_named = |(place, name): (usize, &String)| {
+        !name.trim().is_empty() && !header[..place].iter().any(|other| other.trim() == name.trim())
+    };
+    let is_line = |field: &String| !field.contains('\n') || !field.contains(',');
     let is_table = header.len() > 1 && header.iter().enumerate().all(is_named);
-    (is_table && rows.iter().all(|row| row.len() == header.len())).then_some(rows)
+    (is_table && rows.iter().all(|row| row.len() == header.len() && row.iter().all(is_line))).then_some(rows)
 }
 
 fn row(rest: &mut &str) -> Option<Vec<String>> {

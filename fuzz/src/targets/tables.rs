@@ -6,7 +6,7 @@ use std::fs;
 
 use analysis::load::read_file;
 use analysis::polars::prelude::{AnyValue, DataFrame};
-use ingest::files::{Format, Options, RecordFile};
+use files::{Format, Options, RecordFile};
 use model::calendar::date_of_day;
 use serde_json::value::RawValue;
 
