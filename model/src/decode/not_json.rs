@@ -12,11 +12,11 @@ pub(super) fn reject(error: &serde_json::Error, payload: &[u8], field: Option<&s
     let place = place_of(error, payload);
     let (key, word) = word_at(payload, place);
     let name = field.map_or_else(|| quote(&key), ToOwned::to_owned);
-    let is_object = payload.trim_ascii_start().starts_with(b"{");
     let is_too_large =
         word.parse::<f64>().is_ok_and(f64::is_infinite) && word.ends_with(|last: char| last.is_ascii_digit());
-    if is_object && is_too_large {
-        let message = format!("{name} is {}, beyond any number that can be stored", shortened(&word));
+    // Only of a value that is wanted does the parser read how large it is.
+    if let Some(field) = field.filter(|_| is_too_large) {
+        let message = format!("{field} is {}, beyond any number that can be stored", shortened(&word));
         return Reject::new(DeadReason::OutOfRange, message);
     }
     if is_word_of_another_language(&word) {
