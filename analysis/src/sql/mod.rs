@@ -135,7 +135,7 @@ impl Sql {
         self
     }
 
-    /// A CSV, JSON or Parquet file, read by the rules of [`TableFile`](crate::load::TableFile).
+    /// A CSV, JSON or Parquet file, read by the rules of [`TableFile`].
     pub fn file(mut self, name: impl Into<String>, file: impl Into<TableFile>) -> Self {
         self.files.push((name.into(), file.into()));
         self
