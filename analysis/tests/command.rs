@@ -179,10 +179,7 @@ fn one_call_draws_svg_and_png() {
     );
     assert_eq!(out, format!("{svg}\n{png}\n"));
     let svg = fs::read_to_string(svg).expect("a file");
-    assert!(
-        svg.contains("width=\"500\" height=\"300\"") && svg.contains("<title>Movies by month. reviews. "),
-        "{svg}"
-    );
+    assert!(svg.contains("width=\"500\" height=\"300\"") && svg.contains("<title>Movies by month. reviews. "), "{svg}");
     assert!(fs::read(png).expect("a file").starts_with(b"\x89PNG"));
 }
 

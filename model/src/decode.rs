@@ -13,7 +13,9 @@ pub mod presence;
 mod reason;
 mod times;
 
+use crate::calendar::{DAY_MS, label_in};
 use crate::layout::{MOST_EVENT_BYTES, MOST_KEY_BYTES};
+use crate::moment;
 use crate::schema::{Comparable, Derivation, Field, Filter, Place, Schema, SchemaError, Source};
 use bson::raw::{CString, RawArrayBuf, RawBsonRef, RawDocumentBuf};
 use convert::{Converter, Value};
@@ -159,6 +161,7 @@ impl Decoder {
             return Err(Reject::new(DeadReason::NoEventTime, "the record has no event time"));
         };
         self.check_ahead(event_time, at)?;
+        self.check_civil(event_time)?;
         let document = self.write(&values, at, payload.len());
         self.check_size(&document)?;
         Ok(Decoded::Event(Event { document, event_time }))
@@ -276,6 +279,25 @@ impl Decoder {
             self.fields[self.event_time].field.name,
             times::written(event_time),
             times::written(sent),
+        );
+        Err(Reject::new(DeadReason::OutOfRange, message))
+    }
+
+    /// The windows of an event are named by its civil time in the schema's zone, which may leave the calendar where UTC does not.
+    fn check_civil(&self, event_time: i64) -> Result<(), Reject> {
+        if (moment::FIRST + DAY_MS..=moment::LAST - DAY_MS).contains(&event_time) {
+            return Ok(());
+        }
+        let decoder = &self.fields[self.event_time];
+        let zone = decoder.converter.zone();
+        if moment::held(label_in(zone, event_time)).is_ok() {
+            return Ok(());
+        }
+        let message = format!(
+            "{} is {}, which in the schema's zone {} is outside the years -9999 to 9999 (make it a date, or leave out the time of day)",
+            decoder.field.name,
+            times::written(event_time),
+            zone.iana_name().unwrap_or("UTC"),
         );
         Err(Reject::new(DeadReason::OutOfRange, message))
     }

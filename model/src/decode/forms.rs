@@ -272,3 +272,52 @@ fn a_name_that_is_there_twice_has_its_last_value() {
     assert_eq!([pair.get_i64("first").unwrap(), pair.get_i64("second").unwrap()], [9_007_199_254_740_993, 2]);
     assert_eq!(value("n", "{\"$numberLong\": \"4\", \"$numberLong\": \"5\"}"), Ok(Bson::Int64(5)));
 }
+
+#[test]
+fn a_year_has_four_digits() {
+    for (json, is_read) in [
+        ("\"01.05.24 10:00\"", false),
+        ("\"01.05.224 10:00\"", false),
+        ("\"24-05-01 10:00 [Europe/Berlin]\"", false),
+        ("\"01.05.0024 10:00\"", true),
+        ("\"01.05.1024 10:00\"", true),
+        ("\"0999-05-01 10:00 [Europe/Berlin]\"", true),
+    ] {
+        assert_eq!(value("local", json).map_err(|reason| reason == DeadReason::WrongType).is_ok(), is_read, "{json}");
+    }
+    let decoder = Decoder::new(&Schema::parse("values", SCHEMA).unwrap()).unwrap();
+    for (day, is_read) in [
+        ("24-05-01", false),
+        ("224-05-01", false),
+        ("24-05-01 00:00:00", false),
+        ("0024-05-01", true),
+        ("1024-05-01T00:00:00", true),
+    ] {
+        let found = decoder.decode(Some(format!(r#"{{"_id": "a", "day": "{day}"}}"#).as_bytes()), AT);
+        assert_eq!(found.map_err(|reject| reject.reason).err(), (!is_read).then_some(DeadReason::NoEventTime), "{day}");
+    }
+}
+
+#[test]
+fn an_event_is_in_the_calendar_of_its_zone() {
+    for (zone, at, is_held) in [
+        ("UTC", "9999-12-31T23:59:59.999Z", true),
+        ("Asia/Seoul", "9999-12-31T14:59:59.999Z", true),
+        ("Asia/Seoul", "9999-12-31T15:00:00Z", false),
+        ("Asia/Seoul", "9999-12-31T23:59:59Z", false),
+        ("America/New_York", "9999-12-31T23:59:59Z", true),
+        ("America/New_York", "-009999-01-01T00:00:00Z", false),
+        ("UTC", "-009999-01-01T00:00:00Z", true),
+    ] {
+        let schema = format!(
+            "stream = \"s\"\nid = [\"id\"]\nevent_time = \"at\"\ntime_zone = \"{zone}\"\n[fields]\nid = {{ type = \"string\" }}\nat = {{ type = \"timestamp\" }}\n"
+        );
+        let decoder = Decoder::new(&Schema::parse("s", &schema).unwrap()).unwrap();
+        let found = decoder.decode(Some(format!(r#"{{"id": "a", "at": "{at}"}}"#).as_bytes()), AT);
+        assert_eq!(
+            found.map_err(|reject| reject.reason).err(),
+            (!is_held).then_some(DeadReason::OutOfRange),
+            "{zone} {at}"
+        );
+    }
+}

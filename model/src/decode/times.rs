@@ -36,18 +36,24 @@ pub(super) fn epoch(json: &Json<'_>, power: u8) -> Result<i64, MomentError> {
 
 /// A date, also with a midnight behind it, as programs write dates that know only timestamps.
 pub(super) fn date(text: &str, pattern: &str) -> Result<i64, MomentError> {
-    let read = |text: &str| Date::strptime(pattern, text).map(|date| day_of_date(date) * DAY_MS);
+    let read = |text: &str| {
+        let date = Date::strptime(pattern, text).ok().filter(|date| has_whole_year(date.year(), text));
+        date.map(|date| day_of_date(date) * DAY_MS)
+    };
     let without_midnight = || {
         let text = text.trim_end_matches('0').strip_suffix('.').unwrap_or(text);
         let date = text.strip_suffix("00:00:00")?.strip_suffix(['T', ' '])?;
-        read(date).ok()
+        read(date)
     };
-    read(text).ok().or_else(without_midnight).ok_or_else(|| moment::why_no_date(text))
+    read(text).or_else(without_midnight).ok_or_else(|| moment::why_no_date(text))
 }
 
 /// A pattern without an offset is read in the schema's zone, one with the name of a zone in that.
 pub(super) fn instant(text: &str, pattern: &str, zone: &TimeZone) -> Result<i64, MomentError> {
     let parts = BrokenDownTime::parse(pattern, text).map_err(|_| moment::why_no_date(text))?;
+    if !parts.year().is_none_or(|year| has_whole_year(year, text)) {
+        return Err(MomentError::Malformed);
+    }
     if let Some(time) = parts.timestamp() {
         return Ok(moment::floor_ms(time));
     }
@@ -61,6 +67,11 @@ pub(super) fn instant(text: &str, pattern: &str, zone: &TimeZone) -> Result<i64,
         Some(offset) => Ok(label - i64::from(offset.seconds()) * 1000),
         None => Ok(zone.to_timestamp(civil).map_or_else(|_| label - offset_ms(zone, label), moment::floor_ms)),
     }
+}
+
+/// `%Y` also reads the `24` of `24-05-01`, which is more likely 2024 than the year 24: that needs all four digits, as in `0024`.
+fn has_whole_year(year: i16, text: &str) -> bool {
+    year.unsigned_abs() >= 1000 || text.contains(&format!("{:04}", year.unsigned_abs()))
 }
 
 pub(super) fn format_name(format: &DateFormat) -> String {
