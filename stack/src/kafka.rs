@@ -224,10 +224,21 @@ impl Kafka {
             self.server.still_starting(deadline, "it did not hand back a message").await?;
         }
         admin.delete_topics(&[PROBE_TOPIC], &options).await.map_err(failed)?;
+        // The controller answers before the broker's own metadata follow.
+        while has_probe(&admin) {
+            self.server.still_starting(deadline, "it did not delete a topic").await?;
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
         // Closing the clients takes a fifth of a second, which nobody has to wait for.
         std::thread::spawn(move || drop((trip, admin)));
         Ok(())
     }
+}
+
+/// Whether the broker lists the probe's topic; also if it does not answer in time.
+fn has_probe(admin: &AdminClient<DefaultClientContext>) -> bool {
+    let metadata = admin.inner().fetch_metadata(None, STEP);
+    metadata.map_or(true, |metadata| metadata.topics().iter().any(|topic| topic.name() == PROBE_TOPIC))
 }
 
 /// A message on its way through the broker.
