@@ -8,7 +8,7 @@
 //!
 //! A quote that is not closed swallows the rows behind it: to the end of the file, or to the next quote. A row is broken by
 //! its quotes if a text goes on behind its closing quote, if the text does not end, or if the text has line breaks and the
-//! lines in it are rows. If all lines behind the one with the opening quote are rows, reading goes on with them, so that the
+//! lines in it are rows, by their number or by their first fields (`swallowed.rs`). If all lines behind the one with the opening quote are rows, reading goes on with them, so that the
 //! bad quote costs one row. Otherwise it goes on behind the line where the text seems to end; a text that does not end then
 //! ends the file.
 
@@ -18,6 +18,7 @@ use super::dialect::blank;
 use super::error::{BrokenRecord, Trouble, not_text, too_long};
 use super::form::Delimiter;
 use super::split::{Field, Split, Splitter, are_rows, line_ends};
+use super::swallowed;
 use super::window::Window;
 
 /// Lines in quotes that have to look like rows before a well-formed text is doubted, and the columns they must have.
@@ -222,12 +223,13 @@ impl CsvRows {
     /// Judges a row whose quotes are closed.
     fn judge(&mut self) -> Result<(), Trouble> {
         if self.row > self.longest {
+            self.row = without_line_end(&self.window.held()[..self.row]);
             return Err(self.broken(self.row_byte, too_long(self.longest)));
         }
         let (columns, found) = (self.columns.len(), self.splitter.fields().len());
         let doubtful = if found == columns { (DOUBTFUL_LINES, DOUBTFUL_COLUMNS) } else { (1, 2) };
         if let Some(field) = self.swallows_rows(doubtful) {
-            return Err(self.doubted(field.start - 1, field.end)?);
+            return Err(self.refused(field.start - 1, field.end, true)?);
         }
         if found != columns {
             let reason = format!("{found} field{} where the header has {columns}", if found == 1 { "" } else { "s" });
@@ -238,11 +240,21 @@ impl CsvRows {
 
     /// A field in quotes whose lines are at least `lines` rows, in a file of at least so many columns.
     fn swallows_rows(&self, (lines, columns): (usize, usize)) -> Option<Field> {
-        if self.columns.len() < columns {
-            return None;
-        }
-        let quoted = self.splitter.fields().iter().filter(|field| field.quoted);
-        quoted.copied().find(|field| self.are_rows(field.start, field.end, lines))
+        let quoted = self.splitter.fields().iter().enumerate().filter(|(_, field)| field.quoted);
+        let found = quoted.into_iter().find(|(place, field)| {
+            (self.columns.len() >= columns && self.are_rows(field.start, field.end, lines))
+                || self.are_next_rows(*place, **field)
+        });
+        found.map(|(_, field)| *field)
+    }
+
+    /// Whether the lines behind that in which a field in quotes begins are rows that follow this one.
+    fn are_next_rows(&self, place: usize, field: Field) -> bool {
+        let held = self.window.held();
+        let Some(first) = next_line(&held[field.start..field.end]) else { return false };
+        let key = self.splitter.fields().first().filter(|_| place > 0).map(|key| &held[key.start..key.end]);
+        let lines = &held[field.start + first..self.row];
+        self.columns.len() > 1 && swallowed::follow(lines, self.dialect.delimiter.byte(), self.columns.len(), key)
     }
 
     /// Whether the lines behind that of `start`, up to that of `end`, are at least `least` rows.
@@ -254,9 +266,14 @@ impl CsvRows {
 
     /// Passes over a row whose text in quotes from `quote` on has its closing quote before `at`, and is doubted.
     fn doubted(&mut self, quote: usize, at: usize) -> Result<Trouble, Trouble> {
+        let is_swallowing = self.columns.len() > 1 && self.are_rows(quote + 1, at, 1);
+        self.refused(quote, at, is_swallowing)
+    }
+
+    /// Passes over such a row: the line with the quote if the text swallows rows, else all up to the line of `at`.
+    fn refused(&mut self, quote: usize, at: usize, is_swallowing: bool) -> Result<Trouble, Trouble> {
         let held = self.window.held();
         let (place, line) = (self.window.byte() + at as u64, self.line + line_ends(&held[..quote]));
-        let is_swallowing = self.columns.len() > 1 && self.are_rows(quote + 1, at, 1);
         let reason = match is_swallowing {
             true => format!(
                 "the text in quotes that begins on line {line} holds whole rows; close it, and double the quotes inside a text"
@@ -374,6 +391,12 @@ impl CsvRows {
 fn next_line(text: &[u8]) -> Option<usize> {
     let end = memchr::memchr2(b'\n', b'\r', text)?;
     Some(if text[end..].starts_with(b"\r\n") { end + 2 } else { end + 1 })
+}
+
+/// Length of `row` without its line end.
+fn without_line_end(row: &[u8]) -> usize {
+    let row = row.strip_suffix(b"\n").map_or(row, |row| row.strip_suffix(b"\r").unwrap_or(row));
+    row.strip_suffix(b"\r").unwrap_or(row).len()
 }
 
 fn quoted_name(name: &str) -> Vec<u8> {

@@ -35,6 +35,7 @@ mod lines;
 mod resync;
 mod split;
 mod structure;
+mod swallowed;
 #[cfg(test)]
 mod tests;
 mod window;

@@ -182,6 +182,38 @@ fn well_formed_texts_over_several_lines_are_texts() {
 }
 
 #[test]
+fn a_quote_that_a_later_row_closes_costs_one_row() {
+    for (content, rows, line) in [
+        ("id,note\n1,fine\n2,\"opens\n3,fine\n4,fine\n5,fine\n6,fine\n7,fine\n8,monitor 24\"\n9,fine", 8, 3),
+        ("id,note\r\n1,\"opens\r\n2,fine\r\n3,monitor 24\"\r\n4,fine\r\n", 3, 2),
+        ("id,note,n\n1,\"opens,5\n2,24\",5\n3,fine,5\n", 2, 2),
+        ("day,note\n2024-05-01,\"opens\n2024-05-02,fine\n2024-05-02,24\"\n2024-05-03,fine\n", 3, 2),
+    ] {
+        let read = csv(content);
+        let broken: Vec<_> = read.broken.iter().map(|(_, line)| *line).collect();
+        assert_eq!((read.records.len(), broken), (rows, vec![line]), "{content}");
+        assert!(read.ended.is_none());
+    }
+}
+
+#[test]
+fn legal_texts_over_several_lines_are_read_in_few_columns_too() {
+    for text in [
+        "Dear Sir,\nI like it, really,\nyours, etc",
+        "great film\n\n10/10, would watch again",
+        "We sold\n6,000 units",
+        "Sales\n10,000 in May\n20,000 in June",
+        "Roses are red, violets blue\nSugar is sweet, so are you\nNo more, no less",
+        "shopping\n1,apples\n2,pears",
+        "12 Main Street\nSpringfield, IL\nUSA",
+    ] {
+        let read = csv(format!("id,note\n4,fine\n5,\"{text}\"\n6,fine\n"));
+        assert_eq!(read.records[1], json!({"id": "5", "note": text}));
+        assert_eq!((read.records.len(), read.broken.len()), (3, 0), "{text}");
+    }
+}
+
+#[test]
 fn any_line_end_ends_a_row() {
     let expected = [json!({"id": "a", "n": "1"}), json!({"id": "b", "n": "2"}), json!({"id": "c", "n": "3"})];
     for content in ["id,n\ra,1\rb,2\rc,3\r", "id,n\r\na,1\rb,2\nc,3", "id,n\n\na,1\n\r\nb,2\n\rc,3\n\n"] {
