@@ -50,6 +50,14 @@ impl TextForm {
         }
     }
 
+    /// A whole number, or a value of a type without a form of its own.
+    fn other<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        match self.reader {
+            Reader::Tableau => Cow::Borrowed(text),
+            Reader::Excel => excel::number(text).unwrap_or_else(|| excel::text(text)),
+        }
+    }
+
     fn text<'a>(&self, text: &'a str) -> Cow<'a, str> {
         match self.reader {
             Reader::Tableau => Cow::Borrowed(text),
@@ -126,6 +134,10 @@ impl<W: Write> CsvWriter<W> {
 
     fn push(&mut self, cell: &Cell<'_>, last: &mut Repeated) {
         let written = match cell {
+            Cell::Int(value) if self.form.reader == Reader::Excel => {
+                self.lines.push_str(&self.form.other(&value.to_string()));
+                Ok(())
+            }
             Cell::Int(value) => write!(self.lines, "{value}"),
             // Infinity and NaN have no numeral; to a reader of CSV they are no number.
             Cell::Float(value) if !value.is_finite() => Ok(()),
@@ -144,7 +156,7 @@ impl<W: Write> CsvWriter<W> {
                 Ok(())
             }
             Cell::Other(text) => {
-                push_quoted(&mut self.lines, &self.form.text(text));
+                push_quoted(&mut self.lines, &self.form.other(text));
                 Ok(())
             }
         };
@@ -276,6 +288,9 @@ mod tests {
             csv_for(&frame.expect("a frame"), &excel),
             "\u{feff}s,n\r\n'=1+1,-1\r\n'+1,0\r\n'-1,1\r\n'@x,2\r\n\"'\tx\",3\r\nUp = 1,4\r\n\"\",5\r\n"
         );
+        let long = df!("n" => [1, -999_999_999_999_999, 4_111_111_111_111_111, i64::MIN]).expect("a frame");
+        let written = "\u{feff}n\r\n1\r\n-999999999999999\r\n'4111111111111111\r\n'-9223372036854775808\r\n";
+        assert_eq!(csv_for(&long, &excel), written);
         let frame = instants(&[Some(1_600_000_000_123)]);
         assert_eq!(csv_for(&frame, &excel), "\u{feff}t\r\n2020-09-13 12:26:40.123\r\n");
     }

@@ -51,6 +51,19 @@ const WORDS: [&str; 32] = [
     "z",
 ];
 
+/// Digits of a number that a spreadsheet keeps; it makes zeros of the rest.
+const MOST_DIGITS: usize = 15;
+
+/// The numeral of a number, with an apostrophe if it has more digits than a spreadsheet keeps; `None` for other texts.
+pub(crate) fn number(numeral: &str) -> Option<Cow<'_, str>> {
+    let digits = numeral.strip_prefix('-').unwrap_or(numeral);
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let is_long = digits.trim_start_matches('0').len() > MOST_DIGITS;
+    Some(if is_long { Cow::Owned(format!("'{numeral}")) } else { Cow::Borrowed(numeral) })
+}
+
 /// The text with an apostrophe wherever a formula, a number, a date or a truth would begin.
 pub(crate) fn text(text: &str) -> Cow<'_, str> {
     let disarmed = disarmed(text);
@@ -154,6 +167,27 @@ mod tests {
         for plain in ["plain", "12 Angry Men (1957)", "Up (2009)", "A1", "B2B", "기생충 2", "march", "truest", "R2-D2"]
         {
             assert_eq!(text(plain), plain);
+        }
+    }
+
+    #[test]
+    fn only_numbers_with_more_digits_than_a_spreadsheet_keeps_become_texts() {
+        for (numeral, written) in [
+            ("0", Some("0")),
+            ("-1", Some("-1")),
+            ("999999999999999", Some("999999999999999")),
+            ("-999999999999999", Some("-999999999999999")),
+            ("1000000000000000", Some("'1000000000000000")),
+            ("4111111111111111", Some("'4111111111111111")),
+            ("-9223372036854775808", Some("'-9223372036854775808")),
+            ("18446744073709551616", Some("'18446744073709551616")),
+            ("", None),
+            ("-", None),
+            ("--1", None),
+            ("0.5", None),
+            ("2020-05-31 10:00:00.000001", None),
+        ] {
+            assert_eq!(number(numeral).as_deref(), written, "{numeral:?}");
         }
     }
 
