@@ -10,6 +10,8 @@ use crate::load::{ColumnType, Guess, typed_text};
 
 /// `rushes_number(x, label)`: x where it is a number, the number of a text that is one, an error for any other text.
 pub(super) const NUMBER: &str = "rushes_number";
+/// `rushes_real(x, label)`: as `rushes_number`, and rounded where a number has more digits than 64 bits hold.
+pub(super) const REAL: &str = "rushes_real";
 /// `rushes_text(x, label)`: x where it is a text, an error for a number.
 pub(super) const TEXT: &str = "rushes_text";
 /// `rushes_alike(x, other, label)`: x as it is compared with the other value, an error where they do not compare.
@@ -23,6 +25,7 @@ const PURE: FunctionFlags =
 /// Adds them to a database.
 pub(super) fn add_to(connection: &Connection) -> Result<()> {
     connection.create_scalar_function(NUMBER, 2, PURE, |context| number(context.get_raw(0), &label(context, 1)))?;
+    connection.create_scalar_function(REAL, 2, PURE, |context| real(context.get_raw(0), &label(context, 1)))?;
     connection.create_scalar_function(TEXT, 2, PURE, |context| text(context.get_raw(0), &label(context, 1)))?;
     connection.create_scalar_function(ALIKE, 3, PURE, |context| {
         alike(context.get_raw(0), context.get_raw(1), &label(context, 2))
@@ -65,6 +68,28 @@ fn number(value: ValueRef<'_>, label: &dyn Fn() -> String) -> Result<Value> {
     numeral(value).ok_or_else(|| not_a_number(value, &label()))
 }
 
+fn real(value: ValueRef<'_>, label: &dyn Fn() -> String) -> Result<Value> {
+    match value {
+        ValueRef::Text(_) if is_long(value) => number(value, label).or_else(|error| {
+            let rounded = value.as_str().ok().and_then(|text| text.trim().parse().ok());
+            rounded.map(Value::Real).ok_or(error)
+        }),
+        value => number(value, label),
+    }
+}
+
+fn is_long(value: ValueRef<'_>) -> bool {
+    value.as_str().is_ok_and(|text| is_digits(text.trim()))
+}
+
+/// Whether a text is a number in digits, however many: `-18446744073709551616`, `0.5`; not `00501`.
+pub(super) fn is_digits(text: &str) -> bool {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
+    let all = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    all(whole) && all(fraction) && (whole == "0" || !whole.starts_with('0'))
+}
+
 /// The number of a text that is one, also with zeros before it. `None` for a number that would lose digits.
 fn numeral(value: ValueRef<'_>) -> Option<Value> {
     let text = value.as_str().ok()?.trim();
@@ -86,6 +111,10 @@ fn not_a_number(value: ValueRef<'_>, label: &str) -> Error {
     let found = shown(value);
     refused(match is_time(value) {
         true => format!("{label} is {found}, not a number; compare dates with a text, such as '2020' or '2020-05-31'"),
+        false if is_long(value) => format!(
+            "{label} is the number {found}, which has more digits than 64 bits hold and is kept as text; \
+             write CAST({label} AS REAL), which rounds it"
+        ),
         false => format!(
             "{label} is the text {found}, not a number; leave such rows out, make them null with nullif({label}, {found}), \
              or compare with a text in single quotes"

@@ -5,7 +5,10 @@ use super::{
     calls::{class_of_call, class_of_type, takes_numbers},
     comparison::{called, condition, shortened},
 };
-use crate::sql::{checks::NUMBER, tokens::Kind};
+use crate::sql::{
+    checks::{NUMBER, REAL},
+    tokens::Kind,
+};
 
 impl Rewriter<'_, '_> {
     pub(super) fn postfix(&mut self) -> Option<Node> {
@@ -165,7 +168,12 @@ impl Rewriter<'_, '_> {
         self.take_symbol(&[")"])?;
         let kind = kind.join(" ");
         let class = class_of_type(&kind);
-        let operand = if class == Class::Number { Self::number(operand) } else { operand };
+        let is_real = ["REAL", "FLOA", "DOUB"].iter().any(|word| kind.to_ascii_uppercase().contains(word));
+        let operand = match class {
+            Class::Number if is_real && operand.class != Class::Number => called(REAL, operand, class),
+            Class::Number => Self::number(operand),
+            _ => operand,
+        };
         let label = operand.label;
         Some(Node { text: format!("{written}({} {word} {kind})", operand.text), label, class, form: Form::Other })
     }

@@ -145,3 +145,22 @@ fn a_query_means_the_same_with_its_checks() {
     let names = sql("SELECT sum(x), n + 1, x = '1' FROM t WHERE x <> 'NA'", [("t", &mixed())]).unwrap();
     assert_eq!(names.get_column_names(), ["sum(x)", "n + 1", "x = '1'"]);
 }
+
+#[test]
+fn a_number_of_more_digits_than_64_bits_is_named_as_one() {
+    let long = df!("id" => ["18446744073709551615", "2"]).unwrap();
+    for query in ["SELECT sum(id) AS s FROM t", "SELECT avg(id) AS s FROM t", "SELECT CAST(id AS INTEGER) AS s FROM t"]
+    {
+        let error = sql(query, [("t", &long)]).expect_err(query).to_string();
+        assert!(error.contains("id is the number '18446744073709551615'"), "{query}: {error}");
+        assert!(error.contains("CAST(id AS REAL)"), "{query}: {error}");
+    }
+    for (query, value) in [
+        ("SELECT max(CAST(id AS REAL)) AS s FROM t", 18_446_744_073_709_551_616.0),
+        ("SELECT min(CAST(id AS DOUBLE PRECISION)) AS s FROM t", 2.0),
+    ] {
+        let frame = sql(query, [("t", &long)]).unwrap_or_else(|error| panic!("{query}: {error}"));
+        assert_eq!(frame.columns()[0].get(0).unwrap(), AnyValue::Float64(value), "{query}");
+    }
+    assert!(sql("SELECT CAST(x AS REAL) AS s FROM t", [("t", &mixed())]).is_err());
+}
