@@ -53,6 +53,16 @@ struct Seen {
     pieces: Vec<Piece>,
 }
 
+impl Seen {
+    /// What is read alike in pieces of any size. Behind damage in a JSON array the next record is searched for in what has arrived, so
+    /// that what is found may depend on the pieces.
+    fn certain(&self) -> (Option<Format>, &[Piece]) {
+        let is_broken = |piece: &Piece| !matches!(piece, Piece::Record { .. });
+        let damage = self.pieces.iter().position(is_broken).filter(|_| self.format == Some(Format::Json));
+        (self.format, &self.pieces[..damage.unwrap_or(self.pieces.len())])
+    }
+}
+
 /// Reads the bytes in several ways.
 pub fn run(input: &[u8]) {
     let mut input = Input::new(input);
@@ -68,8 +78,8 @@ pub fn run(input: &[u8]) {
     if is_packed(bytes) {
         return;
     }
-    assert_eq!(way.read(&gzip(bytes, cut), cut), seen, "as gzip of two members");
-    assert_eq!(way.read(&zstd(bytes, cut), cut), seen, "as zstd of two frames");
+    assert_eq!(way.read(&gzip(bytes, cut), cut).certain(), seen.certain(), "as gzip of two members");
+    assert_eq!(way.read(&zstd(bytes, cut), cut).certain(), seen.certain(), "as zstd of two frames");
     if has_other_encoding(bytes) {
         return;
     }
@@ -206,7 +216,7 @@ fn check_byte_order_mark(way: &Way<'_>, bytes: &[u8], cut: usize, seen: &Seen) {
             *byte += BYTE_ORDER_MARK.len() as u64;
         }
     }
-    assert_eq!(marked, moved, "with a byte order mark");
+    assert_eq!(marked.certain(), moved.certain(), "with a byte order mark");
 }
 
 /// Records are JSON with the key that they say, in the order of the file; nothing follows a failure.
