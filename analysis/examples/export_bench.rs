@@ -11,7 +11,7 @@ use std::{
     time::Instant,
 };
 
-use ingest::generate::{self, GenerateOptions};
+use sample::GenerateOptions;
 use serde_json::json;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -73,7 +73,7 @@ impl Bench {
 
     /// Generates reviews with ids of their own, and brings them into MongoDB.
     fn send(&self, name: &str, options: GenerateOptions) -> Result<()> {
-        generate::generate(&options)?;
+        sample::generate(&options)?;
         for file in fs::read_dir(&options.dir)? {
             let path = file?.path();
             // Reviews of another seed have the same ids.

@@ -4,11 +4,11 @@ use crate::process;
 use crate::usage::{self, Usage};
 use anyhow::{Context as _, Result, ensure};
 use bson::doc;
-use ingest::generate::{self, GenerateOptions};
 use mongodb::{Client, Database};
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
+use sample::GenerateOptions;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -197,7 +197,7 @@ impl Context {
         let options = GenerateOptions { files, ..GenerateOptions::new(dir.to_owned(), wanted.rows, 7) };
         let clean = wanted.reviews == Reviews::Clean;
         let options = if clean { GenerateOptions { duplicates: 0, bad: 0, ..options } } else { options };
-        Ok(generate::generate(&options)?.bytes)
+        Ok(sample::generate(&options)?.bytes)
     }
 
     fn produce(&self, topic: &str, partitions: u32, data: &Path) -> Result<Topic> {

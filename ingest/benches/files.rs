@@ -4,8 +4,8 @@
 //! once for each compression. `ROWS` sets the number of reviews.
 
 use ingest::files::{Options, RecordFile, find};
-use ingest::generate::{GenerateOptions, generate};
 use ingest::produce::{ProduceSettings, Silent, Target, produce};
+use sample::{GenerateOptions, generate};
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;

@@ -2,7 +2,7 @@
 //!
 //! The way of a record: [`files`] and [`produce`] send it; [`source`] reads it; [`worker`] hands it to a [`lane`], which gathers a
 //! [`batch`] and has [`commit`] store it in one transaction; [`publish`] brings the rollups' tables up to date; [`audit`] proves
-//! that they are right. [`generate`] makes reviews to try all of this with.
+//! that they are right.
 
 mod absent_fields;
 pub mod audit;
@@ -17,7 +17,6 @@ mod connection;
 pub mod dead_letters;
 pub mod error;
 pub mod fail_point;
-pub mod generate;
 pub mod kafka_options;
 pub mod known_ids;
 pub mod lane;

@@ -2,7 +2,6 @@
 
 use flate2::write::GzEncoder;
 use ingest::files::FileError;
-use ingest::generate::{GenerateOptions, generate};
 use ingest::kafka_options::KafkaOptions;
 use ingest::produce::{Observer, ProduceError, ProduceSettings, Progress, Silent, StopCause, Stopped, Target, produce};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
@@ -10,6 +9,7 @@ use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::{Message, Offset, TopicPartitionList};
+use sample::{GenerateOptions, generate};
 use serde_json::Value;
 use std::collections::HashMap;
 use std::io::Write;

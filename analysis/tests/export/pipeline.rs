@@ -12,10 +12,8 @@ use analysis::{
     load::Store,
 };
 use clap::Parser;
-use ingest::{
-    cli::{self, Cli},
-    generate::{self, GenerateOptions},
-};
+use ingest::cli::{self, Cli};
+use sample::GenerateOptions;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -40,7 +38,7 @@ fn reviews(folder: &Path) -> PathBuf {
     }
     eprintln!("{} is not there; using {GENERATED_ROWS} generated reviews", real.display());
     let generated = folder.join("reviews");
-    generate::generate(&GenerateOptions::new(generated.clone(), GENERATED_ROWS, 7)).expect("generated");
+    sample::generate(&GenerateOptions::new(generated.clone(), GENERATED_ROWS, 7)).expect("generated");
     generated
 }
 
@@ -85,7 +83,7 @@ fn files_have_the_counts_that_are_known_beforehand_and_follow_the_stream() {
 
     // New reviews, of films and months that are there and of some that are not.
     let more = folder.path().join("more");
-    generate::generate(&GenerateOptions { files: 1, ..GenerateOptions::new(more.clone(), 500, 9) }).expect("generated");
+    sample::generate(&GenerateOptions { files: 1, ..GenerateOptions::new(more.clone(), 500, 9) }).expect("generated");
     with_other_ids(&more);
     ingest(&name, &["produce", &more.to_string_lossy()]);
     ingest(&name, &["run", "--until-end"]);

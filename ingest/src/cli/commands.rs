@@ -6,13 +6,13 @@ use crate::background::{self, Status, WorkerFolder};
 use crate::config::Config;
 use crate::error::IngestError;
 use crate::files::Decimal;
-use crate::generate::{self, GenerateArgs};
 use crate::produce::{self, ProgressDisplay, Target};
 use crate::store::Store;
 use crate::{check as checks, schema};
 use model::layout::LATE;
 use model::rollup::Rollup;
 use model::schema::Schema;
+use sample::GenerateArgs;
 use serde::Serialize;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ const DEFAULT_PARTITIONS: i32 = 6;
 
 pub(super) fn generate(args: &GenerateArgs) -> anyhow::Result<ExitCode> {
     let options = args.options().map_err(|error| IngestError::Usage(error.to_string()))?;
-    let report = generate::generate(&options)?;
+    let report = sample::generate(&options)?;
     print(&report, args.json)
 }
 

@@ -1,7 +1,7 @@
 //! The program with options for secured servers.
 
 use crate::servers::{PASSWORD, PASSWORD_ENCODED, Servers};
-use ingest::generate::{self, GenerateOptions};
+use sample::GenerateOptions;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
@@ -93,7 +93,7 @@ impl Client {
     /// Generated reviews in a folder of the test's.
     pub fn reviews(&self) -> PathBuf {
         let dir = self.folder.path().join("reviews");
-        generate::generate(&GenerateOptions::new(dir.clone(), 500, 3)).unwrap();
+        sample::generate(&GenerateOptions::new(dir.clone(), 500, 3)).unwrap();
         dir
     }
 

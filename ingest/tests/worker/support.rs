@@ -2,11 +2,11 @@
 
 use bson::{Bson, Document, doc};
 use futures_util::TryStreamExt;
-use ingest::generate::{self, GenerateOptions};
 use ingest::store::Counts;
 use mongodb::error::ErrorKind;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use sample::GenerateOptions;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -60,7 +60,7 @@ impl Pipeline {
     /// Generated reviews in a folder of the pipeline's.
     pub fn reviews(&self, rows: u64, seed: u64) -> PathBuf {
         let dir = self.folder.path().join("reviews");
-        generate::generate(&GenerateOptions::new(dir.clone(), rows, seed)).unwrap();
+        sample::generate(&GenerateOptions::new(dir.clone(), rows, seed)).unwrap();
         dir
     }
 

@@ -1,6 +1,6 @@
 //! Generated files are the same for the same options, have the form of the real ones, and their counts are right.
 
-use ingest::generate::{GenerateOptions, TRUTH_FILE, generate};
+use sample::{GenerateOptions, TRUTH_FILE, generate};
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
 use std::fs;

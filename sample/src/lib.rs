@@ -6,7 +6,7 @@
 //! in the same or another file) and unusable records. All text is put together from this project's own phrases.
 //!
 //! Equal options give equal bytes on every machine and with every version of this program's dependencies (of gzip files:
-//! equal content): the random numbers are xoshiro256++, written out in `generate/random.rs`, and everything derived from
+//! equal content): the random numbers are xoshiro256++, written out in `random.rs`, and everything derived from
 //! them is integer arithmetic.
 //!
 //! Beside the files stands [`TRUTH_FILE`] with the counts a correct pipeline arrives at. It is counted here, from the values
@@ -29,8 +29,8 @@ mod truth;
 #[rustfmt::skip]
 mod words;
 
-pub use crate::files::TRUTH_FILE;
 pub use error::GenerateError;
+pub use files::TRUTH_FILE;
 
 use catalog::Catalog;
 use output::Output;
@@ -165,7 +165,7 @@ impl fmt::Display for GenerateReport {
 ///
 /// ```
 /// # let folder = tempfile::tempdir()?;
-/// use ingest::generate::{GenerateOptions, generate};
+/// use sample::{GenerateOptions, generate};
 /// let report = generate(&GenerateOptions::new(folder.path().join("reviews"), 1000, 7))?;
 /// assert_eq!((report.rows, report.duplicates, report.bad, report.files.len()), (1000, 2, 1, 6));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
