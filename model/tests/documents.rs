@@ -142,3 +142,27 @@ fn links_between_documents_lead_somewhere() {
         }
     }
 }
+/// Texts between backticks.
+fn code_spans(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().flat_map(|line| line.split('`').skip(1).step_by(2))
+}
+
+/// Paths are written from the root, and names with at least four underscores are tests.
+#[test]
+fn paths_and_tests_that_documents_name_exist() {
+    let code = code(&["files", "model", "ingest", "analysis", "stack", "faults", "fuzz"]);
+    for document in ["ARCHITECTURE.md", "CONTRIBUTING.md"] {
+        let text = read(document);
+        for span in code_spans(&text) {
+            let is_path =
+                span.contains('/') && !span.contains([' ', '*', '<', ':', '…']) && !span.starts_with(['/', '~']);
+            if is_path && (span.ends_with(['/']) || span.ends_with(".rs") || span.ends_with(".toml")) {
+                assert!(Path::new(ROOT).join(span).exists(), "{document}: {span} does not exist");
+            }
+            let is_word = span.chars().all(|character| character.is_ascii_lowercase() || character == '_');
+            if is_word && span.matches('_').count() >= 4 {
+                assert!(code.contains(&format!("fn {span}(")), "{document}: there is no test {span}");
+            }
+        }
+    }
+}

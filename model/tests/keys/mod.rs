@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 type Found = BTreeMap<&'static str, &'static [&'static str]>;
 
 /// The structs and enums within `T`, each with the names that it accepts.
-pub fn of<T: for<'de> Deserialize<'de>>() -> Found {
+pub(crate) fn of<T: for<'de> Deserialize<'de>>() -> Found {
     let found = RefCell::default();
     T::deserialize(Tracer(&found)).unwrap_or_else(|error| panic!("tracing failed: {error}"));
     found.into_inner()
