@@ -10,6 +10,7 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::metadata::MetadataTopic;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use stack::{Stack, StackError, StackOptions};
 
@@ -87,11 +88,14 @@ async fn a_ready_stack_shows_no_trace_of_the_probe() {
     assert_eq!(databases, ["admin", "config", "local"]);
     let consumer: BaseConsumer = kafka_config(&stack).create().unwrap();
     let metadata = consumer.fetch_metadata(None, TIMEOUT).unwrap();
-    let topics = metadata.topics().iter().map(|topic| topic.name());
+    let topics = metadata.topics().iter().map(MetadataTopic::name);
     // Kafka's own topics begin like this.
     assert_eq!(topics.filter(|name| !name.starts_with("__")).collect::<Vec<_>>(), [""; 0]);
     stack.stop().await.unwrap();
 }
+
+/// The code of a standalone server that is asked for a transaction.
+const ILLEGAL_OPERATION: i32 = 20;
 
 #[tokio::test]
 async fn a_transaction_needs_the_replica_set() {
@@ -105,7 +109,6 @@ async fn a_transaction_needs_the_replica_set() {
     let standalone = StackOptions { replica_set: false, ..mongod_only() };
     let (with, without) = tokio::try_join!(Stack::start(mongod_only()), Stack::start(standalone)).unwrap();
     commit(&with).await.unwrap();
-    const ILLEGAL_OPERATION: i32 = 20;
     let error = commit(&without).await.unwrap_err();
     assert!(matches!(&*error.kind, ErrorKind::Command(command) if command.code == ILLEGAL_OPERATION), "{error}");
     tokio::try_join!(with.stop(), without.stop()).unwrap();

@@ -203,7 +203,7 @@ impl Converter {
             read.and_then(moment::held)
                 .map_err(|error| {
                     if error != MomentError::Malformed {
-                        problem = error
+                        problem = error;
                     }
                 })
                 .ok()

@@ -112,7 +112,7 @@ impl State {
 
     fn read_measures(&mut self, table: &StateTable, stored: &RawArray) -> Result<(), StateError> {
         for ((measure, state), stored) in table.measures.iter().zip(&mut self.measures).zip(stored) {
-            let stored = stored.ok().and_then(|stored| stored.as_document());
+            let stored = stored.ok().and_then(RawBsonRef::as_document);
             let stored = stored.ok_or_else(|| StateError(format!("measure {} is not a document", measure.name)))?;
             *state = MeasureState::read(measure, stored)?;
         }

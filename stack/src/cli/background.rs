@@ -76,7 +76,7 @@ struct Report {
 }
 
 /// Starts `serve`, waits until it is ready, prints the variables.
-pub async fn up(arguments: &UpArgs) -> anyhow::Result<ExitCode> {
+pub(crate) async fn up(arguments: &UpArgs) -> anyhow::Result<ExitCode> {
     let slot = Slot::new(&arguments.name.name)?;
     if !slot.is_free()? {
         let state = slot.wait_for_state().await?;
@@ -132,7 +132,7 @@ async fn follow(slot: &Slot, serve: &mut Child, log: &mut File) -> anyhow::Resul
 }
 
 /// Owns the servers until a signal comes. Runs in the background; its errors go to the log.
-pub async fn serve(arguments: &UpArgs) -> anyhow::Result<ExitCode> {
+pub(crate) async fn serve(arguments: &UpArgs) -> anyhow::Result<ExitCode> {
     let slot = Slot::new(&arguments.name.name)?;
     let _lock = slot.occupy().await?;
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
@@ -154,7 +154,7 @@ pub async fn serve(arguments: &UpArgs) -> anyhow::Result<ExitCode> {
 }
 
 /// Asks `serve` to end and waits until it has.
-pub async fn down(name: &str) -> anyhow::Result<ExitCode> {
+pub(crate) async fn down(name: &str) -> anyhow::Result<ExitCode> {
     let slot = Slot::new(name)?;
     let deadline = Instant::now() + STOP_TIMEOUT;
     let mut asked = false;
@@ -174,7 +174,7 @@ pub async fn down(name: &str) -> anyhow::Result<ExitCode> {
 }
 
 /// Prints how the stack of that name is, or all.
-pub fn status(name: Option<&str>, json: bool) -> anyhow::Result<ExitCode> {
+pub(crate) fn status(name: Option<&str>, json: bool) -> anyhow::Result<ExitCode> {
     let names = name.map_or_else(Slot::names, |name| Ok(vec![name.to_owned()]))?;
     let reports = names.iter().map(|name| Slot::new(name)?.report()).collect::<anyhow::Result<Vec<_>>>()?;
     let reports: Vec<Report> = reports.into_iter().flatten().collect();

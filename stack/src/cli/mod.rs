@@ -21,7 +21,7 @@ What is missing is fetched once into RUSHES_CACHE (default ~/.cache/rushes). A J
 Example:
   stack run -- sh -c 'echo $KAFKA_BROKERS $MONGODB_URI'"
 )]
-pub struct Cli {
+pub(crate) struct Cli {
     #[command(subcommand)]
     command: Command,
 }
@@ -74,7 +74,7 @@ enum Command {
 
 /// Which servers, and how.
 #[derive(Debug, Clone, Args)]
-pub struct ServerArgs {
+pub(crate) struct ServerArgs {
     /// Start Kafka alone.
     #[arg(long, conflicts_with = "mongod_only")]
     kafka_only: bool,
@@ -97,7 +97,7 @@ pub struct ServerArgs {
 
 /// A stack that is kept running.
 #[derive(Debug, Clone, Args)]
-pub struct UpArgs {
+pub(crate) struct UpArgs {
     #[command(flatten)]
     name: Name,
     #[command(flatten)]
@@ -106,7 +106,7 @@ pub struct UpArgs {
 
 /// Which of several stacks.
 #[derive(Debug, Clone, Args)]
-pub struct Name {
+pub(crate) struct Name {
     /// The name of the stack; several may run side by side.
     #[arg(long, default_value = "default", value_parser = parse_name)]
     name: String,
@@ -114,7 +114,7 @@ pub struct Name {
 
 impl Cli {
     /// Does what was asked for and says with which exit code to end.
-    pub fn execute(self) -> anyhow::Result<ExitCode> {
+    pub(crate) fn execute(self) -> anyhow::Result<ExitCode> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async {
             match self.command {

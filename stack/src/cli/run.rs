@@ -12,7 +12,7 @@ use stack::{KAFKA_BROKERS, MONGODB_URI, Stack, StackOptions, output};
 use tokio::signal::unix::{self, SignalKind};
 
 /// Starts the servers, runs `command`, stops the servers; the exit code is the command's.
-pub async fn run(options: StackOptions, command: &[OsString]) -> anyhow::Result<ExitCode> {
+pub(crate) async fn run(options: StackOptions, command: &[OsString]) -> anyhow::Result<ExitCode> {
     let mut signals = Signals::listen()?;
     let stack = tokio::select! {
         stack = Stack::start(options) => stack?,

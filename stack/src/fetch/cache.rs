@@ -16,7 +16,7 @@ pub(super) struct Cache {
 
 impl Cache {
     /// The cache folder, created where it is not there yet.
-    pub fn open() -> Result<Self, StackError> {
+    pub(crate) fn open() -> Result<Self, StackError> {
         let in_home = |variable, below: &str| from_environment(variable).map(|folder| folder.join(below));
         let root = from_environment("RUSHES_CACHE")
             .or_else(|| in_home("XDG_CACHE_HOME", "rushes"))
@@ -30,12 +30,16 @@ impl Cache {
         Ok(Self { root })
     }
 
-    pub fn root(&self) -> &Path {
+    pub(crate) fn root(&self) -> &Path {
         &self.root
     }
 
     /// The part called `name`. Where it is not there, `make` fills a temporary folder, which then becomes it.
-    pub fn part(&self, name: &str, make: impl FnOnce(&Path) -> Result<(), StackError>) -> Result<PathBuf, StackError> {
+    pub(crate) fn part(
+        &self,
+        name: &str,
+        make: impl FnOnce(&Path) -> Result<(), StackError>,
+    ) -> Result<PathBuf, StackError> {
         let target = self.root.join(name);
         if target.exists() {
             return Ok(target);
