@@ -1,15 +1,17 @@
-# make demo           files → Kafka → MongoDB → charts and CSV, on generated reviews, into out/demo
+# make demo           files → Kafka → MongoDB → charts and CSV, with generated reviews, into out/demo
 # make demo DATA=DIR  the same with your own files
-# make test           everything that checks the project
+# make test           everything that checks the project; what CI runs
 # make bench          all measurements, also of Kafka Connect and Python, in one table; half an hour
 #                     (ROUNDS=3; BENCH="--only raw ingest" for some parts, see target/release/bench --help)
-# make faults SEED=1  workers, servers and networks broken 200 times by a seeded schedule; nothing lost, nothing twice
+# make faults SEED=1  breaks workers, servers and networks 200 times by a seeded schedule, and checks the result
 #                     (FAULTS=200, RECORDS=300000; about a quarter of an hour)
-# make fuzz           coverage-guided fuzzing of all readers and grammars for an hour, with findings in target/fuzz
+# make fuzz           coverage-guided fuzzing of all readers for an hour, with findings in target/fuzz
 #                     (FUZZ_SECONDS=600, FUZZ_TARGETS="decode sql"; docs/testing.md)
-# make notebook       JupyterLab with Rust notebooks over the rollups, on a Kafka and MongoDB of its own
+# make deny           licences, sources and unwanted crates of all dependencies (DENY=advisories: known vulnerabilities,
+#                     from github.com); installs cargo-deny once, which takes minutes
+# make notebook       JupyterLab with Rust notebooks over the rollups, with its own Kafka and MongoDB
 # make report         notebooks/02-reviews-over-time as an HTML page and pictures, into out/report
-# make bench-notebook how quick a notebook is, beside Python
+# make bench-notebook latencies of a notebook, beside Python
 # make help           this list
 
 SHELL := /bin/sh
@@ -25,16 +27,17 @@ FAULTS ?= 200
 RECORDS ?= 300000
 FUZZ_SECONDS ?= 3600
 FUZZ_TARGETS ?=
+DENY ?= bans licenses sources
 
-# One selection of packages and one profile for everything: cargo chooses the features of shared dependencies by what is
-# selected, and another selection would compile polars and librdkafka again.
+# One selection of packages and one profile for everything: cargo unifies the features of shared dependencies over the
+# selection, so another one would compile polars and librdkafka again.
 CARGO_BUILD := cargo build --release --locked
 CARGO_TEST := cargo test --release --locked
 
-.PHONY: help demo build test bench bench-smoke faults test-faults fuzz fmt clippy doc clean prerequisites notebook notebook-setup test-notebooks report bench-notebook
+.PHONY: help demo build test bench bench-smoke deny faults test-faults fuzz fmt clippy doc clean prerequisites notebook notebook-setup test-notebooks report bench-notebook
 
 help:
-	@sed -n 's/^# //p' Makefile
+	@sed -n '/^$$/q; s/^# //p' Makefile
 
 prerequisites:
 	@sh scripts/prerequisites.sh
@@ -66,6 +69,11 @@ bench: build
 bench-smoke: build
 	$(BIN)/stack run --private -- $(BIN)/bench --quick --skip connect python analysis --output /dev/null
 
+# Not part of `test`, because compiling cargo-deny takes minutes.
+deny: prerequisites
+	@cargo deny --version >/dev/null 2>&1 || cargo install --locked cargo-deny@0.20.2
+	cargo deny check $(DENY)
+
 # Each kind of fault once.
 test-faults: build
 	@$(BIN)/faults --seed 1 --faults 19 --records 40000
@@ -73,7 +81,7 @@ test-faults: build
 faults: build
 	@$(BIN)/faults --seed $(SEED) --faults $(FAULTS) --records $(RECORDS)
 
-# Builds its own program beside the others, with the same crates of others.
+# Builds an instrumented program; third-party crates are shared with the other builds.
 fuzz: build
 	@FUZZ_SECONDS="$(FUZZ_SECONDS)" sh scripts/fuzz.sh $(FUZZ_TARGETS)
 
