@@ -8,7 +8,6 @@ use model::schema::file::{FieldRule, SchemaFile};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
@@ -166,31 +165,4 @@ fn paths_and_tests_that_documents_name_exist() {
             }
         }
     }
-}
-
-fn output(program: &str, arguments: &[&str]) -> String {
-    let output = Command::new(program).args(arguments).current_dir(ROOT).output().unwrap();
-    assert!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
-}
-
-/// `1.95` and `1.95.0` alike.
-fn version(text: &str) -> Vec<u32> {
-    text.split('.').chain(["0"]).take(3).map(|number| number.parse().unwrap()).collect()
-}
-
-#[test]
-fn the_oldest_rust_is_one_that_all_dependencies_take() {
-    let about = output("rustc", &["-vV"]);
-    let host = about.lines().find_map(|line| line.strip_prefix("host: ")).unwrap();
-    let metadata = output(env!("CARGO"), &["metadata", "--locked", "--format-version", "1", "--filter-platform", host]);
-    let metadata: serde_json::Value = serde_json::from_str(&metadata).unwrap();
-    let oldest = env!("CARGO_PKG_RUST_VERSION");
-    for package in metadata["packages"].as_array().unwrap() {
-        let needed = package["rust_version"].as_str().unwrap_or("1.0");
-        assert!(version(needed) <= version(oldest), "{} needs Rust {needed}", package["id"]);
-    }
-    assert!(read("README.md").contains(&format!("Rust {oldest} or newer")));
-    assert!(read("CONTRIBUTING.md").contains(&format!("Rust {oldest} ")));
-    assert!(read("environment.yml").contains(&format!("rust>={oldest}")));
 }
