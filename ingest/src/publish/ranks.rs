@@ -11,6 +11,7 @@ use futures_util::stream::{self, StreamExt, TryStreamExt};
 use model::layout::column;
 use model::rollup::{Group, GroupHasher, Rollup, Row, State, partial};
 use model::window::Window;
+use mongodb::options::Hint;
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
 
@@ -107,7 +108,9 @@ impl RowWriter {
         let rows = self.store.collection::<Document>(self.plan().group_rows(self.table()).name());
         let has_none = async |some: Document| {
             let mut session = self.store.session_after(self.after).await?;
-            let any = rows.find_one(some).projection(doc! { "_id": 1 }).session(&mut session).await?;
+            let id = doc! { "_id": 1 };
+            // Without the hint, an empty filter is answered by a collection scan.
+            let any = rows.find_one(some).hint(Hint::Keys(id.clone())).projection(id).session(&mut session).await?;
             Ok::<_, StoreError>(any.is_none())
         };
         if unknown.len() > 1 && has_none(doc! {}).await? {
