@@ -1,4 +1,9 @@
 //! Stops a run that sends a whole topic to the dead letters, because then the schema is wrong, not the data.
+//!
+//! Records that the filter leaves out are not judged: a stream of a few kinds of message in a topic of many is wrong if none of its own
+//! can be used.
+
+use crate::batch::Added;
 
 /// Records that a ratio is judged over.
 const SAMPLE: u64 = 1_000;
@@ -22,7 +27,12 @@ pub struct BreakerLimits {
 
 impl Breaker {
     /// Takes a record into account; says why the run must stop, if it must.
-    pub fn record(&mut self, dead: bool, limits: BreakerLimits) -> Option<String> {
+    pub fn record(&mut self, added: Added, limits: BreakerLimits) -> Option<String> {
+        let dead = match added {
+            Added::Filtered => return None,
+            Added::Event => false,
+            Added::Dead => true,
+        };
         self.records += 1;
         self.dead += u64::from(dead);
         self.in_a_row = if dead { self.in_a_row + 1 } else { 0 };
@@ -38,12 +48,12 @@ impl Breaker {
     }
 }
 
-/// Judges a run at its end, however few records it read; says what is wrong, if anything is.
+/// Judges a run at its end, however few of its records the filter let through; says what is wrong, if anything is.
 ///
-/// A run without one usable record is wrong at any limits.
-pub fn judge(read: i64, dead: i64, ratio: f64) -> Option<String> {
-    let is_wrong = dead > 0 && (dead == read || dead as f64 > ratio * read as f64);
-    is_wrong.then(|| format!("{dead} of {read} records cannot be used"))
+/// A run of which every such record is dead is wrong at any limits.
+pub fn judge(passed: i64, dead: i64, ratio: f64) -> Option<String> {
+    let is_wrong = dead > 0 && (dead == passed || dead as f64 > ratio * passed as f64);
+    is_wrong.then(|| format!("{dead} of {passed} records cannot be used"))
 }
 
 #[cfg(test)]
@@ -68,28 +78,39 @@ mod tests {
 
     const LIMITS: BreakerLimits = BreakerLimits { in_a_row: 3, ratio: 0.5 };
 
+    fn dead_if(dead: bool) -> Added {
+        if dead { Added::Dead } else { Added::Event }
+    }
+
     #[test]
     fn a_run_of_dead_letters_trips() {
         let mut breaker = Breaker::default();
-        for dead in [true, true, false, true, true] {
-            assert_eq!(breaker.record(dead, LIMITS), None);
+        for added in
+            [Added::Dead, Added::Dead, Added::Event, Added::Dead, Added::Filtered, Added::Dead, Added::Filtered]
+        {
+            assert_eq!(breaker.record(added, LIMITS), None);
         }
-        assert_eq!(breaker.record(true, LIMITS).as_deref(), Some("3 records in a row cannot be used"));
+        assert_eq!(breaker.record(Added::Dead, LIMITS).as_deref(), Some("3 records in a row cannot be used"));
     }
 
     #[test]
     fn a_ratio_trips_over_a_thousand_records() {
         let mut breaker = Breaker::default();
-        let tripped: Vec<_> = (0..1_000).filter_map(|at| breaker.record(at % 3 != 0, LIMITS)).collect();
+        let tripped: Vec<_> = (0..1_000).filter_map(|at| breaker.record(dead_if(at % 3 != 0), LIMITS)).collect();
         assert_eq!(tripped, ["666 of 1000 records cannot be used"]);
         let mut breaker = Breaker::default();
-        assert!((0..10_000).all(|at| breaker.record(at % 2 == 0, LIMITS).is_none()));
+        assert!((0..10_000).all(|at| breaker.record(dead_if(at % 2 == 0), LIMITS).is_none()));
+        let mut breaker = Breaker::default();
+        let limits = BreakerLimits { in_a_row: 0, ratio: 0.5 };
+        let kinds = |at: u32| if at.is_multiple_of(10) { Added::Dead } else { Added::Filtered };
+        let tripped: Vec<_> = (0..10_000).filter_map(|at| breaker.record(kinds(at), limits)).collect();
+        assert_eq!(tripped, ["1000 of 1000 records cannot be used"], "the filter leaves nothing that can be used");
     }
 
     #[test]
     fn limits_can_be_switched_off() {
         let mut breaker = Breaker::default();
         let off = BreakerLimits { in_a_row: 0, ratio: 1.0 };
-        assert!((0..5_000).all(|_| breaker.record(true, off).is_none()));
+        assert!((0..5_000).all(|_| breaker.record(Added::Dead, off).is_none()));
     }
 }

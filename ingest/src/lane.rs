@@ -207,7 +207,7 @@ impl Lane {
             if added == Added::Event {
                 self.context.absent_fields.note(record.payload);
             }
-            if let Some(problem) = partition.breaker.record(added == Added::Dead, self.context.breaker) {
+            if let Some(problem) = partition.breaker.record(added, self.context.breaker) {
                 self.trip(chunk.partition, &problem);
                 return;
             }

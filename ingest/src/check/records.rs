@@ -70,7 +70,7 @@ impl Tried {
             let remedy = reject.reason.remedy();
             said += &format!(", {dead} cannot be used; the first of these: {reject}; {remedy}");
         }
-        let found = match breaker::judge(read, *dead, dead_ratio) {
+        let found = match breaker::judge(events + dead, *dead, dead_ratio) {
             None => Ok(said),
             Some(_) => Err(IngestError::TooManyDeadLetters(said)),
         };
@@ -118,5 +118,7 @@ mod tests {
             assert_eq!(tried.records(0.5).holds, holds, "{records:?}");
             assert_eq!(tried.fields().map(|fields| fields.warns), warns, "{records:?}");
         }
+        let left = Tried { filtered: 9, ..tried(&["{"]) };
+        assert!(!left.records(0.5).holds, "everything that the filter leaves is dead");
     }
 }

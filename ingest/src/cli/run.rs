@@ -63,7 +63,11 @@ async fn work(args: &Run, config: Config) -> Result<(Counts, Result<(), IngestEr
 /// Whether a run that has ended by itself, or was ended, could use its records; the breaker has only judged full samples.
 fn judge(counts: Counts, until: Until, ratio: f64, first: Option<String>) -> Result<(), IngestError> {
     let ratio = if until == Until::End { ratio } else { 1.0 };
-    let Some(problem) = breaker::judge(counts.read, counts.dead, ratio) else { return Ok(()) };
+    let passed = counts.read - counts.filtered;
+    let Some(mut problem) = breaker::judge(passed, counts.dead, ratio) else { return Ok(()) };
+    if counts.filtered > 0 {
+        problem += &format!(" ({} others are left out by the filter)", counts.filtered);
+    }
     let first = first.map_or_else(String::new, |first| format!("; the first: {first}"));
     Err(IngestError::TooManyDeadLetters(format!(
         "{problem}{first}. `ingest dead list` shows the dead letters. Correct the schema, then `ingest dead replay` settles them; \
