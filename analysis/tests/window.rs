@@ -624,6 +624,40 @@ fn integers_that_do_not_fit_are_refused_before_anything_is_counted() {
 }
 
 #[test]
+fn sums_beyond_64_bits_are_digits_and_those_beyond_the_floats_on_their_way_are_exact() {
+    let far = i64::MAX;
+    let t = || Column::new("t".into(), [0_i64, 1, 2, 3]).cast(&DataType::Datetime(TimeUnit::Milliseconds, None));
+    let sums = |n: [i64; 4], x: [f64; 4]| {
+        let columns = vec![t().expect("instants"), Column::new("n".into(), n), Column::new("x".into(), x)];
+        let mut windowed = Windowed::new(Spec::new("t", "day").expect("a spec").measure("n").measure("x"));
+        let rows = DataFrame::new(4, columns).expect("a frame");
+        for piece in pieces(&rows, &[1, 3]) {
+            windowed.update(&piece).expect("an update");
+            let spec = Spec::new("t", "day").expect("a spec").measure("n").measure("x");
+            windowed = Windowed::restore(spec, &windowed.save()).expect("what was saved");
+        }
+        let table = windowed.snapshot().expect("a snapshot");
+        ["n_sum", "n_mean", "x_sum", "x_mean"]
+            .map(|name| table.column(name).expect("a column").get(0).expect("a row").to_string())
+    };
+    for (n, x, expected) in [
+        (
+            [far, far, far, 1],
+            [1.7e308, 1.7e308, -1.7e308, -1.7e308],
+            ["\"27670116110564327422\"", "6.9175e18", "0.0", "0.0"],
+        ),
+        ([far, far, -far, -far], [1e300, 1.0, -1e300, 1.0], ["0", "0.0", "2.0", "0.5"]),
+        (
+            [far, 0, 0, 0],
+            [1.7e308, 1.7e308, 1.7e308, 1.7e308],
+            ["9223372036854775807", "2.3058e18", "null", "1.7000e308"],
+        ),
+    ] {
+        assert_eq!(sums(n, x), expected);
+    }
+}
+
+#[test]
 fn keys_of_instants_in_a_zone_come_back() {
     let zone = TimeZone::opt_try_new(Some("Asia/Seoul")).expect("a zone");
     let keys = col("t").cast(DataType::Datetime(TimeUnit::Microseconds, zone)).alias("k");

@@ -9,7 +9,7 @@ mod moments;
 
 pub use distinct::{Distinct, SPARSE_LIMIT};
 pub use histogram::Histogram;
-pub use moments::{FloatMoments, IntMoments};
+pub use moments::{FloatMoments, FloatSum, IntMoments};
 
 /// A stored state that this program cannot read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

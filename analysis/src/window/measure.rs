@@ -189,11 +189,20 @@ fn combine<S: Clone>(states: &mut [S], into: usize, from: usize, add: impl Fn(&m
     add(&mut states[into], &other);
 }
 
+/// A column of sums: of digits if one of them has more than 64 bits, as in the table of a rollup.
+fn exact(name: &str, sums: impl Iterator<Item = i128> + Clone) -> Series {
+    let narrow: Option<Vec<i64>> = sums.clone().map(|sum| i64::try_from(sum).ok()).collect();
+    match narrow {
+        Some(sums) => Series::new(name.into(), sums),
+        None => Series::new(name.into(), sums.map(|sum| sum.to_string()).collect::<Vec<_>>()),
+    }
+}
+
 /// What is read from a state of type `S` with values of type `V`.
 struct Readings<S, V> {
     count: fn(&S) -> i64,
-    /// `None` where `V` cannot hold it.
-    sum: fn(&S) -> Option<V>,
+    /// A column of this name.
+    sums: fn(&str, &[&S]) -> Series,
     mean: fn(&S) -> Option<f64>,
     variance: fn(&S) -> Option<f64>,
     min: fn(&S) -> Option<V>,
@@ -202,7 +211,7 @@ struct Readings<S, V> {
 
 const HISTOGRAM: Readings<Histogram, i64> = Readings {
     count: Histogram::count,
-    sum: |state| i64::try_from(state.sum()).ok(),
+    sums: |name, states| exact(name, states.iter().map(|state| state.sum())),
     mean: Histogram::mean,
     variance: Histogram::variance,
     min: Histogram::min,
@@ -210,7 +219,7 @@ const HISTOGRAM: Readings<Histogram, i64> = Readings {
 };
 const INT: Readings<IntMoments, i64> = Readings {
     count: IntMoments::count,
-    sum: |state| i64::try_from(state.sum()).ok(),
+    sums: |name, states| exact(name, states.iter().map(|state| state.sum())),
     mean: IntMoments::mean,
     variance: IntMoments::variance,
     min: |state| state.extremes().map(|(min, _)| min),
@@ -218,7 +227,10 @@ const INT: Readings<IntMoments, i64> = Readings {
 };
 const FLOAT: Readings<FloatMoments, f64> = Readings {
     count: FloatMoments::count,
-    sum: |state| Some(state.sum()).filter(|sum| sum.is_finite()),
+    sums: |name, states| {
+        let finite = |state: &&FloatMoments| Some(state.sum()).filter(|sum| sum.is_finite());
+        Series::new(name.into(), states.iter().map(finite).collect::<Vec<_>>())
+    },
     mean: FloatMoments::mean,
     variance: FloatMoments::variance,
     min: |state| state.extremes().map(|(min, _)| min),
@@ -241,10 +253,11 @@ impl Names<'_> {
             groups.iter().map(|group| read(&states[*group as usize])).collect()
         }
         let name = |suffix: &str| (self.of)(suffix).into();
+        let chosen: Vec<&S> = groups.iter().map(|group| &states[*group as usize]).collect();
         let deviation = |state: &S| (readings.variance)(state).map(f64::sqrt);
         vec![
             Series::new(self.counted_as.into(), all(states, groups, readings.count)).into(),
-            Series::new(name("sum"), all(states, groups, readings.sum)).into(),
+            (readings.sums)(&(self.of)("sum"), &chosen).into(),
             Series::new(name("mean"), all(states, groups, readings.mean)).into(),
             Series::new(name("stddev"), all(states, groups, deviation)).into(),
             Series::new(name("min"), all(states, groups, readings.min)).into(),

@@ -8,7 +8,7 @@ use bson::{Bson, Document, doc, spec::BinarySubtype};
 use model::{
     clock::EventClock,
     rollup::KeyValue,
-    state::{Distinct, FloatMoments, Histogram, IntMoments},
+    state::{Distinct, FloatMoments, FloatSum, Histogram, IntMoments},
     window::Window,
 };
 use polars::prelude::DataType;
@@ -251,8 +251,9 @@ fn saved_states(states: &States, alive: &[usize]) -> Bson {
         }) },
         States::Float(states) => doc! { "float": column(states, alive, |state| {
             let (min, max) = state.extremes().unwrap_or_default();
-            let numbers = [state.mean().unwrap_or_default(), state.m2(), state.sum(), min, max].map(Bson::Double);
-            Bson::Array(std::iter::once(state.count().into()).chain(numbers).collect())
+            let FloatSum { high, low, halves } = state.exact_sum();
+            let numbers = [state.mean().unwrap_or_default(), state.m2(), high, min, max, low].map(Bson::Double);
+            Bson::Array(std::iter::once(state.count().into()).chain(numbers).chain([halves.into()]).collect())
         }) },
     })
 }
@@ -283,7 +284,12 @@ fn restore_states(measure: &mut Measure, saved: &Bson, groups: usize) -> Option<
             let count = parts.first()?.as_i64()?;
             let number = |at: usize| parts.get(at)?.as_f64();
             let extremes = (count > 0).then_some((number(4)?, number(5)?));
-            Some(FloatMoments::from_parts(count, number(1)?, number(2)?, number(3)?, extremes))
+            // An earlier version saved the rounded sum alone.
+            let sum = match (number(6), parts.get(7).and_then(Bson::as_i64)) {
+                (Some(low), Some(halves)) => FloatSum { high: number(3)?, low, halves },
+                _ => number(3)?.into(),
+            };
+            Some(FloatMoments::from_parts(count, number(1)?, number(2)?, sum, extremes))
         };
         States::Float(parts("float")?.into_iter().map(state).collect::<Option<Vec<_>>>()?)
     } else {

@@ -320,6 +320,8 @@ top = { rows = 3, by = "bytes_sum" }
             (&[1e200, -1e200], Some(0.0), Some(0.0), None),
             (&[1e150, -1e150], Some(0.0), Some(0.0), Some(2e300_f64.sqrt())),
             (&[1e300, 1.0, -1e300, 1.0], Some(2.0), Some(0.5), None),
+            (&[1.7e308, 1.7e308, -1.7e308, -1.7e308], Some(0.0), Some(0.0), None),
+            (&[1.7e308, 1.7e308, 0.5, -1.7e308, -1.7e308], Some(0.5), Some(0.1), None),
         ] {
             let events: Vec<_> = values.iter().map(|&x| rawdoc! { "_id": 1_i64, "x": x }).collect();
             let row = row(&events);

@@ -3,11 +3,11 @@
 //! Stored: `{count, late, m: [{…} …], d: [binary …]}`, measures and sets in the order of the table's definition; `late` is absent where
 //! it is 0. A histogram is `{"8": 3, …}` with the values seen, moments are `{n, mean, m2, sum, min, max}`; the exact sum of an
 //! integer measure is a Decimal128. The sum of a float measure has what it lacks for being exact beside it, as `low`, absent where that
-//! is 0.
+//! is 0, and as `high` and `halves` ([`FloatSum`]), absent where all values are far from the largest float.
 
 use super::key::ALLOCATION;
 use super::{Facts, Measure, MeasureKind, StateTable};
-use crate::state::{Distinct, FloatMoments, Histogram, IntMoments, StateError};
+use crate::state::{Distinct, FloatMoments, FloatSum, Histogram, IntMoments, StateError};
 use bson::raw::{CString, RawArray, RawArrayBuf, RawBson, RawBsonRef, RawDocument, RawDocumentBuf, cstr};
 use bson::spec::BinarySubtype;
 use bson::{Binary, Decimal128};
@@ -191,8 +191,13 @@ impl MeasureState {
                 let [sum, min, max] = [moments.sum(), min, max].map(RawBsonRef::Double);
                 let mut document =
                     moments_document(moments.count(), moments.combined_mean(), moments.m2(), sum, min, max);
-                if moments.sum_remainder() != 0.0 {
-                    document.append(cstr!("low"), moments.sum_remainder());
+                let FloatSum { high, low, halves } = moments.exact_sum();
+                if low != 0.0 {
+                    document.append(cstr!("low"), low);
+                }
+                if halves != 0 {
+                    document.append(cstr!("high"), high);
+                    document.append(cstr!("halves"), halves);
                 }
                 document
             }
@@ -227,9 +232,13 @@ impl MeasureState {
             MeasureKind::Float => {
                 let count = integer(part("n")?)?;
                 let extremes = (count > 0).then_some((number("min")?, number("max")?));
-                let moments = FloatMoments::from_parts(count, number("mean")?, number("m2")?, number("sum")?, extremes);
-                let low = stored.get("low").ok().flatten().and_then(RawBsonRef::as_f64).unwrap_or_default();
-                Ok(Self::Float(moments.with_sum_remainder(low)))
+                let mut sum = FloatSum::from(number("sum")?);
+                let some = |name: &str| stored.get(name).ok().flatten();
+                if let Some((high, halves)) = some("high").zip(some("halves")) {
+                    sum = FloatSum { high: high.as_f64().ok_or_else(broken)?, low: 0.0, halves: integer(halves)? };
+                }
+                sum.low = some("low").and_then(RawBsonRef::as_f64).unwrap_or_default();
+                Ok(Self::Float(FloatMoments::from_parts(count, number("mean")?, number("m2")?, sum, extremes)))
             }
         }
     }

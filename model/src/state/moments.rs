@@ -51,17 +51,24 @@ impl Total for i128 {
     }
 }
 
-/// A sum of floats in twice their precision: `high` is the sum as a float, `low` what it lacks (Knuth's TwoSum). Split anywhere, large
-/// values that cancel leave the small ones.
+/// A sum of floats in twice their precision: `high + low + halves * 2^1023`. `low` is what `high` lacks for being exact (Knuth's TwoSum), and
+/// `halves` takes what `high` cannot hold, so that a part of the sum may be beyond the largest float. Split anywhere, large values that cancel
+/// leave the small ones.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-struct FloatSum {
-    high: f64,
-    low: f64,
+pub struct FloatSum {
+    /// Smaller than 2^1023, without its sign.
+    pub high: f64,
+    /// At most half of the last digit of `high`.
+    pub low: f64,
+    /// How often 2^1023 is to be added; 0 unless values of about 9e307 or more were seen.
+    pub halves: i64,
 }
 
 impl From<f64> for FloatSum {
-    fn from(high: f64) -> Self {
-        Self { high, low: 0.0 }
+    fn from(value: f64) -> Self {
+        let mut sum = Self { high: value, low: 0.0, halves: 0 };
+        sum.normalize();
+        sum
     }
 }
 
@@ -69,8 +76,34 @@ impl std::ops::AddAssign for FloatSum {
     fn add_assign(&mut self, other: Self) {
         let (high, lost) = two_sum(self.high, other.high);
         let (high, low) = two_sum(high, lost + (self.low + other.low));
-        // Beyond the largest float nothing is known any more.
-        *self = Self { high, low: if high.is_finite() { low } else { 0.0 } };
+        *self = Self { high, low, halves: self.halves + other.halves };
+        self.normalize();
+    }
+}
+
+impl FloatSum {
+    /// Half of the first number that is too large for a float: 2^1023.
+    const HALF: f64 = 8.98846567431158e307;
+
+    fn normalize(&mut self) {
+        if self.high.abs() < Self::HALF {
+            return;
+        }
+        if self.high.is_finite() {
+            self.halves += if self.high < 0.0 { -1 } else { 1 };
+            // Exact: the two are within a factor of two.
+            (self.high, self.low) = two_sum(self.high - Self::HALF.copysign(self.high), self.low);
+        } else {
+            self.low = 0.0;
+        }
+    }
+
+    /// The sum as a float; infinite beyond the largest one.
+    fn value(self) -> f64 {
+        let half = if self.halves < 0 { -Self::HALF } else { Self::HALF };
+        // With three halves more than `high` can take away, it is infinite.
+        let high = (0..self.halves.unsigned_abs().min(4)).fold(self.high, |sum, _| sum + half);
+        if self.halves == 0 { high } else { high + self.low }
     }
 }
 
@@ -83,7 +116,13 @@ fn two_sum(a: f64, b: f64) -> (f64, f64) {
 
 impl Total for FloatSum {
     fn mean(self, count: i64) -> Option<f64> {
-        self.high.is_finite().then(|| self.high / count as f64)
+        let (value, count) = (self.value(), count as f64);
+        if value.is_finite() {
+            return Some(value / count);
+        }
+        // The sum is beyond the floats, the mean is not: a quarter of both is within.
+        let quarter = self.halves as f64 / count * (Self::HALF / 4.0) + self.high / 4.0 / count;
+        self.high.is_finite().then_some(quarter * 4.0)
     }
 }
 
@@ -198,25 +237,18 @@ impl IntMoments {
 
 impl FloatMoments {
     /// A state from its stored parts.
-    pub fn from_parts(count: i64, mean: f64, m2: f64, sum: f64, extremes: Option<(f64, f64)>) -> Self {
-        Self { spread: Spread { count, mean, m2 }, sum: sum.into(), extremes }
+    pub fn from_parts(count: i64, mean: f64, m2: f64, sum: FloatSum, extremes: Option<(f64, f64)>) -> Self {
+        Self { spread: Spread { count, mean, m2 }, sum, extremes }
     }
 
-    /// The state with what its [`sum`](Self::sum) lacks for being exact.
-    #[must_use]
-    pub fn with_sum_remainder(mut self, low: f64) -> Self {
-        self.sum.low = low;
-        self
-    }
-
-    /// Sum of the values seen; infinite or not a number if it, or a part of it, is beyond the largest f64.
+    /// Sum of the values seen; infinite if it is beyond the largest f64.
     pub fn sum(&self) -> f64 {
-        self.sum.high
+        self.sum.value()
     }
 
-    /// What [`sum`](Self::sum) lacks for being exact.
-    pub fn sum_remainder(&self) -> f64 {
-        self.sum.low
+    /// The sum with all of its digits.
+    pub fn exact_sum(&self) -> FloatSum {
+        self.sum
     }
 }
 
@@ -273,7 +305,31 @@ mod tests {
             );
         }
         let mixed = floats(&[FAR, FAR, -FAR, -FAR, FAR]);
-        assert!(mixed.mean().is_some_and(|mean| mean.abs() <= FAR), "{mixed:?}");
+        assert_eq!((mixed.sum(), mixed.mean()), (FAR, Some(FAR / 5.0)));
+    }
+
+    #[test]
+    fn a_sum_may_leave_the_floats_on_its_way() {
+        const FAR: f64 = 1.7e308;
+        for (values, sum, mean) in [
+            (&[FAR, FAR, -FAR, -FAR][..], 0.0, 0.0),
+            (&[-FAR, -FAR, FAR, FAR, 1.0], 1.0, 0.2),
+            (&[FAR, FAR, FAR, -FAR, -FAR], FAR, FAR / 5.0),
+            (&[f64::MAX, f64::MAX, -f64::MAX, -f64::MAX, 0.25], 0.25, 0.05),
+            (&[1e308, 1e308, -1e308], 1e308, 1e308 / 3.0),
+            (&[FAR, FAR], f64::INFINITY, FAR),
+            (&[-FAR, -FAR, -FAR, 1e308], f64::NEG_INFINITY, -1.025e308),
+            (&[FloatSum::HALF, FloatSum::HALF, -FloatSum::HALF], FloatSum::HALF, FloatSum::HALF / 3.0),
+            (&[FloatSum::HALF, -1.0], FloatSum::HALF, FloatSum::HALF / 2.0),
+            (&[-FloatSum::HALF, 1.0, FloatSum::HALF], 1.0, 1.0 / 3.0),
+            (&[FAR, FAR, 0.5, -FAR, -FAR], 0.5, 0.1),
+        ] {
+            let state = floats(values);
+            assert_eq!(state.sum(), sum, "{values:?}");
+            let found = state.mean().unwrap();
+            assert!((found - mean).abs() <= 1e-15 * mean.abs(), "{values:?}: {found}");
+        }
+        assert_eq!(FloatSum::HALF, 2_f64.powi(1023));
     }
 
     #[test]
@@ -304,6 +360,25 @@ mod tests {
             prop_assert!(mean.is_some_and(|mean| min <= mean && mean <= max), "{:?} of {:?}", mean, values);
             prop_assert!(state.variance().is_none_or(|variance| variance >= 0.0));
             prop_assert!(!state.m2().is_nan());
+        }
+
+        #[test]
+        fn far_values_that_cancel_leave_the_others_but_for_the_digits_that_a_sum_has(
+            far in prop::collection::vec(1e307_f64..f64::MAX, 0..20),
+            near in prop::collection::vec(-1_000_i32..1_000, 0..20),
+            seed in any::<u64>(),
+            cut in 0_usize..60,
+        ) {
+            let mut values: Vec<f64> = far.iter().flat_map(|&value| [value, -value]).collect();
+            values.extend(near.iter().copied().map(f64::from));
+            // Any order that the seed gives.
+            values.sort_by_key(|value| (value.to_bits() ^ seed).wrapping_mul(0x9E37_79B9_7F4A_7C15));
+            let (first, second) = values.split_at(cut.min(values.len()));
+            let mut state = floats(first);
+            state.combine(&floats(second));
+            let largest = far.iter().copied().fold(0.0, f64::max);
+            let difference = (state.sum() - f64::from(near.iter().sum::<i32>())).abs();
+            prop_assert!(difference <= 1e-28 * largest, "{} of {:?}", state.sum(), values);
         }
 
         #[test]
