@@ -33,6 +33,7 @@ pub struct Schema {
     pub(crate) name: String,
     pub(crate) version: String,
     pub(crate) definition: String,
+    pub(crate) number: Option<u32>,
     pub(crate) stream: String,
     pub(crate) fields: Vec<Field>,
     pub(crate) id: Vec<usize>,
@@ -83,6 +84,11 @@ impl Schema {
     /// A fingerprint of what the schema says: 16 hexadecimal digits that comments, layout and the order of the keys do not change.
     pub fn definition(&self) -> &str {
         &self.definition
+    }
+
+    /// The `version` that the schema states, if it does.
+    pub fn number(&self) -> Option<u32> {
+        self.number
     }
 
     /// The stream's name, which is also the name of the column that counts its records.

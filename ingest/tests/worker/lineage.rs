@@ -59,3 +59,29 @@ fn the_user_can_go_back_on_purpose() {
     assert_replaced(&pipeline, &second);
     pipeline.drain(&[]);
 }
+
+#[test]
+fn a_lower_version_is_refused_though_the_database_has_never_had_it() {
+    let version = |version: u32, rollups: &[&str]| format!("version = {version}\n{}", schema(rollups));
+    let pipeline = pipeline("versions", &[BY_HOUR], 100);
+    pipeline.write("schema.toml", &version(3, &[BY_HOUR, BY_SENSOR]));
+    pipeline.drain(&[]);
+    let before = catalog(&pipeline);
+    for (old, states) in [
+        (version(2, &[BY_SENSOR]), "is version 2"),
+        (schema(&[BY_HOUR, "\n"]), "was replaced"),
+        (schema(&[BY_SENSOR]), "states no version"),
+    ] {
+        pipeline.write("old.toml", &old);
+        let said = pipeline.fail(2, &["run", "--until-end", "--schema", "old.toml"]);
+        assert!(said.contains(states) && said.contains("--accept-older-schema"), "{said}");
+        assert_eq!(pipeline.output(&["check", "--schema", "old.toml"]).status.code(), Some(1));
+    }
+    assert_eq!(catalog(&pipeline), before);
+    pipeline.write("schema.toml", &version(4, &[BY_SENSOR]));
+    pipeline.drain(&[]);
+    assert_in_order(&pipeline);
+    pipeline.write("schema.toml", &version(3, &[BY_HOUR]));
+    pipeline.drain(&["--accept-older-schema"]);
+    assert_eq!(catalog(&pipeline), ["by_hour"]);
+}

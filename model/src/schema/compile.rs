@@ -37,6 +37,7 @@ pub(super) fn compile(name: &str, version: String, file: &SchemaFile) -> Result<
         name: name.to_owned(),
         version,
         definition: String::new(),
+        number: file.version,
         stream: file.stream.clone(),
         fields,
         id,

@@ -8,6 +8,10 @@ use serde::{Deserialize, Serialize};
 pub struct SchemaFile {
     /// Name of the stream; also the column that counts its records.
     pub stream: String,
+    /// Number of this version of the schema, which rises with every change. A database that has had a newer version refuses this one. Without
+    /// it, a schema that was never seen counts as newer.
+    #[serde(default)]
+    pub version: Option<u32>,
     /// The fields whose values identify an event; stored as its `_id`.
     pub id: Vec<String>,
     /// The `date` or `timestamp` field that says when the event happened.
