@@ -44,6 +44,10 @@ enum Kind {
     ClientCertificate,
     /// Another trouble of TLS.
     Tls,
+    /// It answers, but as a web server does.
+    Http,
+    /// It answers in another protocol, or takes the connection and says nothing.
+    NotKafka,
     /// Nobody listens, or the network is cut: it may come back by itself.
     Away,
 }
@@ -53,6 +57,9 @@ impl Kind {
         let has = |word: &str| said.contains(word);
         // What is said begins with the protocol, except the plain one: `sasl_ssl://host:port/bootstrap: …`.
         let (is_tls, is_sasl) = (said.starts_with("ssl:") || said.starts_with("sasl_ssl:"), said.starts_with("sasl_"));
+        if let Some(kind) = Self::of_first_answer(said) {
+            return kind;
+        }
         let hung_up = ["Disconnected", "Broken pipe", "reset by peer"].into_iter().any(has);
         match code {
             _ if has("Unsupported SASL mechanism") => Self::Mechanism,
@@ -65,16 +72,30 @@ impl Kind {
             _ if has("alert bad certificate") || has("certificate required") => Self::ClientCertificate,
             _ if hung_up && !is_tls && has("in state APIVERSION_QUERY") => Self::TlsWanted,
             _ if hung_up && !is_sasl && is_young(said) => Self::SaslWanted,
+            _ if has("ApiVersionRequest failed") && has("Timed out") => Self::NotKafka,
             Some(RDKafkaErrorCode::SSL) => Self::Tls,
             _ => Self::Away,
         }
+    }
+
+    /// Of the answer to the first request: librdkafka takes its first four bytes for a length.
+    fn of_first_answer(said: &str) -> Option<Self> {
+        let (_, length) =
+            said.split_once("Invalid response size ").filter(|_| said.contains("in state APIVERSION_QUERY"))?;
+        let length: i32 = length.split(' ').next()?.parse().ok()?;
+        Some(match length.to_be_bytes() {
+            [b'H', b'T', b'T', b'P'] => Self::Http,
+            // A TLS record with an alert or a handshake.
+            [0x15 | 0x16, 3, ..] => Self::TlsWanted,
+            _ => Self::NotKafka,
+        })
     }
 
     /// How sure it is that waiting does not help: a broker that is being stopped hangs up, too.
     fn weight(self) -> u8 {
         match self {
             Self::Away => 0,
-            Self::SaslWanted | Self::TlsWanted => 1,
+            Self::SaslWanted | Self::TlsWanted | Self::NotKafka => 1,
             _ => 2,
         }
     }
@@ -112,6 +133,14 @@ impl Kind {
                 "the broker wants a certificate of its clients: set kafka.ssl.certificate.location and kafka.ssl.key.location"
             }
             Self::Tls => "check kafka.security.protocol and the options kafka.ssl.*",
+            Self::Http => {
+                "a web server answers at this address (HTTP), no Kafka broker: write the address of a broker's listener into `brokers` \
+                 (--brokers)"
+            }
+            Self::NotKafka => {
+                "what listens at this address does not answer as a Kafka broker does: write the address of a broker's listener into \
+                 `brokers` (--brokers)"
+            }
             Self::Away => "is it running? `stack up` starts one",
         }
     }
@@ -195,7 +224,12 @@ impl Connection {
             Kind::Away if is_advertised(&last.said) => NOT_AS_ADVERTISED,
             kind => kind.remedy(),
         };
-        format!("{}; {remedy}", last.said)
+        let said = match last.kind {
+            // The rest advises what does not help.
+            Kind::Http | Kind::NotKafka => last.said.split(": ").next().unwrap_or_default(),
+            _ => &last.said,
+        };
+        format!("{said}; {remedy}")
     }
 
     /// Tells a certificate of an unknown authority from one for another host name, which librdkafka does not: connects once more
@@ -266,6 +300,31 @@ mod tests {
         assert_eq!(kind(&format!("h:1/1: {disconnected} (after 60012ms in state UP)")), Kind::Away);
         assert_eq!(kind(&format!("sasl_ssl://h:1/1: {disconnected} (after 7ms in state UP)")), Kind::Away);
         assert_eq!(kind("ssl://h:1/1: Disconnected (after 7ms in state APIVERSION_QUERY)"), Kind::Away);
+    }
+
+    #[test]
+    fn what_answers_in_another_protocol_is_no_broker() {
+        for (length, kind) in [
+            (u32::from_be_bytes(*b"HTTP"), Kind::Http),
+            (u32::from_be_bytes(*b"SSH-"), Kind::NotKafka),
+            (u32::from_be_bytes(*b"220 "), Kind::NotKafka),
+            (0x1503_0300, Kind::TlsWanted),
+            (0x1603_0100, Kind::TlsWanted),
+        ] {
+            let said = format!(
+                "h:1/bootstrap: Receive failed: Invalid response size {length} (0..100000000): increase receive.message.max.bytes"
+            );
+            let first = format!("{said} (after 8ms in state APIVERSION_QUERY)");
+            assert_eq!(Kind::of(&first, Some(RDKafkaErrorCode::BadMessage)), kind, "{length:x}");
+            assert_eq!(
+                Kind::of(&format!("{said} (after 8ms in state UP)"), None),
+                Kind::Away,
+                "a broker's large answer"
+            );
+        }
+        let silent = "h:1/bootstrap: ApiVersionRequest failed: Local: Timed out: probably due to broker version < 0.10 (see \
+                      api.version.request configuration) (after 10037ms in state APIVERSION_QUERY)";
+        assert_eq!(Kind::of(silent, None), Kind::NotKafka);
     }
 
     #[test]

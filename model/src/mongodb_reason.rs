@@ -35,6 +35,9 @@ pub fn remedy(reason: &str) -> &'static str {
         "it does not speak TLS: remove tls=true from the connection string"
     } else if has("end of file") || has("reset by peer") || has("closed") {
         "it hung up: where it wants TLS, add tls=true to the connection string"
+    } else if has("invalid reply") || has("wire protocol") {
+        "what listens there answers in another protocol, such as HTTP, and is no MongoDB server: write the address of mongod into the \
+         connection string"
     } else if has("uthentication") || has("SCRAM") {
         CHECK_THE_USER
     } else {

@@ -2,6 +2,7 @@
 
 use crate::support::Pipeline;
 use bson::doc;
+use std::io::{Read, Write};
 
 fn assert_says(said: &str, words: &[&str]) {
     for word in words {
@@ -31,6 +32,39 @@ fn no_mongodb() {
     let said = pipeline.fail(1, &["run", "--until-end", "--mongodb-uri", &uri]);
     assert_says(&said, &["cannot reach MongoDB", "stack up", "***"]);
     assert!(!said.contains("hush"), "{said}");
+}
+
+/// An address at which every request is answered as a web server answers what it does not understand.
+fn web_server() -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            let mut request = [0; 4096];
+            if stream.read(&mut request).is_ok_and(|bytes| bytes > 0) {
+                let answer = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/html\r\nContent-Length: 6\r\nConnection: close\r\n\r\n<html>";
+                // The client may hang up first.
+                let _ = stream.write_all(answer.as_bytes());
+            }
+        }
+    });
+    address
+}
+
+#[test]
+fn a_port_that_answers_in_another_protocol() {
+    let pipeline = Pipeline::new("web-server");
+    pipeline.produce(&pipeline.reviews(10, 1));
+    let address = web_server();
+    let file = pipeline.write("more.jsonl", "{}\n");
+    for command in [&["run", "--until-end"][..], &["produce", file.to_str().unwrap()]] {
+        let said = pipeline.fail(1, &[command, &["--brokers", &address]].concat());
+        assert_says(&said, &[&address, "web server", "--brokers"]);
+        assert!(!said.contains("receive.message.max.bytes"), "{said}");
+    }
+    let uri = format!("mongodb://{address}/?directConnection=true&serverSelectionTimeoutMS=500");
+    let said = pipeline.fail(1, &["run", "--until-end", "--mongodb-uri", &uri]);
+    assert_says(&said, &[&address, "no MongoDB server", "connection string"]);
 }
 
 #[test]
