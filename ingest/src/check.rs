@@ -113,7 +113,8 @@ async fn server(store: &Store) -> Result<String, Error> {
 
 /// Whether every collection that the schema needs is this program's, or not there yet.
 async fn collections(store: &Store, schema: &Schema) -> Result<String, IngestError> {
-    let ground = store.check_ownership(schema).await.map_err(|error| store.explain(&error))?;
+    let mut ground = store.check_ownership(schema).await.map_err(|error| store.explain(&error))?;
+    stream::check_gone(store, schema, &mut ground).await?;
     let unmarked: Vec<_> = ground.unmarked().collect();
     Ok(match unmarked.len() {
         0 => "none that is needed is somebody else's".to_owned(),
@@ -130,9 +131,10 @@ async fn collections(store: &Store, schema: &Schema) -> Result<String, IngestErr
 /// [`IngestError::Usage`] where there is nothing to mark, or a collection has other documents.
 pub async fn adopt(config: &Config) -> Result<(), IngestError> {
     let store = Store::connect(config).await?;
+    let schema = schema::load(&config.settings.schema).ok();
     let adopted = async {
         let registry = store.registry().await?;
-        let adoption = store.adoptable(&registry).await?;
+        let adoption = store.adoptable(&registry, schema.as_ref()).await?;
         if let Some(adoption) = &adoption {
             store.adopt(&registry, adoption).await?;
         }

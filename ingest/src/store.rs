@@ -8,6 +8,7 @@ mod obstacle;
 mod ownership;
 mod size;
 
+pub(crate) use collections::Ground;
 pub use error::{Corrupt, StoreError};
 pub(crate) use error::{Prospect, meets_id};
 pub use moment::{Moment, check_write_concern};

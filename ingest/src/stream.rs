@@ -13,7 +13,8 @@ mod lineage;
 mod standing;
 mod switch;
 
+pub(crate) use coverage::{Lost, label, lost};
 pub use entry::{Rebuild, Stage, StoredStream, TableEntry, description};
 pub(crate) use entry::{is_hidden_name, next_name, place_of};
-pub(crate) use switch::forget_unused;
-pub use switch::{Consent, foresee, prepare, raise_positions};
+pub use switch::{Consent, check_stream, foresee, prepare, raise_positions};
+pub(crate) use switch::{check_gone, forget_unused};

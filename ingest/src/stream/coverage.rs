@@ -5,16 +5,23 @@
 //! entry, so that a loss that the user has accepted is not one again.
 
 use super::entry::TableEntry;
-use crate::store::{Store, StoreError};
+use crate::lane::Backoff;
+use crate::store::{Store, StoreError, error_code};
 use bson::{Bson, DateTime, Document, RawDocumentBuf, doc};
 use futures_util::TryStreamExt;
 use model::late::is_set_aside;
-use model::layout::{CatalogEntry, EVENTS, OFFSETS, column};
+use model::layout::{CatalogEntry, EVENTS, OFFSETS, ROLLUP_CATALOG, ROLLUP_TABLES, column};
+use model::rollup::Rollup;
 use model::schema::{FieldKind, Schema};
 use model::window::{Timeline, WindowKind, WindowSpec};
 use mongodb::error::Error;
 use mongodb::options::Hint;
 use std::collections::BTreeMap;
+
+/// The server's code for a snapshot read of a collection that was changed a moment ago.
+const SNAPSHOT_UNAVAILABLE: i32 = 246;
+/// So often a snapshot is read again: for some seconds.
+const TRIES: usize = 8;
 
 /// How many events were stored, and how many still are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +35,17 @@ pub(super) struct Coverage {
 impl Coverage {
     /// Both at one moment, so that batches that commit meanwhile are in both or in neither.
     pub(super) async fn read(store: &Store) -> Result<Self, Error> {
+        let mut backoff = Backoff::default();
+        for _ in 0..TRIES {
+            match Self::read_snapshot(store).await {
+                Err(error) if error_code(&error) == Some(SNAPSHOT_UNAVAILABLE) => backoff.wait().await,
+                read => return read,
+            }
+        }
+        Self::read_snapshot(store).await
+    }
+
+    async fn read_snapshot(store: &Store) -> Result<Self, Error> {
         let mut session = store.client().start_session().snapshot(true).await?;
         let offsets = store.collection::<Document>(OFFSETS);
         let positions = offsets.find(doc! {}).projection(doc! { "counts.stored": 1 });
@@ -47,13 +65,43 @@ impl Coverage {
     }
 }
 
-/// The first and the last window, as text, that have fewer events now than `rollup` has counted; `None` where that cannot be told.
+/// Events that a rollup has counted and that are no longer stored.
+#[derive(Debug)]
+pub(crate) struct Lost {
+    /// How many.
+    pub(crate) events: i64,
+    /// How many of them each window has counted, by its start; `None` if that cannot be told, as for sessions.
+    pub(crate) windows: Option<BTreeMap<i64, i64>>,
+}
+
+/// What a rollup has counted and is no longer stored; `None` if every event is there.
+///
+/// # Errors
+/// The driver's error.
+pub(crate) async fn lost(store: &Store, schema: &Schema, rollup: &Rollup) -> Result<Option<Lost>, StoreError> {
+    let missing = Coverage::read(store).await?.missing();
+    if missing == 0 {
+        return Ok(None);
+    }
+    let table = schema.rollups().tables()[rollup.table()].id();
+    let table = store.collection::<TableEntry>(ROLLUP_TABLES).find_one(doc! { "_id": table }).await?;
+    let stored = store.collection::<CatalogEntry>(ROLLUP_CATALOG).find_one(doc! { "_id": rollup.name() }).await?;
+    let Some((table, stored)) = table.zip(stored) else { return Ok(None) };
+    // The rows were counted without those that were missing then.
+    let events = missing - table.missing;
+    if events <= 0 {
+        return Ok(None);
+    }
+    Ok(Some(Lost { events, windows: lost_windows(store, schema, &table, &stored).await? }))
+}
+
+/// The windows that have fewer events now than `rollup` has counted, with how many fewer; `None` where that cannot be told.
 pub(super) async fn lost_windows(
     store: &Store,
     schema: &Schema,
     table: &TableEntry,
     rollup: &CatalogEntry,
-) -> Result<Option<(String, String)>, StoreError> {
+) -> Result<Option<BTreeMap<i64, i64>>, StoreError> {
     let (Some(carrier), Some(windows)) = (&table.carrier, windows_of(schema, rollup)) else { return Ok(None) };
     let mut left = counted(store, carrier).await?;
     let time = schema.event_time();
@@ -68,9 +116,8 @@ pub(super) async fn lost_windows(
             left.entry(window.start).and_modify(|count| *count -= 1);
         });
     }
-    let lost = left.into_iter().filter(|&(_, count)| count > 0).map(|(start, _)| start);
-    let (first, last) = lost.fold((i64::MAX, i64::MIN), |(first, last), start| (first.min(start), last.max(start)));
-    Ok((first <= last).then(|| (label(first), label(last))))
+    left.retain(|_, count| *count > 0);
+    Ok(Some(left))
 }
 
 /// The windows of a rollup as the catalog describes them. Sessions are none of a time alone.
@@ -98,7 +145,8 @@ async fn counted(store: &Store, carrier: &str) -> Result<BTreeMap<i64, i64>, Sto
     Ok(windows.iter().filter_map(count).collect())
 }
 
-fn label(start: i64) -> String {
+/// The start of a window, as a person reads it.
+pub(crate) fn label(start: i64) -> String {
     let text = DateTime::from_millis(start).try_to_rfc3339_string().unwrap_or_else(|_| start.to_string());
     text.strip_suffix("T00:00:00Z").unwrap_or(&text).to_owned()
 }

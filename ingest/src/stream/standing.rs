@@ -1,7 +1,11 @@
 //! What is stored of a stream's rollups, and what a schema would change of it. Nothing is written here.
 
+mod gone;
+
+pub(super) use gone::Recovery;
+
 use super::compatible::StoredSchema;
-use super::coverage::{Coverage, lost_windows};
+use super::coverage::{Coverage, label, lost_windows};
 use super::entry::{Stage, StoredRollup, StoredStream, TableEntry, description};
 use super::lineage::Lineage;
 use super::switch::{Consent, Unprepared};
@@ -100,8 +104,8 @@ impl Standing {
         }
     }
 
-    /// What is to be changed; `None` where the plan in force is that of the schema.
-    pub(super) fn change(&self, schema: &Schema, again: &[&StateTable]) -> Option<Change> {
+    /// What is to be changed; `None` where the plan in force is that of the schema. The rows of the tables in `lost` cannot be used.
+    pub(super) fn change(&self, schema: &Schema, again: &[&StateTable], lost: &BTreeSet<String>) -> Option<Change> {
         let plan = schema.rollups();
         let needs: Vec<_> = plan
             .tables()
@@ -109,7 +113,8 @@ impl Standing {
             .map(|table| {
                 let under_way = self.tables.get(table.id()).is_some_and(|entry| entry.stage.is_some());
                 let asked = again.iter().any(|other| other.id() == table.id());
-                if asked && !under_way && self.stored_events { Need::Count } else { self.need(schema, table) }
+                let is_counted = (asked && !under_way) || lost.contains(table.id());
+                if is_counted && self.stored_events { Need::Count } else { self.need(schema, table) }
             })
             .collect();
         let removed: Vec<_> = self.catalog.keys().filter(|name| plan.find(name).is_none()).cloned().collect();
@@ -231,9 +236,11 @@ impl Standing {
     }
 }
 
-fn would_lose(rollup: &str, coverage: Coverage, before: i64, windows: Option<(String, String)>) -> IngestError {
+fn would_lose(rollup: &str, coverage: Coverage, before: i64, windows: Option<BTreeMap<i64, i64>>) -> IngestError {
     let (lost, counted) = (coverage.missing() - before, coverage.counted - before);
-    let windows = match windows {
+    let ends =
+        windows.and_then(|windows| Some((label(*windows.first_key_value()?.0), label(*windows.last_key_value()?.0))));
+    let windows = match ends {
         Some((first, last)) if first == last => format!("its window {first}"),
         Some((first, last)) => format!("its windows from {first} to {last}"),
         None => "its rows".to_owned(),

@@ -6,13 +6,15 @@
 //! begins when no position has an older number.
 
 use super::entry::{self, Stage, StoredStream, TableEntry, description, is_states_name, plan_of_next, states_name};
-use super::standing::{Change, Need, Standing};
+use super::standing::{Change, Need, Recovery, Standing};
 use crate::error::IngestError;
 use crate::lane::Backoff;
-use crate::store::{Obstacle, Prospect, Standing as Ownership, Store, StoreError};
+use crate::store::{Ground, Prospect, Standing as Ownership, Store, StoreError};
 use bson::{Bson, Document, doc};
 use futures_util::TryStreamExt;
-use model::layout::{CatalogEntry, OFFSETS, OWNED_COLLECTIONS, ROLLUP_CATALOG, ROLLUP_STATES, ROLLUP_TABLES, STREAMS};
+use model::layout::{
+    CatalogEntry, DEAD_LETTERS, OFFSETS, OWNED_COLLECTIONS, ROLLUP_CATALOG, ROLLUP_STATES, ROLLUP_TABLES, STREAMS,
+};
 use model::rollup::StateTable;
 use model::schema::Schema;
 use mongodb::ClientSession;
@@ -22,9 +24,6 @@ use std::time::{Duration, Instant};
 
 /// MongoDB was there a moment ago; longer than this no election takes.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-/// The server's code for a snapshot read of a collection that was changed a moment ago.
-const SNAPSHOT_UNAVAILABLE: i32 = 246;
 
 /// What the user has agreed to, for one start.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -77,7 +76,6 @@ fn waits_for(error: &StoreError) -> Prospect {
         {
             Prospect::Overtaken
         }
-        error if error.code() == Some(SNAPSHOT_UNAVAILABLE) => Prospect::Waits(Obstacle::Away),
         error => error.prospect(),
     }
 }
@@ -109,22 +107,59 @@ async fn try_prepare(
     again: &[&StateTable],
     consent: Consent,
 ) -> Result<i64, Unprepared> {
-    let ground = store.check_ownership(schema).await?;
+    let mut ground = store.check_ownership(schema).await?;
     let standing = Standing::read(store, schema).await?;
     standing.check(store, schema).map_err(Unprepared::Refused)?;
+    ground.refresh(store).await?;
+    let Recovery { tables, later } = standing.recovery(store, schema, &ground, again).map_err(Unprepared::Refused)?;
     if !consent.older_schema {
         standing.check_lineage(store, schema).map_err(Unprepared::Refused)?;
     }
-    store.prepare(schema, ground).await?;
-    let mut change = standing.change(schema, again);
+    if standing.stream.is_some() && !ground.exists(DEAD_LETTERS) {
+        tracing::warn!(
+            "the collection {DEAD_LETTERS} was renamed or dropped: it is created again, without the letters that it held"
+        );
+    }
+    store.prepare(schema, ground, &later).await?;
+    let mut change = standing.change(schema, again, &tables);
     if let Some(change) = &mut change {
         change.missing = standing.missing(store, schema, change, consent).await?;
     }
     let plan = standing.make(store, schema, change.as_ref()).await?;
+    if !later.is_empty() {
+        store.create_needed(schema, &[]).await?;
+    }
     change.iter().for_each(Change::tell);
     raise_positions(store, schema, plan).await?;
     forget_unused(store, schema).await?;
     Ok(plan)
+}
+
+/// Refuses a schema of another stream than that of the database, one that cannot read its events, and a database without a stream.
+///
+/// # Errors
+/// As [`prepare`].
+pub async fn check_stream(store: &Store, schema: &Schema) -> Result<(), IngestError> {
+    let standing = Standing::read(store, schema).await.map_err(|error| store.outside(&error))?;
+    standing.check(store, schema)?;
+    if standing.stream.is_some() || standing.stored_events {
+        return Ok(());
+    }
+    Err(IngestError::Usage(format!(
+        "the database {} has nothing of the stream {} yet: `ingest run` fills it, or name another one (--database)",
+        store.database().name(),
+        schema.stream()
+    )))
+}
+
+/// Refuses a database in which a collection of the plan in force no longer exists.
+///
+/// # Errors
+/// As [`prepare`].
+pub(crate) async fn check_gone(store: &Store, schema: &Schema, ground: &mut Ground) -> Result<(), IngestError> {
+    let standing = Standing::read(store, schema).await.map_err(|error| store.outside(&error))?;
+    ground.refresh(store).await.map_err(|error| store.outside(&error))?;
+    standing.recovery(store, schema, ground, &[]).map(drop)
 }
 
 /// What the next start would do to the rollups, as a sentence.
@@ -139,7 +174,7 @@ pub async fn foresee(store: &Store, schema: &Schema) -> Result<String, IngestErr
     let standing = Standing::read(store, schema).await.map_err(|error| store.outside(&error))?;
     standing.check(store, schema)?;
     standing.check_lineage(store, schema)?;
-    let Some(change) = standing.change(schema, &[]).filter(|_| standing.stored_events) else {
+    let Some(change) = standing.change(schema, &[], &BTreeSet::new()).filter(|_| standing.stored_events) else {
         return Ok("the rollups are those of the schema".to_owned());
     };
     standing.missing(store, schema, &change, Consent::default()).await.map_err(refused)?;

@@ -130,6 +130,126 @@ fn what_an_earlier_version_has_mixed_with_other_documents_is_refused() {
     }
 }
 
+#[test]
+fn what_an_earlier_version_has_mixed_stays_once_its_rollup_has_another_name_or_is_no_more() {
+    let renamed = BY_HOUR.replace("by_hour", "hourly");
+    for rollups in [&[renamed.as_str(), BY_SENSOR][..], &[BY_SENSOR][..]] {
+        let pipeline = pipeline("yielded", &[BY_HOUR, BY_SENSOR], 200);
+        forget_marks(&pipeline);
+        pipeline.insert("by_hour", &orders());
+        assert_refused(&pipeline, "by_hour");
+        let (before, uuid) = (pipeline.documents("by_hour", doc! {}), pipeline.uuid("by_hour"));
+        change_schema(&pipeline, rollups);
+        pipeline.succeed(&["check"]);
+        pipeline.drain(&[]);
+        assert_in_order(&pipeline);
+        pipeline.succeed(&["rebuild", "by_sensor"]);
+        assert_in_order(&pipeline);
+        assert_eq!((pipeline.documents("by_hour", doc! {}), pipeline.uuid("by_hour")), (before, uuid));
+        assert_eq!(pipeline.count("owned_collections", doc! { "_id": "by_hour" }), 0);
+    }
+}
+
+/// `check` and `run` say that the collection is gone, and do not create it.
+fn assert_gone(pipeline: &Pipeline, name: &str, remedy: &str) {
+    let checked = pipeline.output(&["check"]);
+    assert_eq!(checked.status.code(), Some(1), "{name}");
+    for said in [text(&checked.stdout), pipeline.fail(2, &["run", "--until-end"])] {
+        for words in ["no longer exist", name, remedy] {
+            assert!(said.contains(words), "{words}: {said}");
+        }
+    }
+    assert!(!pipeline.collections().contains(&name.to_owned()), "{name}");
+}
+
+#[test]
+fn a_rollup_whose_collection_is_gone_is_refused_until_it_is_back_or_rebuilt() {
+    for (name, rollup) in [("by_hour", "by_hour"), ("warmest", "warmest"), ("warmest.groups", "warmest")] {
+        let pipeline = pipeline("gone", &[BY_HOUR, WARMEST], 300);
+        let before = rows(&pipeline, name);
+        pipeline.rename(name, "kept");
+        assert_gone(&pipeline, name, &format!("`ingest rebuild {rollup}`"));
+        let other = if rollup == "by_hour" { "warmest" } else { "by_hour" };
+        for command in [&["rebuild", other][..], &["dead", "replay"]] {
+            assert!(pipeline.fail(2, command).contains("no longer exist"), "{command:?}");
+        }
+        pipeline.rename("kept", name);
+        pipeline.succeed(&["check"]);
+        pipeline.drain(&[]);
+        assert_eq!(rows(&pipeline, name), before);
+        pipeline.rename(name, "kept");
+        pipeline.succeed(&["rebuild", rollup]);
+        produce(&pipeline, 300, 50);
+        pipeline.drain(&[]);
+        assert_in_order(&pipeline);
+        assert_eq!(rows(&pipeline, "kept"), before, "it stays");
+    }
+}
+
+#[test]
+fn several_that_are_gone_are_rebuilt_in_one_command() {
+    let pipeline = pipeline("several", &[BY_HOUR, BY_SENSOR], 300);
+    for name in ["by_hour", "by_sensor", "rollup_states"] {
+        pipeline.drop_collection(name);
+    }
+    assert_gone(&pipeline, "by_sensor", "`ingest rebuild by_hour by_sensor`");
+    assert_gone(&pipeline, "rollup_states", "`ingest rebuild by_hour by_sensor`");
+    assert!(pipeline.fail(2, &["rebuild", "by_hour"]).contains("`ingest rebuild by_sensor`"));
+    pipeline.succeed(&["rebuild", "by_hour", "by_sensor"]);
+    pipeline.succeed(&["check"]);
+    produce(&pipeline, 300, 50);
+    pipeline.drain(&[]);
+    assert_in_order(&pipeline);
+}
+
+#[test]
+fn without_events_positions_or_a_plan_nothing_goes_on() {
+    let pipeline = pipeline("without", &[BY_HOUR], 100);
+    for name in ["events", "offsets", "streams", "rollup_tables", "rollup_catalog"] {
+        pipeline.rename(name, "kept");
+        assert_gone(&pipeline, name, "--database");
+        assert!(pipeline.fail(2, &["rebuild", "by_hour"]).contains("no longer exist"), "{name}");
+        pipeline.rename("kept", name);
+    }
+    produce(&pipeline, 100, 50);
+    pipeline.drain(&[]);
+    assert_in_order(&pipeline);
+}
+
+#[test]
+fn a_restore_without_a_rollup_is_adopted_and_the_rollup_rebuilt() {
+    let pipeline = pipeline("incomplete", &[BY_HOUR, BY_SENSOR], 100);
+    pipeline.drop_collection("by_sensor");
+    restore(&pipeline);
+    assert!(text(&pipeline.output(&["check"]).stdout).contains("check --adopt"));
+    assert!(!pipeline.output(&["check", "--adopt"]).status.success());
+    assert_gone(&pipeline, "by_sensor", "`ingest rebuild by_sensor`");
+    pipeline.succeed(&["rebuild", "by_sensor"]);
+    assert_in_order(&pipeline);
+}
+
+#[test]
+fn a_collection_that_no_row_needs_may_go() {
+    let pipeline = pipeline("nothing", &[BY_HOUR, BY_SENSOR, WARMEST], 100);
+    pipeline.drop_collection("dead_letters");
+    pipeline.drop_collection("warmest");
+    change_schema(&pipeline, &[BY_HOUR, BY_SENSOR]);
+    pipeline.succeed(&["check"]);
+    pipeline.drain(&[]);
+    assert_in_order(&pipeline);
+}
+
+#[test]
+fn an_audit_with_the_schema_of_another_stream_is_refused() {
+    let pipeline = pipeline("audited", &[BY_HOUR], 50);
+    pipeline.write("other.toml", &schema(&[BY_HOUR]).replace("stream = \"readings\"", "stream = \"others\""));
+    for command in [&["audit"][..], &["rebuild", "by_hour"], &["run", "--until-end"]] {
+        let said = pipeline.fail(2, &[command, &["--schema", "other.toml"]].concat());
+        assert!(said.contains("holds the stream readings"), "{command:?}: {said}");
+    }
+    pipeline.assert_audit();
+}
+
 /// Every collection again with the same documents, as a restore from a dump makes it.
 fn restore(pipeline: &Pipeline) {
     for name in pipeline.collections() {

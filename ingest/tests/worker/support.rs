@@ -106,7 +106,14 @@ impl Pipeline {
 
     /// Runs the program, which must succeed; returns the JSON that it printed.
     pub fn json(&self, arguments: &[&str]) -> serde_json::Value {
-        serde_json::from_str(&self.succeed(arguments)).unwrap()
+        self.json_of(0, arguments)
+    }
+
+    /// Runs the program, which must end with `code`; returns the JSON that it printed.
+    pub fn json_of(&self, code: i32, arguments: &[&str]) -> serde_json::Value {
+        let output = self.output(arguments);
+        assert_eq!(output.status.code(), Some(code), "ingest {arguments:?}: {}", text(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
     }
 
     pub fn produce(&self, path: &Path) {
@@ -219,6 +226,14 @@ impl Pipeline {
     pub fn command_of_server(&self, command: Document) {
         let answer = self.runtime.block_on(self.database.run_command(command).into_future()).unwrap();
         assert!(!answer.contains_key("writeErrors"), "{answer}");
+    }
+
+    /// Renames a collection, as a user does.
+    pub fn rename(&self, from: &str, to: &str) {
+        let name = |collection: &str| format!("{}.{collection}", self.database.name());
+        let command = doc! { "renameCollection": name(from), "to": name(to) };
+        let admin = self.database.client().database("admin");
+        self.runtime.block_on(admin.run_command(command).into_future()).unwrap();
     }
 
     /// The plan by which the server answers a command.

@@ -2,6 +2,7 @@
 //! has made, and those of one that was restored from a dump.
 
 use super::{ForeignCollections, Itself, Reason, Registry, Standing};
+use crate::store::collections::names;
 use crate::store::{Store, StoreError};
 use crate::stream::is_hidden_name;
 use bson::{Bson, Document, Uuid, doc};
@@ -9,6 +10,7 @@ use futures_util::TryStreamExt;
 use model::layout::{
     DEAD_LETTERS, EVENTS, OFFSETS, OWNED_COLLECTIONS, RESERVED, ROLLUP_CATALOG, ROLLUP_STATES, ROLLUP_TABLES, STREAMS,
 };
+use model::schema::Schema;
 use std::collections::BTreeSet;
 
 /// What is to be marked.
@@ -30,15 +32,21 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Foreign`] where a collection of the catalog has documents that the program did not write.
-    pub(crate) async fn unmarked(&self, registry: &Registry) -> Result<Option<Adoption>, StoreError> {
-        if registry.is_absent() { self.adoptable(registry).await } else { Ok(None) }
+    pub(crate) async fn unmarked(&self, registry: &Registry, schema: &Schema) -> Result<Option<Adoption>, StoreError> {
+        if registry.is_absent() { self.adoptable(registry, Some(schema)).await } else { Ok(None) }
     }
 
     /// What of the catalog has no mark. A database of which all was restored from a dump has no mark that holds.
     ///
+    /// A collection with other documents that `schema` does not need is left alone; without a schema, all of the catalog are needed.
+    ///
     /// # Errors
-    /// [`StoreError::Foreign`] where a collection of the catalog has documents that the program did not write.
-    pub(crate) async fn adoptable(&self, registry: &Registry) -> Result<Option<Adoption>, StoreError> {
+    /// [`StoreError::Foreign`] where a needed collection of the catalog has documents that the program did not write.
+    pub(crate) async fn adoptable(
+        &self,
+        registry: &Registry,
+        schema: Option<&Schema>,
+    ) -> Result<Option<Adoption>, StoreError> {
         let is_there = registry.existing.get(STREAMS).is_some_and(|streams| streams.is_plain);
         if !is_there || registry.itself == Itself::Foreign {
             return Ok(None);
@@ -48,12 +56,18 @@ impl Store {
         let Ok(name) = stream.get_str("_id") else { return Ok(None) };
         let mut found = Vec::new();
         let mut marks = Vec::new();
+        let is_needed = |name: &str| schema.is_none_or(|schema| names(schema).contains(&name));
         for collection in self.cataloged(stream, registry).await? {
             let Some(uuid) = registry.existing.get(&collection).and_then(|existing| existing.uuid) else { continue };
             match registry.standing(&collection) {
                 Standing::Absent | Standing::Ours => {}
+                Standing::Foreign(Reason::NoCollection) if !is_needed(&collection) => {}
                 Standing::Foreign(reason @ Reason::NoCollection) => found.push((collection, reason)),
-                _ if self.has_others(&collection).await? => found.push((collection, Reason::OtherDocuments)),
+                _ if self.has_others(&collection).await? => {
+                    if is_needed(&collection) {
+                        found.push((collection, Reason::OtherDocuments));
+                    }
+                }
                 _ => marks.push((collection, uuid)),
             }
         }
