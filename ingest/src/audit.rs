@@ -4,8 +4,12 @@
 //! numbers with a fraction may differ by rounding (one part in a billion, and what the size of the values takes), distinct counts beyond
 //! 512 by the error of their sketch. Where the values are so large that a sum of them can leave the floats, a missing sum, mean or
 //! deviation is no difference.
+//!
+//! Events that were removed, by retention or a delete, are counted in rows all the same: the rows of their windows cannot be compared, and
+//! are reported as unchecked.
 
 mod compare;
+mod gone;
 mod pipeline;
 mod range;
 
@@ -14,10 +18,11 @@ pub use range::{Range, RangeError};
 use crate::error::IngestError;
 use crate::publish;
 use crate::store::Store;
-use crate::stream::{TableEntry, description};
+use crate::stream::{self, TableEntry, description};
 use bson::{Bson, Document, doc};
 use compare::Expectation;
 use futures_util::TryStreamExt;
+use gone::Gone;
 use model::layout::{CatalogEntry, EVENTS, ROLLUP_CATALOG, ROLLUP_STATES, ROLLUP_TABLES};
 use model::rollup::Rollup;
 use model::schema::Schema;
@@ -34,7 +39,7 @@ const SHOWN: usize = 10;
 pub struct AuditReport {
     /// The rollup.
     pub rollup: String,
-    /// Rows compared.
+    /// Rows compared, without the unchecked ones.
     pub rows: u64,
     /// Rows that differ, are missing, or should not be there.
     pub differences: u64,
@@ -46,6 +51,14 @@ pub struct AuditReport {
     pub examples: Vec<String>,
     /// Documents of partial states that wait to be combined into rows; differences are expected then.
     pub unpublished: u64,
+    /// Rows that were not compared, or differ, because events that they may have counted are no longer stored.
+    pub unchecked: u64,
+    /// The start of the first window with such rows; `None` if it is not known which windows these are.
+    pub unchecked_from: Option<String>,
+    /// The start of the last one.
+    pub unchecked_to: Option<String>,
+    /// Events that the rollup has counted and that are no longer stored.
+    pub gone: i64,
     /// The table is being made anew, so that its rows are not those of the schema yet: nothing was compared.
     pub rebuilding: bool,
 }
@@ -58,9 +71,19 @@ impl AuditReport {
         }
     }
 
+    fn skips(&mut self, row: &Document) {
+        self.unchecked += 1;
+        let window = row.get_document("_id").ok().and_then(|id| id.get_datetime("w").ok());
+        let window = window.map(|start| stream::label(start.timestamp_millis()));
+        if self.unchecked_from.is_none() {
+            self.unchecked_from.clone_from(&window);
+        }
+        self.unchecked_to = window;
+    }
+
     /// Whether every row is proved to be right.
     pub fn holds(&self) -> bool {
-        self.differences == 0 && !self.rebuilding
+        self.differences == 0 && self.unchecked == 0 && !self.rebuilding
     }
 }
 
@@ -76,7 +99,10 @@ pub async fn audit(store: &Store, schema: &Schema, rollup: &Rollup, range: Range
         return Ok(report);
     }
     report.unpublished = unpublished(store, schema, rollup).await.map_err(outside)?;
-    compare(store, schema, rollup, range, &mut report).await.map_err(outside)?;
+    let lost = stream::lost(store, schema, rollup).await.map_err(|error| store.explain(&error))?;
+    report.gone = lost.as_ref().map_or(0, |lost| lost.events);
+    let gone = Gone::new(&schema.rollups().tables()[rollup.table()], lost.as_ref());
+    compare(store, schema, rollup, range, &gone, &mut report).await.map_err(outside)?;
     Ok(report)
 }
 
@@ -101,6 +127,7 @@ async fn compare(
     schema: &Schema,
     rollup: &Rollup,
     range: Range,
+    gone: &Gone,
     report: &mut AuditReport,
 ) -> Result<(), Error> {
     let expectation = Expectation::new(&schema.rollups().tables()[rollup.table()], rollup);
@@ -110,9 +137,9 @@ async fn compare(
         .allow_disk_use(true)
         .await?;
     let rows = store.collection::<Document>(rollup.name()).find(range.of_rows()).sort(doc! { "_id": 1 }).await?;
-    let mut expected = ExpectedRows { groups, expectation: &expectation, window: Vec::new(), next: None };
+    let mut expected = ExpectedRows { groups, expectation: &expectation, gone, window: Vec::new(), next: None };
     let mut rows = Rows(rows);
-    let (mut want, mut have) = (expected.next().await?, rows.next().await?);
+    let (mut want, mut have) = (expected.next().await?, rows.next(gone, report).await?);
     loop {
         let order = match (&want, &have) {
             (None, None) => return Ok(()),
@@ -124,22 +151,21 @@ async fn compare(
         report.rows += 1;
         match order {
             Ordering::Less => {
-                report.missing += 1;
-                report.differs(format!("missing: {}", compare::name(want.as_ref())));
+                report.missing += gone.note(report, format!("missing: {}", compare::name(want.as_ref())));
                 want = expected.next().await?;
             }
             Ordering::Greater => {
-                report.unexpected += 1;
-                report.differs(format!("should not be there: {}", compare::name(have.as_ref())));
-                have = rows.next().await?;
+                report.unexpected +=
+                    gone.note(report, format!("should not be there: {}", compare::name(have.as_ref())));
+                have = rows.next(gone, report).await?;
             }
             Ordering::Equal => {
                 if let (Some(want), Some(have)) = (&want, &have)
                     && let Some(difference) = expectation.difference(want, have)
                 {
-                    report.differs(format!("{}: {difference}", compare::name(Some(have))));
+                    gone.note(report, format!("{}: {difference}", compare::name(Some(have))));
                 }
-                (want, have) = (expected.next().await?, rows.next().await?);
+                (want, have) = (expected.next().await?, rows.next(gone, report).await?);
             }
         }
     }
@@ -148,8 +174,14 @@ async fn compare(
 struct Rows(Cursor<Document>);
 
 impl Rows {
-    async fn next(&mut self) -> Result<Option<Document>, Error> {
-        self.0.try_next().await
+    /// The next row that can be compared; those before it are counted as unchecked.
+    async fn next(&mut self, gone: &Gone, report: &mut AuditReport) -> Result<Option<Document>, Error> {
+        loop {
+            match self.0.try_next().await? {
+                Some(row) if gone.has(&row) => report.skips(&row),
+                row => return Ok(row),
+            }
+        }
     }
 }
 
@@ -157,6 +189,7 @@ impl Rows {
 struct ExpectedRows<'a> {
     groups: Cursor<Document>,
     expectation: &'a Expectation,
+    gone: &'a Gone,
     /// Ranked rows of the current window, last one first.
     window: Vec<Document>,
     /// The first group of the window after it.
@@ -164,7 +197,17 @@ struct ExpectedRows<'a> {
 }
 
 impl ExpectedRows<'_> {
+    /// The next row of a window that has all of its events.
     async fn next(&mut self) -> Result<Option<Document>, Error> {
+        loop {
+            match self.next_of_all().await? {
+                Some(row) if self.gone.has(&row) => {}
+                row => return Ok(row),
+            }
+        }
+    }
+
+    async fn next_of_all(&mut self) -> Result<Option<Document>, Error> {
         if !self.expectation.is_ranked() {
             return Ok(self.groups.try_next().await?.map(|group| self.expectation.row(group)));
         }

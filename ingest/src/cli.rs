@@ -174,7 +174,8 @@ struct Logs {
 
 #[derive(Debug, Args)]
 #[command(after_help = "Example: ingest audit reviews_by_month --from 2019 --to 2020-07\n\n\
-                        Exit code 1 where a row differs from its events, is missing, or should not be there.")]
+                        Exit code 1 where a row differs from its events, is missing, or should not be there, and where rows\n\
+                        cannot be checked because events that they have counted are no longer stored.")]
 struct Audit {
     /// The rollups to compare; all by default
     #[arg(value_name = "ROLLUP")]

@@ -8,7 +8,7 @@ use crate::error::IngestError;
 use crate::files::Decimal;
 use crate::produce::{self, ProgressDisplay, Target};
 use crate::store::Store;
-use crate::{check as checks, schema};
+use crate::{check as checks, schema, stream};
 use model::layout::LATE;
 use model::rollup::Rollup;
 use model::schema::Schema;
@@ -214,6 +214,7 @@ async fn audit_all(
     range: Range,
 ) -> Result<Vec<AuditReport>, IngestError> {
     store.check_ownership(schema).await.map_err(|error| store.explain(&error))?;
+    stream::check_stream(store, schema).await?;
     let mut reports = Vec::new();
     for rollup in rollups {
         reports.push(audit::audit(store, schema, rollup, range).await?);
@@ -240,12 +241,13 @@ fn sentence(report: &AuditReport) -> String {
     if report.rebuilding {
         return format!("WAIT  {}: it is being rebuilt; `ingest run` goes on with it", report.rollup);
     }
-    let mut text = match report.differences {
-        0 => format!("ok    {}: {} rows equal their events", report.rollup, report.rows),
-        differences => {
-            format!("WRONG {}: {differences} of {} rows differ from their events", report.rollup, report.rows)
-        }
+    let (rollup, rows) = (&report.rollup, report.rows);
+    let mut text = match (report.differences, report.unchecked) {
+        (0, 0) => format!("ok    {rollup}: {rows} rows equal their events"),
+        (0, _) => format!("GONE  {rollup}: {rows} rows equal their events"),
+        (differences, _) => format!("WRONG {rollup}: {differences} of {rows} rows differ from their events"),
     };
+    text.push_str(&unchecked(report));
     for example in &report.examples {
         text.push_str("\n      ");
         text.push_str(example);
@@ -254,6 +256,21 @@ fn sentence(report: &AuditReport) -> String {
         text.push_str("\n      newer events are not published yet; the worker publishes them");
     }
     text
+}
+
+/// What of a rollup could not be compared, and why.
+fn unchecked(report: &AuditReport) -> String {
+    let AuditReport { unchecked, gone, .. } = report;
+    let windows = match (&report.unchecked_from, &report.unchecked_to) {
+        _ if *unchecked == 0 => return String::new(),
+        (Some(from), Some(to)) if from == to => format!(" of the window {from}"),
+        (Some(from), Some(to)) => format!(" of windows from {from} to {to}"),
+        _ => String::new(),
+    };
+    format!(
+        "; {unchecked} rows{windows} cannot be checked, because {gone} events that the rollup has counted are no longer stored (retention or \
+         a delete). `--from` and `--to` choose other windows"
+    )
 }
 
 pub(super) fn config(args: &Shown) -> anyhow::Result<ExitCode> {

@@ -65,6 +65,7 @@ async fn rebuild_tables(
     let begun = Instant::now();
     let plan = schema.rollups();
     let again: Vec<_> = tables.iter().map(|&place| &plan.tables()[place]).collect();
+    stream::check_stream(store, schema).await?;
     let number = stream::prepare(store, schema, &again, config.consent).await?;
     let progress = Arc::new(Progress::default());
     let context = PublishContext {

@@ -1,7 +1,7 @@
 //! Events that are no longer stored: a rollup that has counted them is not made again without them in silence.
 
 use crate::rebuild::{BY_HOUR, BY_SENSOR, VISITS, WARMEST, assert_in_order, change_schema, pipeline, produce, rows};
-use crate::support::Pipeline;
+use crate::support::{Pipeline, text};
 use bson::{DateTime, Document, doc};
 
 /// Readings begin at 2020-03-01T00:00:00Z, one a minute.
@@ -83,7 +83,7 @@ fn a_rollup_that_is_added_has_lost_nothing() {
     change_schema(&pipeline, &[BY_HOUR, BY_SENSOR]);
     let said = pipeline.output(&["run", "--until-end"]);
     assert!(said.status.success());
-    assert!(crate::support::text(&said.stderr).contains("the new rollup begins without them"));
+    assert!(text(&said.stderr).contains("the new rollup begins without them"));
     assert_eq!(readings_of(&pipeline, "by_hour"), 1_000);
     change_schema(&pipeline, &[&format!("{BY_HOUR}histogram = false\n"), BY_SENSOR]);
     pipeline.drain(&[]);
@@ -98,4 +98,67 @@ fn records_that_became_no_event_are_not_missed() {
     pipeline.drain(&[]);
     pipeline.succeed(&["rebuild", "by_hour"]);
     assert_in_order(&pipeline);
+}
+
+#[test]
+fn an_audit_says_what_cannot_be_checked_and_finds_what_is_wrong_beside_it() {
+    const HOPPING: &str =
+        "\n[[rollups]]\nname = \"hops\"\nwindow = \"2h every 30m\"\nkeys = [\"sensor\"]\nmeasures = [\"level\"]\n";
+    let rollups = ["by_hour", "by_sensor", "warmest", "visits", "hops"];
+    for removed in
+        [doc! { "at": { "$lt": at(400) } }, doc! { "sensor": 3_i64 }, doc! { "at": { "$gte": at(900) } }, doc! {}]
+    {
+        let pipeline = pipeline("audit-gone", &[BY_HOUR, BY_SENSOR, WARMEST, VISITS, HOPPING], 3_000);
+        pipeline.delete("events", removed.clone());
+        let gone = 3_000 - i64::try_from(pipeline.count("events", doc! {})).unwrap();
+        let reports = pipeline.json_of(1, &["audit", "--json"]);
+        for (report, rollup) in reports.as_array().unwrap().iter().zip(rollups) {
+            let rows = i64::try_from(pipeline.count(rollup, doc! {})).unwrap();
+            let [checked, unchecked] = ["rows", "unchecked"].map(|count| report[count].as_i64().unwrap());
+            assert_eq!(
+                (report["rollup"].as_str(), &report["differences"], &report["gone"]),
+                (Some(rollup), &0.into(), &gone.into())
+            );
+            assert!(unchecked > 0 && (rollup == "visits" || checked + unchecked == rows), "{removed}: {report}");
+        }
+        let said = text(&pipeline.output(&["audit", "by_hour"]).stdout);
+        assert!(said.starts_with("GONE") && said.contains("cannot be checked"), "{said}");
+    }
+}
+
+#[test]
+fn windows_with_all_of_their_events_are_audited_though_others_have_lost_some() {
+    let pipeline = pipeline("audit-kept", &[BY_HOUR, BY_SENSOR], 3_000);
+    pipeline.delete("events", doc! { "at": { "$lt": at(400) } });
+    pipeline.succeed(&["audit", "by_hour", "--from", "2020-03-01T07:00:00Z"]);
+    let all = pipeline.json_of(1, &["audit", "by_hour", "--json"]);
+    assert_eq!(
+        (all[0]["unchecked_from"].as_str(), all[0]["unchecked_to"].as_str()),
+        (Some("2020-02-29T23:00:00Z"), Some("2020-03-01T06:00:00Z"))
+    );
+    pipeline.update("by_hour", doc! { "window_start": at(600) }, doc! { "$inc": { "level_sum": 1_i64 } });
+    let wrong = pipeline.json_of(1, &["audit", "by_hour", "--json"]);
+    assert_eq!((&wrong[0]["differences"], &wrong[0]["unchecked"]), (&1.into(), &all[0]["unchecked"]));
+    // Rows that count more than ever was stored are wrong, not unchecked.
+    pipeline.update(
+        "by_hour",
+        doc! { "window_start": at(60) },
+        doc! { "$inc": { "_state.count": 1_000_i64, "readings": 1_000_i64 } },
+    );
+    let wrong = pipeline.json_of(1, &["audit", "by_hour", "--json"]);
+    assert!(wrong[0]["differences"].as_i64().unwrap() > 1 && wrong[0]["unchecked"] == 0, "{wrong}");
+    pipeline.succeed(&["rebuild", "by_hour", "--accept-lost-history"]);
+    pipeline.succeed(&["audit", "by_hour"]);
+    produce(&pipeline, 3_000, 60);
+    pipeline.drain(&[]);
+    pipeline.succeed(&["audit", "by_hour"]);
+}
+
+#[test]
+fn a_database_without_the_stream_is_not_audited_or_rebuilt() {
+    let pipeline = pipeline("audit-nothing", &[BY_HOUR], 10);
+    for command in [&["audit"][..], &["rebuild", "by_hour"]] {
+        let said = pipeline.fail(2, &[command, &["--database", "rushes-nowhere"]].concat());
+        assert!(said.contains("has nothing of the stream readings"), "{said}");
+    }
 }
