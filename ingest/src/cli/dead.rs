@@ -153,7 +153,10 @@ pub(super) fn dead(args: &Dead) -> anyhow::Result<ExitCode> {
             let config = args.common.config()?;
             let schema = schema::load(&config.settings.schema)?;
             let filter = args.selection.filter(None);
-            print(&runtime()?.block_on(replay::replay(&config, schema, &filter))?, args.json)
+            let report = runtime()?.block_on(replay::replay(&config, schema, &filter))?;
+            print(&report, args.json)?;
+            report.judge()?;
+            Ok(ExitCode::SUCCESS)
         }
         DeadCommand::Export(args) => export(args),
     }

@@ -14,7 +14,7 @@ use crate::lane::Backoff;
 use crate::publish::{self, Finish, PublishContext, Waiting};
 use crate::stamp::{Counting, PlanInForce};
 use crate::store::{Counts, Store};
-use crate::stream::StoredStream;
+use crate::stream::{self, StoredStream};
 use crate::topic::TopicInspector;
 use crate::worker::worker_name;
 use bson::{Bson, DateTime, Document, doc};
@@ -69,6 +69,20 @@ impl ReplayReport {
         self.set_aside += counts.set_aside;
         self.still_dead += counts.dead;
     }
+
+    /// Whether the replay has settled anything, if there was anything to settle.
+    ///
+    /// # Errors
+    /// [`IngestError::TooManyDeadLetters`] if every letter still cannot be used.
+    pub fn judge(&self) -> Result<(), IngestError> {
+        if self.replayed == 0 || self.still_dead < self.replayed {
+            return Ok(());
+        }
+        Err(IngestError::TooManyDeadLetters(format!(
+            "none of {} dead letters can be used with this schema; `ingest dead list --state open` says why",
+            self.replayed
+        )))
+    }
 }
 
 impl fmt::Display for ReplayReport {
@@ -80,6 +94,7 @@ impl fmt::Display for ReplayReport {
         write!(f, "{replayed} dead letters: {stored} stored, {duplicate} duplicate, {filtered} filtered")?;
         match still_dead {
             0 => Ok(()),
+            _ if still_dead == replayed => write!(f, ", {still_dead} still cannot be used"),
             _ => write!(f, ", {still_dead} still cannot be used; `ingest dead list --state open` says why"),
         }
     }
@@ -103,7 +118,8 @@ async fn replay_in(
     schema: Arc<Schema>,
     filter: &LetterFilter,
 ) -> Result<ReplayReport, IngestError> {
-    store.check_ownership(&schema).await.map_err(|error| store.explain(&error))?;
+    let mut ground = store.check_ownership(&schema).await.map_err(|error| store.explain(&error))?;
+    stream::check_gone(store, &schema, &mut ground).await?;
     let worker = worker_name();
     let stored = StoredStream::read(store, &schema).await.map_err(|error| store.outside(&error))?;
     // No letter is settled while a rebuild goes on.

@@ -214,7 +214,7 @@ fn records_larger_than_a_fetch_a_batch_and_a_document() {
     for words in ["MongoDB stores at most", "note alone has", "partition 0, offset 2 of the topic", "17825", "remedy"] {
         assert!(shown.contains(words), "{words} is missing in {}", &shown[..2_000]);
     }
-    let replayed = pipeline.json(&["dead", "replay", "--json"]);
+    let replayed = pipeline.json_of(1, &["dead", "replay", "--json"]);
     assert_eq!((&replayed["stored"], &replayed["still_dead"]), (&0.into(), &3.into()));
     let message = letter(&pipeline, 2).get_str("message").unwrap().to_owned();
     assert_eq!(message.matches("cannot be replayed").count(), 1, "{message}");

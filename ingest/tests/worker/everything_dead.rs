@@ -1,5 +1,6 @@
 //! A run that could not use its records does not end like one that could.
 
+use crate::rebuild::{BY_HOUR, schema};
 use crate::support::{Pipeline, counts, text, wait_until};
 use nix::sys::signal::Signal;
 use std::process::Output;
@@ -98,4 +99,30 @@ fn a_worker_in_the_background_leaves_the_reason_in_its_status() {
     pipeline.succeed(&["stop"]);
     let status: serde_json::Value = serde_json::from_slice(&pipeline.output(&["status", "--json"]).stdout).unwrap();
     assert!(status["error"].as_str().is_some_and(|error| error.contains("20 of 20")), "{status}");
+}
+
+#[test]
+fn what_the_filter_leaves_is_judged_alone() {
+    let filter = "filter = [{ field = \"level\", at_least = 3 }]\n\n[fields]";
+    let schema = schema(&[BY_HOUR]).replacen("[fields]", filter, 1);
+    // Readings of the levels 1 to 5, of which the filter leaves those from 3 on.
+    let record = |n: usize, time: &str| format!("{{\"id\": \"{n}\", \"at\": \"{time}\", \"level\": {}}}\n", n % 5 + 1);
+    for (options, bad_from, code) in [
+        (&[][..], 3, 1),
+        (&["--allow-dead"], 3, 0),
+        (&["--set", "dead_ratio=1", "--set", "dead_in_a_row=0"], 3, 1),
+        (&["--set", "dead_in_a_row=40"], 3, 1),
+        (&[], 5, 0),
+        (&[], 6, 0),
+    ] {
+        let pipeline = Pipeline::with_schema("filter-leaves", &schema);
+        let time = |n: usize| if n % 5 + 1 >= bad_from { "soon" } else { "2020-03-01T00:00:00Z" };
+        let lines: String = (0..100).map(|n| record(n, time(n))).collect();
+        pipeline.succeed(&["produce", "--partitions", "1", pipeline.write("records.jsonl", &lines).to_str().unwrap()]);
+        let output = run(&pipeline, options);
+        assert_eq!(output.status.code(), Some(code), "{options:?} {bad_from}: {}", text(&output.stderr));
+        let checked = pipeline.json_of(i32::from(bad_from == 3), &["check", "--json"]);
+        let records = checked.as_array().unwrap().iter().find(|finding| finding["what"] == "records").unwrap();
+        assert_eq!(records["holds"], bad_from > 3, "{records}");
+    }
 }
