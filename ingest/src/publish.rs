@@ -9,6 +9,7 @@ mod halt;
 mod idle;
 mod known;
 mod lease;
+mod pace;
 mod ranks;
 mod rebuild;
 mod rows;
@@ -36,20 +37,14 @@ use lease::{Asked, Lease};
 use model::clock::{PartitionClock, Watermark};
 use model::rollup::StateTable;
 use model::schema::Schema;
+use pace::time_between_rounds;
 use rows::RowWriter;
 use sessions::SessionWriter;
-use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
-/// Publishing one table takes at most this share of the time, so that a large table leaves the ingest its share.
-const SHARE: f64 = 0.1;
-/// How long what waits is put off for that, while the worker is behind the topic: nobody watches single records then.
-const WAIT_BEHIND: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(30);
-/// The same while it is not.
-const WAIT: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(1);
 /// A round of fewer groups tells nothing about what one takes.
 const FEW: u32 = 1_000;
 /// What publishing one group takes, until it is known.
@@ -397,26 +392,5 @@ impl Publisher {
             None => PartitionClock { clock: Default::default(), idle: end.low == end.high },
         });
         Some(Watermark::of(clocks, self.context.schema.allowed_lateness()))
-    }
-}
-
-/// How long after a round the next one begins that takes so long, so that it takes no more than its share of the time.
-fn time_between_rounds(cost: Duration, is_behind: bool) -> Duration {
-    let limits = if is_behind { WAIT_BEHIND } else { WAIT };
-    cost.div_f64(SHARE).clamp(*limits.start(), *limits.end())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_large_round_waits_and_never_for_ever() {
-        let (small, large, huge) = (Duration::from_millis(2), Duration::from_millis(500), Duration::from_secs(60));
-        assert_eq!(time_between_rounds(small, false), Duration::from_millis(20));
-        assert_eq!(time_between_rounds(large, false), Duration::from_secs(1), "people watch the stream");
-        assert_eq!(time_between_rounds(small, true), Duration::from_secs(1), "nobody watches single records");
-        assert_eq!(time_between_rounds(large, true), Duration::from_secs(5));
-        assert_eq!(time_between_rounds(huge, true), Duration::from_secs(30));
     }
 }
