@@ -1,30 +1,30 @@
-//! Event clocks: how far a partition, and from that a stream, has come in event time.
+//! Event clocks of partitions, and the watermark of a stream. Times are milliseconds since the epoch.
 //!
-//! A partition's clock is the largest event time stored from it, so it depends on the partition's own prefix alone: a replay and a
-//! rebalance judge lateness alike. The watermark of a stream is the smallest clock of its partitions that are not idle, minus
-//! the allowed lateness; a stream that is idle altogether has no more to wait for. Times are milliseconds since the epoch.
+//! An event clock is the largest event time stored from a partition. It depends only on that partition's records, so a replay and
+//! a rebalance decide lateness the same way. The watermark is the smallest clock of the partitions that are not idle, minus the
+//! allowed lateness. If all partitions are idle, every window is complete.
 
-/// The largest event time seen in one partition; never goes back.
+/// The largest event time seen in one partition. It never decreases.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct EventClock(Option<i64>);
 
 impl EventClock {
-    /// A clock that has seen `time`; `None` for a partition without events.
+    /// Creates a clock at `time`; `None` for a partition without events.
     pub fn restored(time: Option<i64>) -> Self {
         Self(time)
     }
 
-    /// The largest event time so far.
+    /// Returns the largest event time so far, in milliseconds.
     pub fn now(self) -> Option<i64> {
         self.0
     }
 
-    /// Takes an event time into account.
+    /// Advances the clock to an event time that is larger.
     pub fn observe(&mut self, event_time: i64) {
         self.0 = Some(self.0.map_or(event_time, |now| now.max(event_time)));
     }
 
-    /// Whether a window that ended at `ends_at` was closed already, given the allowed lateness.
+    /// Returns true if a window that ends at `ends_at` is closed, given the allowed lateness.
     ///
     /// ```
     /// use model::clock::{AllowedLateness, EventClock};
@@ -41,25 +41,25 @@ impl EventClock {
     }
 }
 
-/// How long after its end a window still takes records as in time.
+/// How long after its end a window still accepts records as on time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AllowedLateness {
-    /// That many milliseconds of event time.
+    /// Milliseconds of event time.
     Millis(i64),
-    /// Records come in any order (a backfill): none is late, and windows close only when the stream is idle.
+    /// No record is late, and windows close only when the stream is idle. For records in any order.
     Unbounded,
 }
 
-/// One partition as the watermark sees it.
+/// The state of one partition that the watermark depends on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PartitionClock {
-    /// Its clock.
+    /// Its event clock.
     pub clock: EventClock,
-    /// Nothing was read from it for the idle timeout.
+    /// True if nothing was stored from it for the idle timeout.
     pub idle: bool,
 }
 
-/// Up to where a stream is complete: windows that end at or before it are final.
+/// The event time up to which a stream is complete. Windows that end at or before it are final.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Watermark {
     /// Nothing is known to be complete.
@@ -71,7 +71,7 @@ pub enum Watermark {
 }
 
 impl Watermark {
-    /// The watermark of a stream with these partitions; a partition without events holds it back unless it is idle.
+    /// Computes the watermark of a stream. A partition without events holds it back unless it is idle.
     ///
     /// ```
     /// use model::clock::*;
@@ -100,7 +100,7 @@ impl Watermark {
         }
     }
 
-    /// Whether a window that ends at `ends_at` is complete.
+    /// Returns true if a window that ends at `ends_at` is complete.
     pub fn has_passed(self, ends_at: i64) -> bool {
         match self {
             Self::Unknown => false,

@@ -1,7 +1,7 @@
-//! From JSON bytes to a stored document, in one pass and without a tree of the record.
+//! Decodes JSON bytes into a document to store, in one pass and without a tree of the record.
 //!
-//! `json` reads only the fields that the schema names, borrowing texts from the record; `convert` gives each its type; what
-//! is left is written as BSON. A record that cannot be used is a [`Reject`] with a reason code and a sentence.
+//! `json` reads only the fields of the schema and borrows texts from the record. `convert` converts each to its type. The values are
+//! written as BSON. A record that cannot be used becomes a [`Reject`] with a reason code and a sentence.
 
 mod absent;
 mod convert;
@@ -29,16 +29,16 @@ pub struct Coordinates {
     pub partition: i32,
     /// Offset.
     pub offset: i64,
-    /// Kafka timestamp in milliseconds, where the record has one.
+    /// Kafka timestamp in milliseconds, if the record has one.
     pub timestamp: Option<i64>,
 }
 
-/// What a usable record becomes.
+/// The result of decoding a usable record.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Decoded {
     /// An event to store.
     Event(Event),
-    /// Left out by the schema's filter, or an expected tombstone.
+    /// Excluded by the schema's filter, or an expected tombstone.
     Filtered,
 }
 
@@ -51,7 +51,7 @@ pub struct Event {
     pub event_time: i64,
 }
 
-/// Turns records of one schema into documents.
+/// Decodes records of one schema.
 ///
 /// ```
 /// use model::{decode::{Coordinates, Decoded, Decoder}, schema::{IMDB_REVIEW, Schema}};
@@ -82,15 +82,15 @@ struct FieldDecoder {
     name: CString,
     converter: Converter,
     input: Input,
-    /// It is a part of the id, or a key of a rollup.
+    /// True if it is part of the id or a key of a rollup.
     names: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
 enum Input {
-    /// The value that the reader keeps at this place.
+    /// The value with this index in the reader.
     Record(usize),
-    /// An item of the list at this place.
+    /// An item of the list with this index.
     Item(usize, usize),
     Derived(usize, Derivation),
 }
@@ -99,7 +99,7 @@ impl Decoder {
     /// Compiles the decoder of a schema.
     ///
     /// # Errors
-    /// [`SchemaError`] where a field's name cannot be stored (it holds a NUL character).
+    /// [`SchemaError`] if a field's name contains a NUL character, which cannot be stored.
     pub fn new(schema: &Schema) -> Result<Self, SchemaError> {
         let mut reader = RecordReader::default();
         let fields = schema.fields.iter().enumerate().map(|(at, field)| {
@@ -131,7 +131,7 @@ impl Decoder {
     /// Decodes the payload of one record.
     ///
     /// # Errors
-    /// [`Reject`] where the record cannot be used.
+    /// [`Reject`] if the record cannot be used.
     pub fn decode(&self, payload: Option<&[u8]>, at: Coordinates) -> Result<Decoded, Reject> {
         let Some(payload) = payload else {
             return if self.filters_tombstones {
@@ -149,7 +149,7 @@ impl Decoder {
             let value = match decoder.input {
                 Input::Record(place) => decoder.converter.convert(record[place].as_ref()),
                 Input::Item(place, item) => decoder.converter.convert_item(record[place].as_ref(), item),
-                // Filled in below: the field it is made of may come later.
+                // Set below, because the field it depends on may come later.
                 Input::Derived(..) => Ok(Value::Null),
             };
             values.push(value.map_err(|reject| self.name_place(decoder, reject))?);
@@ -167,9 +167,9 @@ impl Decoder {
         Ok(Decoded::Event(Event { document, event_time }))
     }
 
-    /// Whether a filter leaves the record out. Nothing else about the record matters then: what is not for this stream need not have its
-    /// types. A condition on a value that cannot be read is undecided, unless the value is certainly not one that passes: an object where a
-    /// number is expected, or a text that is none of those listed.
+    /// Returns true if a filter excludes the record. Other problems of the record do not matter then, because it is not for this stream. A
+    /// condition on a value that cannot be read is undecided, unless the value can certainly not pass: an object instead of a number, or a
+    /// text that is not listed.
     fn leaves_out(&self, record: &[Option<Json<'_>>]) -> Result<bool, Reject> {
         let mut undecided = None;
         for filter in &self.filters {
@@ -185,7 +185,7 @@ impl Decoder {
         undecided.map_or(Ok(false), Err)
     }
 
-    /// Whether a value that cannot be read may be meant as one that passes.
+    /// Returns true if a value that cannot be read might be meant as one that passes.
     fn may_pass(&self, filter: &Filter, decoder: &FieldDecoder, record: &[Option<Json<'_>>]) -> bool {
         let is_of_another_kind = match decoder.input {
             Input::Record(place) => {
@@ -200,7 +200,7 @@ impl Decoder {
         match decoder.input {
             Input::Record(place) => decoder.converter.convert_any(record[place].as_ref()),
             Input::Item(place, item) => decoder.converter.convert_any_item(record[place].as_ref(), item),
-            // Nothing is derived from a derived field.
+            // Derived fields depend on no derived field.
             Input::Derived(of, how) => {
                 let of = &self.fields[of];
                 Ok(convert::derive(how, &self.value_for_filter(of, record)?, of.converter.zone()))
@@ -208,7 +208,7 @@ impl Decoder {
         }
     }
 
-    /// An unreadable event time has its own reason: it is what decides the window.
+    /// An unreadable event time has a reason of its own, because it determines the window.
     fn name_place(&self, decoder: &FieldDecoder, reject: Reject) -> Reject {
         let reason = match reject.reason {
             DeadReason::WrongType if decoder.field.name == self.fields[self.event_time].field.name => {
@@ -262,13 +262,13 @@ impl Decoder {
         Ok(())
     }
 
-    /// Whether a blank text in the field at this place is no id.
+    /// Returns true if a blank text does not count as an id in the field with this index.
     fn is_no_id(&self, at: usize) -> bool {
         self.id_members.contains(&at) && !self.fields[at].field.allow_blank
     }
 
-    /// An event from the future would make everything after it late. The record's own timestamp is what time it was: a clock on a wall would
-    /// judge differently when the record is read again.
+    /// An event time in the future would make all later records late. It is compared with the record's timestamp, not with the system
+    /// clock, so reading the record again gives the same result.
     fn check_ahead(&self, event_time: i64, at: Coordinates) -> Result<(), Reject> {
         let (Some(most), Some(sent)) = (self.max_ahead_ms, at.timestamp) else { return Ok(()) };
         if event_time.saturating_sub(sent) <= most {
@@ -283,7 +283,7 @@ impl Decoder {
         Err(Reject::new(DeadReason::OutOfRange, message))
     }
 
-    /// The windows of an event are named by its civil time in the schema's zone, which may leave the calendar where UTC does not.
+    /// Windows are labelled by civil time in the schema's zone, which may leave the calendar although UTC does not.
     fn check_civil(&self, event_time: i64) -> Result<(), Reject> {
         if (moment::FIRST + DAY_MS..=moment::LAST - DAY_MS).contains(&event_time) {
             return Ok(());
@@ -302,7 +302,7 @@ impl Decoder {
         Err(Reject::new(DeadReason::OutOfRange, message))
     }
 
-    /// What names an event or a row is in its index and, many times, in the tables.
+    /// Ids and keys are limited, because indexes and rows repeat them.
     fn check_names(&self, values: &[Value<'_>]) -> Result<(), Reject> {
         let length = |value: &Value<'_>| if let Value::Str(text) = value { text.len() } else { 0 };
         let named = self.fields.iter().zip(values).filter(|(decoder, _)| decoder.names);
@@ -318,7 +318,7 @@ impl Decoder {
         }
     }
 
-    /// A document that MongoDB does not take would stop its batch, and with it the partition, for ever.
+    /// A document that MongoDB refuses would block its batch, and so its partition, forever.
     fn check_size(&self, document: &RawDocumentBuf) -> Result<(), Reject> {
         let bytes = document.as_bytes().len();
         if bytes <= MOST_EVENT_BYTES {
@@ -359,7 +359,7 @@ impl Decoder {
     }
 }
 
-/// Whether a text shows nothing: blanks, control characters and characters without width.
+/// Returns true if a text has only blanks, control characters and characters without width.
 fn is_blank(text: &str) -> bool {
     let shows_nothing = |character: char| {
         character.is_whitespace()
@@ -369,7 +369,7 @@ fn is_blank(text: &str) -> bool {
     text.chars().all(shows_nothing)
 }
 
-/// An empty document with room for `capacity` bytes, so that it does not grow in steps.
+/// Creates an empty document with room for `capacity` bytes.
 fn empty_document(capacity: usize) -> RawDocumentBuf {
     let mut bytes = Vec::with_capacity(capacity);
     bytes.extend_from_slice(&[5, 0, 0, 0, 0]);

@@ -1,21 +1,21 @@
-//! Events that came too late for the rollups of a stream that asks for it: kept and marked, and part of no rollup.
+//! The late side output: events that are late for all of their windows, stored and marked, and part of no rollup.
 //!
-//! Such an event is a stored event like any other, so its id stays taken and the counts add up. The mark is a member of `src`, where
-//! no field of the stream can be.
+//! Such an event is stored in `events` like any other, so its id stays unique and the counts add up. The mark is a member of `src`,
+//! a name that no field of a schema can have.
 
 use crate::layout::source;
 use bson::raw::{RawBsonRef, RawDocument, RawDocumentBuf, cstr};
 
-/// What becomes of a record that comes after every one of its windows has closed.
+/// What happens to a record that arrives after all of its windows have closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LateRecords {
-    /// It corrects its rows, which are counted as late and have a new revision.
+    /// It corrects its rows: they count it as late and get a new revision.
     Correct,
-    /// It is stored with a mark, and closed windows stay as they are.
+    /// It goes to the late side output; closed windows do not change.
     SetAside,
 }
 
-/// The event with the mark.
+/// Returns the event with the mark.
 ///
 /// ```
 /// use model::late;
@@ -41,7 +41,7 @@ pub fn set_aside(event: &RawDocument) -> RawDocumentBuf {
     marked
 }
 
-/// Whether a stored event has the mark.
+/// Returns true if a stored event has the mark.
 pub fn is_set_aside(event: &RawDocument) -> bool {
     let source = event.get_document(source::FIELD);
     source.is_ok_and(|source| source.get_bool(source::LATE).unwrap_or(false))

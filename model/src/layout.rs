@@ -1,46 +1,46 @@
-//! Names and shapes of the MongoDB collections, so that the crate that writes them and the crate that reads them agree.
+//! Names and formats of the MongoDB collections, shared by the crate that writes and the crate that reads them.
 //!
 //! | collection | one document per | written |
 //! | --- | --- | --- |
 //! | [`EVENTS`] | stored event; `_id` is the event's id | in the batch's transaction |
-//! | [`OFFSETS`] | group, topic and partition: the position | in the batch's transaction, first |
-//! | [`LATE`] | view of the stored events that are in no rollup, because they came too late | where the schema sets them aside |
+//! | [`OFFSETS`] | group, topic and partition: the checkpoint | in the batch's transaction, first |
+//! | [`LATE`] | late side output: a view of the stored events that are in no rollup | if the schema has `late_records = "set_aside"` |
 //! | [`ROLLUP_STATES`] | state table and batch: [partial states](crate::rollup::partial) | in the batch's transaction; removed by the publisher |
-//! | [`DEAD_LETTERS`] | record that could not be used | in the batch's transaction |
-//! | [`STREAMS`] | stream: its fields, its rollups and the number of the plan in force | at start |
-//! | [`ROLLUP_TABLES`] | state table: who publishes it, the round and the rebuild under way | at start, and by the publisher |
+//! | [`DEAD_LETTERS`] | dead-letter record | in the batch's transaction |
+//! | [`STREAMS`] | stream: its fields, its rollups and the plan version | at start |
+//! | [`ROLLUP_TABLES`] | state table: lease, publish cycle and backfill in progress | at start, and by the publisher |
 //! | [`ROLLUP_CATALOG`] | rollup: its columns, definition and newest revision | at start, and by the publisher |
 //! | [`OWNED_COLLECTIONS`] | collection that the program created, by name: its UUID | before and after the collection is created |
-//! | the rollup's name | window and key: a flat row, with its combined state | by the publisher |
+//! | the rollup's name | window and key: a flat row with its merged state | by the publisher |
 
 use serde::{Deserialize, Serialize};
 
-/// What the stored events of a stream are, and which rollups are made of them.
+/// Fields and rollups of the stream.
 pub const STREAMS: &str = "streams";
 /// Stored events.
 pub const EVENTS: &str = "events";
-/// The stored events that came too late, where the schema sets those aside: a view.
+/// The late side output, a view of [`EVENTS`].
 pub const LATE: &str = "late";
-/// How far each partition is.
+/// Checkpoints of partitions.
 pub const OFFSETS: &str = "offsets";
-/// Partial states that wait to be combined into rows.
+/// Partial states that are not yet merged into rows.
 pub const ROLLUP_STATES: &str = "rollup_states";
-/// Records that could not be used, with the reason.
+/// Dead-letter records.
 pub const DEAD_LETTERS: &str = "dead_letters";
-/// Who publishes each state table.
+/// Leases, publish cycles and backfills of state tables.
 pub const ROLLUP_TABLES: &str = "rollup_tables";
-/// What each rollup is and how far it is published.
+/// Descriptions of the rollups and their newest revisions.
 pub const ROLLUP_CATALOG: &str = "rollup_catalog";
-/// The UUIDs of the collections that the program created: it changes, renames or drops no others.
+/// UUIDs of the collections that the program created. It changes, renames or drops no others.
 pub const OWNED_COLLECTIONS: &str = "owned_collections";
 
-/// The collections that every database of the product has; a rollup may not take one of these names.
+/// Collections that every database of the product has. A rollup cannot have one of these names.
 pub const RESERVED: [&str; 8] =
     [STREAMS, EVENTS, OFFSETS, ROLLUP_STATES, DEAD_LETTERS, ROLLUP_TABLES, ROLLUP_CATALOG, OWNED_COLLECTIONS];
 
-/// Largest event that is stored, in bytes: MongoDB's 16 MiB for a document, less what a worker may mark it with.
+/// Size limit of a stored event in bytes: MongoDB's 16 MiB for a document, minus room for a worker's marks.
 pub const MOST_EVENT_BYTES: usize = (16 << 20) - (16 << 10);
-/// Longest text, in bytes, that is an event's id or a key of a rollup: it stands in every row of its group, twice, and in indexes.
+/// Size limit in bytes of a text that is an event id or a key of a rollup: every row of its group and the indexes repeat it.
 pub const MOST_KEY_BYTES: usize = 4 << 10;
 
 /// Names of the columns that every rollup has.
@@ -49,21 +49,21 @@ pub mod column {
     pub const WINDOW_START: &str = "window_start";
     /// End of the window (exclusive).
     pub const WINDOW_END: &str = "window_end";
-    /// Place within the window, from 1; in rollups with `top`.
+    /// Rank within the window, from 1; in rollups with `top`.
     pub const RANK: &str = "rank";
-    /// Records that came after their window had closed; they are part of the row.
+    /// Number of late records; they are part of the row.
     pub const LATE: &str = "late";
-    /// No more records are expected for this window.
+    /// True if no more records are expected for this window.
     pub const IS_FINAL: &str = "is_final";
-    /// Grows with each change of the row.
+    /// Revision of the publish cycle that last changed the row.
     pub const REVISION: &str = "revision";
-    /// When the row was last published.
+    /// Time at which the row was last published.
     pub const UPDATED_AT: &str = "updated_at";
-    /// The combined state that a row was made from, for the publisher alone: not a column of the table.
+    /// The merged state that the row was computed from. Only for the publisher, not a column of the table.
     pub const STATE: &str = "_state";
 }
 
-/// Where an event came from: `src` of a stored event.
+/// Members of `src`, the origin of a stored event.
 pub mod source {
     /// The embedded document.
     pub const FIELD: &str = "src";
@@ -71,17 +71,17 @@ pub mod source {
     pub const PARTITION: &str = "partition";
     /// Kafka offset (Int64).
     pub const OFFSET: &str = "offset";
-    /// Kafka timestamp (Date), absent where the record has none.
+    /// Kafka timestamp (Date); absent if the record has none.
     pub const TIMESTAMP: &str = "timestamp";
-    /// True where the event came too late and is in no rollup, absent elsewhere.
+    /// True for events in the late side output, absent for others.
     pub const LATE: &str = "late";
-    /// The partition's event clock when the event was stored (Date), in events that came behind it by more than the allowed lateness.
+    /// The partition's event clock when the event was stored (Date); only in events behind it by more than the allowed lateness.
     pub const CLOCK: &str = "clock";
-    /// Number of the plan of rollups that the event was counted under (Int64), in events that were stored during a rebuild.
+    /// Plan tag: the plan version that the event was counted under (Int64); only in events stored during a backfill.
     pub const PLAN: &str = "plan";
 }
 
-/// BSON type of a column: one type, or null.
+/// BSON type of a column. A value has this type or is null.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ColumnType {
@@ -101,7 +101,7 @@ pub enum ColumnType {
     StringList,
 }
 
-/// What a column means, which decides how a reader may aggregate it.
+/// Meaning of a column, which determines how a reader may aggregate it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ColumnRole {
@@ -111,11 +111,11 @@ pub enum ColumnRole {
     WindowEnd,
     /// A grouping key.
     Key,
-    /// Place within the window.
+    /// Rank within the window.
     Rank,
-    /// A number of records; sums over rows are meaningful.
+    /// Number of records; can be added up over rows.
     Count,
-    /// Sum of a measure; sums over rows are meaningful.
+    /// Sum of a measure; can be added up over rows.
     Sum,
     /// Arithmetic mean of a measure.
     Mean,
@@ -127,17 +127,17 @@ pub enum ColumnRole {
     Max,
     /// A quantile of a measure.
     Quantile,
-    /// Number of records with one value of a measure; sums over rows are meaningful.
+    /// Number of records with one value of a measure; can be added up over rows.
     Histogram,
     /// Estimated number of distinct values.
     Distinct,
-    /// Records that came late.
+    /// Number of late records.
     Late,
-    /// Whether the window is closed.
+    /// Whether the row is final.
     IsFinal,
     /// The row's revision.
     Revision,
-    /// When the row was published.
+    /// Time at which the row was published.
     UpdatedAt,
 }
 
@@ -151,17 +151,17 @@ pub struct Column {
     pub kind: ColumnType,
     /// Meaning.
     pub role: ColumnRole,
-    /// The measured field, where there is one.
+    /// Name of the aggregated field, if the column is of a measure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub measure: Option<String>,
-    /// Standard error of the values as a share of the value, where they are estimates: 0.016 is 1.6 %.
+    /// Relative standard error of the values if they are estimates: 0.016 is 1.6 %.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub relative_error: Option<f64>,
 }
 
 /// A rollup's document in [`ROLLUP_CATALOG`].
 ///
-/// Readers take the names and types of the columns from here; `published_revision` is the publisher's.
+/// Readers take names and types of columns from it. The publisher writes `published_revision`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CatalogEntry {
     /// Name of the rollup and of its collection.
@@ -173,19 +173,19 @@ pub struct CatalogEntry {
     pub window: String,
     /// IANA zone in which calendar windows begin.
     pub time_zone: String,
-    /// Changes when states must be rebuilt.
+    /// Changes if the states must be counted again.
     pub definition_hash: String,
     /// The table's columns, in order.
     pub columns: Vec<Column>,
-    /// Newest revision whose rows are all there: what an incremental reader may read up to.
+    /// Newest revision whose rows are all stored. An incremental reader reads up to it.
     #[serde(default)]
     pub published_revision: i64,
-    /// Newest revision at which rows were removed, because sessions were joined: who has read the table before it reads it anew.
+    /// Newest revision that deleted rows, because sessions were merged. A reader of an older revision must read the table again.
     #[serde(default)]
     pub removed_revision: i64,
 }
 
-/// The `_id` of a position: `group/topic/partition`.
+/// Returns the `_id` of a checkpoint: `group/topic/partition`.
 ///
 /// ```
 /// assert_eq!(model::layout::position_id("rushes", "reviews", 3), "rushes/reviews/3");
@@ -194,13 +194,13 @@ pub fn position_id(group: &str, topic: &str, partition: i32) -> String {
     format!("{group}/{topic}/{partition}")
 }
 
-/// The `_id` of a dead letter: `topic/partition/offset`, so that writing it twice is one letter.
+/// Returns the `_id` of a dead-letter record: `topic/partition/offset`. Writing a record twice stores it once.
 pub fn dead_letter_id(topic: &str, partition: i32, offset: i64) -> String {
     format!("{topic}/{partition}/{offset}")
 }
 
-/// The `_id` that a dead letter gets when its partition's log begins again, for the `times`-th time: its offset stands for another
-/// record then. No topic's name holds an `@`.
+/// Returns the `_id` of a dead-letter record after its partition's log restarted for the `times`-th time, because its offset then
+/// belongs to another record. Topic names cannot contain `@`.
 ///
 /// ```
 /// assert_eq!(model::layout::earlier_dead_letter_id("reviews/0/17", 1), "reviews/0/17@1");

@@ -1,9 +1,16 @@
-//! The rules that `ingest` and `analysis` share. Pure: no I/O, no async, no clock of its own.
+//! The rules that `ingest` and `analysis` share: no I/O, no async, no system clock.
 //!
-//! A record's way through this crate: [`schema`] says what a record is, [`decode`] turns its JSON bytes into a stored document (texts
-//! with numbers and times have one grammar each, [`number`] and [`moment`]), [`window`] and [`calendar`] say which window its event time is
-//! in, [`clock`] and [`late`] whether it is late, [`rollup`] which states it changes ([`state`]), and [`layout`] under which names all of
-//! this is stored. [`mongodb_uri`] and [`mongodb_reason`] say how a connection string and a driver's error are shown to a person.
+//! The path of a record through this crate:
+//!
+//! | module | does |
+//! | --- | --- |
+//! | [`schema`] | describes the records of a stream |
+//! | [`decode`] | turns JSON bytes into a document to store; [`number`] and [`moment`] are the grammars of numbers and times in texts |
+//! | [`window`], [`calendar`] | assign an event time to windows |
+//! | [`clock`], [`late`] | track event time and mark late events |
+//! | [`rollup`], [`state`] | compute the states that an event changes, and the rows made of them |
+//! | [`layout`] | names collections, columns and ids |
+//! | [`mongodb_uri`], [`mongodb_reason`] | format connection strings and driver errors without secrets |
 
 pub mod calendar;
 pub mod clock;

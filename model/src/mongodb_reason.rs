@@ -1,10 +1,10 @@
-//! What MongoDB's driver says when it has no connection, cut to what helps, and what to do about it.
+//! Shortens errors of MongoDB's driver about missing connections and adds a remedy.
 
-/// What to do where the server does not take the user.
+/// Remedy for a refused user.
 pub const CHECK_THE_USER: &str = "check the user and the password in the connection string, and the database that has the user \
                                   (authSource=admin in most set-ups)";
 
-/// The error of a server in the description of the whole topology that the driver gives; of several the last.
+/// Extracts the last server error from the driver's description of the topology.
 ///
 /// ```
 /// use model::mongodb_reason::last_attempt;
@@ -19,7 +19,7 @@ pub fn last_attempt(message: &str) -> &str {
     error.and_then(|rest| rest.split(", labels").next()).unwrap_or("no server answered in time")
 }
 
-/// What to do about such a reason, for what follows a semicolon.
+/// Returns the remedy for such a reason, to follow a semicolon.
 #[must_use]
 pub fn remedy(reason: &str) -> &'static str {
     let has = |word: &str| reason.contains(word);

@@ -1,18 +1,17 @@
-//! MongoDB connection strings as they may be shown: without what is secret in them, whatever is wrong with them.
+//! Connection strings without their secrets, for messages, even if the strings are malformed.
 
-/// What stands in place of a secret.
+/// Placeholder of a secret.
 pub const MASK: &str = "***";
 
-/// Parameters of a connection string whose values are secret, as parts of their names in small letters.
+/// Parts of names, in lower case, of connection string parameters with secret values.
 const SECRET_PARAMETERS: [&str; 3] = ["password", "authmechanismproperties", "token"];
 
-/// Characters that end the user information of a connection string, or divide it, and so must be percent-encoded within it.
+/// Characters that must be percent-encoded in the user information of a connection string.
 const RESERVED: [char; 7] = [':', '/', '?', '#', '[', ']', '@'];
 
-/// The connection string with its user information and secret parameters replaced.
+/// Returns the connection string with user information and secret parameters replaced.
 ///
-/// A password may hold any character, even where it should be encoded: everything up to the last `@` goes, rather too much
-/// than too little.
+/// A password may contain characters that should be encoded, so everything up to the last `@` is replaced.
 ///
 /// ```
 /// use model::mongodb_uri::mask;
@@ -24,7 +23,7 @@ pub fn mask(uri: &str) -> String {
     let (scheme, rest) = split_scheme(uri);
     let (user, hosts) = match rest.rfind('@') {
         Some(at) => (MASK, &rest[at..]),
-        // A user and a password whose host was forgotten look like this.
+        // A user and a password without a host.
         None if has_wrong_port(rest) => return format!("{scheme}{MASK}"),
         None => ("", rest),
     };
@@ -33,10 +32,10 @@ pub fn mask(uri: &str) -> String {
     format!("{scheme}{user}{hosts}?{}", parameters.join("&"))
 }
 
-/// What is wrong with a connection string in which a password might be taken for something else, without a part of it; `None`
-/// where there is no such danger.
+/// Returns a problem of a connection string in which part of a password could be read as something else. The text contains no part
+/// of the string.
 ///
-/// A driver that reads such a string takes a part of the password for a host or a port, and quotes it in its error.
+/// The driver would read part of the password as a host or port and quote it in its error.
 ///
 /// ```
 /// use model::mongodb_uri::flaw;
@@ -57,7 +56,7 @@ pub fn flaw(uri: &str) -> Option<&'static str> {
     )
 }
 
-/// Whether what is behind the colon of a host is not a number; `rest` is without a user.
+/// Returns true if the port of a host is not a number; `rest` has no user information.
 fn has_wrong_port(rest: &str) -> bool {
     let hosts = rest.split(['/', '?']).next().unwrap_or_default();
     let port = |host: &str| {
@@ -74,7 +73,7 @@ fn is_encoded(text: &str) -> bool {
     !text.contains(RESERVED) && escapes.into_iter().all(|at| is_hex(bytes.get(at + 1)) && is_hex(bytes.get(at + 2)))
 }
 
-/// With the `://`; empty where there is none.
+/// The scheme with `://`, or an empty text.
 fn split_scheme(uri: &str) -> (&str, &str) {
     uri.find("://").map_or(("", uri), |at| uri.split_at(at + "://".len()))
 }

@@ -5,16 +5,16 @@
 //! groups   = 1 to 3 digits, not "0" first, then groups of 3 digits with the same separator before each; no exponent
 //! ```
 //!
-//! Digits are `0` to `9`. The decimal [`Mark`] decides what separates groups: a comma where the mark is a point; a point, a space or a
-//! no-break space where it is a comma. The whole part or the fraction may be empty, as in `.5` and `5.`, but not both. Everything else
-//! is refused: `1.234,56` with a decimal point is not 1.23456, and `0,123` is not 123.
+//! Digits are `0` to `9`. The decimal separator ([`Mark`]) determines the group separator: a comma with a decimal point; a point, a
+//! space or a no-break space with a decimal comma. The whole part or the fraction may be empty, as in `.5` and `5.`, but not both.
+//! Everything else is rejected: `1.234,56` with a decimal point is not 1.23456, and `0,123` is not 123.
 //!
 //! Integers are exact: `8.0` and `1e3` are integers, `9007199254740993.0` is 9007199254740993, and `0.1e1` is 1.
 
 use std::borrow::Cow;
 use std::fmt;
 
-/// The character before the fraction.
+/// The decimal separator.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Mark {
     /// `1,234.5`
@@ -24,22 +24,22 @@ pub enum Mark {
     Comma,
 }
 
-/// Why a text is not the number that was asked for.
+/// Reason why a text cannot be read as a number of the requested type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NumberError {
-    /// The text is not in the grammar.
+    /// The text does not match the grammar.
     #[error("not a number")]
     Malformed,
-    /// It is a number with a fraction.
+    /// The number has a fraction.
     #[error("not a whole number")]
     NotWhole,
-    /// It is a number that the type cannot hold.
+    /// The number is beyond the range of the type.
     #[error("a number beyond what can be held")]
     Beyond,
 }
 
 impl Mark {
-    /// The mark that a text names: `.` or `,`.
+    /// Reads a decimal separator: `.` or `,`.
     pub fn parse(text: &str) -> Option<Self> {
         match text {
             "." => Some(Self::Point),
@@ -102,7 +102,7 @@ pub fn int(text: &str, mark: Mark) -> Result<i64, NumberError> {
 /// assert_eq!(float("1e400", Mark::Point), Err(NumberError::Beyond));
 /// ```
 pub fn float(text: &str, mark: Mark) -> Result<f64, NumberError> {
-    // A text that begins with a digit and is a number of the standard library's grammar is one of this grammar.
+    // Fast path: a number in the standard library's grammar that begins with a digit is also one in this grammar.
     if mark == Mark::Point
         && text.as_bytes().first().is_some_and(u8::is_ascii_digit)
         && let Ok(number) = text.parse::<f64>()
@@ -115,7 +115,7 @@ pub fn float(text: &str, mark: Mark) -> Result<f64, NumberError> {
     if number.is_finite() { Ok(number) } else { Err(NumberError::Beyond) }
 }
 
-/// Reads a number times 10^`power` as an integer; what is left of a fraction is cut towards minus infinity.
+/// Reads a number times 10^`power` as an integer, rounded towards minus infinity.
 ///
 /// # Errors
 /// [`NumberError`] if the text is not a number, or the result is beyond 64 bits.
@@ -129,12 +129,12 @@ pub fn floor_scaled(text: &str, power: u8, mark: Mark) -> Result<i64, NumberErro
     Decimal::of(&Spelled::read(text, mark)?)?.scaled(power.into(), Rounding::Floor)
 }
 
-/// A text of the grammar, in its parts.
+/// The parts of a text that matches the grammar.
 struct Spelled<'a> {
     text: &'a str,
     mark: Mark,
     negative: bool,
-    /// Digits with the separators of groups.
+    /// Digits with group separators.
     whole: &'a str,
     fraction: &'a str,
     exponent: i64,
@@ -174,7 +174,7 @@ impl<'a> Spelled<'a> {
         Ok(Self { text, mark, negative, whole, fraction: fraction.unwrap_or_default(), exponent })
     }
 
-    /// The number with a decimal point and without groups.
+    /// Returns the number with a decimal point and without group separators.
     fn plain(&self) -> Cow<'a, str> {
         if self.mark == Mark::Point && all_digits(self.whole) {
             return Cow::Borrowed(self.text);
@@ -201,7 +201,7 @@ fn all_digits(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// `1,234,567`: one separator, and groups of three behind the first.
+/// Matches `1,234,567`: one separator, and groups of three after the first.
 fn is_grouped(whole: &str, mark: Mark) -> bool {
     let Some(separator) = whole.chars().find(|character| !character.is_ascii_digit()) else { return false };
     let mut groups = whole.split(separator);
@@ -213,7 +213,7 @@ fn is_grouped(whole: &str, mark: Mark) -> bool {
         && groups.all(|group| group.len() == 3 && all_digits(group))
 }
 
-/// An exponent of many digits is held far beyond every number.
+/// Saturates an exponent with many digits far beyond every number.
 fn read_exponent(text: &str) -> Result<i64, NumberError> {
     const FAR: i64 = 1 << 40;
     let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
@@ -224,10 +224,10 @@ fn read_exponent(text: &str) -> Result<i64, NumberError> {
     Ok(if text.starts_with('-') { -size } else { size })
 }
 
-/// `±digits × 10^power`, without zeros at the end of the digits.
+/// `±digits × 10^power`, without trailing zeros in the digits.
 struct Decimal {
     negative: bool,
-    /// `None` if there are more digits than fit.
+    /// `None` if there are too many digits.
     digits: Option<u128>,
     power: i64,
 }
@@ -258,7 +258,7 @@ impl Decimal {
         Ok(Self { negative: spelled.negative, digits, power: spelled.exponent - fraction + i64::from(zeros) })
     }
 
-    /// The integer nearest to the number times 10^`power`.
+    /// Returns the number times 10^`power` as an integer.
     fn scaled(&self, power: i64, rounding: Rounding) -> Result<i64, NumberError> {
         if self.digits == Some(0) {
             return Ok(0);

@@ -1,12 +1,12 @@
-//! Rollups: which states an event changes, how a state is stored, and which row it becomes.
+//! Rollups: the states that an event changes, how they are stored, and the rows computed from them.
 //!
-//! A [`StateTable`] is one `GROUP BY`: a window, keys and what is aggregated. A [`Rollup`] is a published table over it; rollups that
-//! group alike share their states. A state table is named by its definition, so a changed definition is another table and never mixes
-//! with the old one's states.
+//! A [`StateTable`] is one `GROUP BY`: a window, keys and aggregates. A [`Rollup`] is a published table over it; rollups with the same
+//! grouping share their states. A state table is named by its definition, so a changed definition is another table and never mixes
+//! with old states.
 //!
-//! A batch stores what it changes as [partial states](partial); combined, they are carried by the [rows](RollupPlan::group_rows).
+//! A batch stores its changes as [partial states](partial). Merged, they are in the [rows](RollupPlan::group_rows).
 //!
-//! [`Facts`] reads what the states need from a *stored* event, so the worker and a rebuild run the same code.
+//! [`Facts`] reads the values that states need from a *stored* event, so the worker and a backfill run the same code.
 
 mod compile;
 mod facts;
@@ -26,7 +26,7 @@ use crate::layout::{Column, ColumnType};
 use crate::schema::{Field, NumberRange};
 use crate::window::{Window, WindowKind, WindowSpec};
 
-/// The rollups of a stream with the states they need.
+/// The rollups of a stream and their state tables.
 #[derive(Debug, Clone, Default)]
 pub struct RollupPlan {
     pub(crate) tables: Vec<StateTable>,
@@ -34,13 +34,13 @@ pub struct RollupPlan {
     pub(crate) slots: Vec<Slot>,
 }
 
-/// A value that states read from an event: its field, and what it is.
+/// A field whose value states read from an event.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Slot {
     pub(crate) field: Field,
 }
 
-/// One `GROUP BY` whose states are stored.
+/// One `GROUP BY` with stored states.
 #[derive(Debug, Clone)]
 pub struct StateTable {
     pub(crate) id: String,
@@ -51,12 +51,12 @@ pub struct StateTable {
     pub(crate) rows: GroupRows,
 }
 
-/// The rows that carry the states of a table: one for each group.
+/// The state collection of a table: its rows hold the merged states, one for each group.
 #[derive(Debug, Clone)]
 pub(crate) enum GroupRows {
-    /// Those of the rollup at this place, which publishes every group.
+    /// The rollup with this index, which publishes every group.
     Published(usize),
-    /// Rows that nobody reads, because every rollup of the table publishes only some groups.
+    /// A hidden collection, because every rollup of the table publishes only some groups.
     Hidden(Box<Rollup>),
 }
 
@@ -100,28 +100,28 @@ pub struct Rollup {
     pub(crate) top: Option<Top>,
 }
 
-/// Only the first rows of each window are published.
+/// Limits a rollup to the first rows of each window.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Top {
     /// How many.
     pub rows: usize,
-    /// Place, in the columns, of the one that orders them (largest first).
+    /// Index of the column that orders the rows, largest first.
     pub(crate) by: usize,
 }
 
 impl RollupPlan {
-    /// The published tables, in the order of the schema.
+    /// Returns the rollups in the order of the schema.
     pub fn rollups(&self) -> &[Rollup] {
         &self.rollups
     }
 
-    /// The stored `GROUP BY`s.
+    /// Returns the state tables.
     pub fn tables(&self) -> &[StateTable] {
         &self.tables
     }
 
-    /// The rollup whose rows carry the states of a table, one for each group. It is one of [`rollups`](Self::rollups), or a hidden one where
-    /// all of these publish only the first rows of a window.
+    /// Returns the rollup whose rows hold the merged states of a table, one for each group. It is one of [`rollups`](Self::rollups), or a
+    /// hidden one if all of them publish only the first rows of a window.
     pub fn group_rows<'a>(&'a self, table: &'a StateTable) -> &'a Rollup {
         match &table.rows {
             GroupRows::Published(place) => &self.rollups[*place],
@@ -129,12 +129,12 @@ impl RollupPlan {
         }
     }
 
-    /// The rollups that are made of a table's states.
+    /// Returns the rollups over a state table.
     pub fn rollups_of(&self, table: &StateTable) -> impl Iterator<Item = &Rollup> {
         self.rollups.iter().filter(move |rollup| self.tables[rollup.table].id == table.id)
     }
 
-    /// Whether every window that holds the event time was closed already: the event can only correct what is final.
+    /// Returns true if the clock has closed every window of the event time.
     pub fn has_closed(&self, event_time: i64, clock: EventClock, lateness: AllowedLateness) -> bool {
         let mut all = !self.tables.is_empty();
         for table in &self.tables {
@@ -143,7 +143,7 @@ impl RollupPlan {
         all
     }
 
-    /// A plan of the table at this place alone, with the rollups that are made of it.
+    /// Returns a plan with only the state table at this index and its rollups.
     #[must_use]
     pub fn only(&self, place: usize) -> Self {
         let table = self.tables[place].clone();
@@ -152,12 +152,12 @@ impl RollupPlan {
         Self { tables: vec![StateTable { rows, ..table }], rollups, slots: self.slots.clone() }
     }
 
-    /// Whether a field is a key of any rollup.
+    /// Returns true if a field is a key of any rollup.
     pub fn has_key(&self, field: &str) -> bool {
         self.tables.iter().flat_map(|table| &table.keys).any(|&slot| self.slots[slot].field.name == field)
     }
 
-    /// The paths, in a stored event, of the fields that a table is made of.
+    /// Returns the paths in a stored event of the fields that a state table uses.
     pub fn paths(&self, table: &StateTable) -> Vec<String> {
         let measures = table.measures.iter().map(|measure| measure.slot);
         let distinct = table.distinct.iter().map(|distinct| distinct.slot);
@@ -165,7 +165,7 @@ impl RollupPlan {
         slots.map(|slot| self.slots[slot].field.path()).collect()
     }
 
-    /// Everything that decides the rows of a rollup but not its columns, as a text.
+    /// Returns a text that identifies the rows of a rollup, without its columns.
     pub fn definition_of(&self, rollup: &Rollup) -> String {
         let table = self.tables[rollup.table].id();
         match (&rollup.top, rollup.ordered_by()) {
@@ -174,14 +174,14 @@ impl RollupPlan {
         }
     }
 
-    /// The rollup of that name.
+    /// Returns the rollup with this name.
     pub fn find(&self, name: &str) -> Option<&Rollup> {
         self.rollups.iter().find(|rollup| rollup.name == name)
     }
 }
 
 impl StateTable {
-    /// The definition in words, unique in a database: `reviews/month/movie/rating:1..10`.
+    /// Returns the definition, unique in a database: `reviews/month/movie/rating:1..10`.
     pub fn id(&self) -> &str {
         &self.id
     }
@@ -191,7 +191,7 @@ impl StateTable {
         &self.window
     }
 
-    /// Whether the windows are sessions, which grow and are joined while events come.
+    /// Returns true if the windows are sessions, which grow and merge.
     pub fn has_sessions(&self) -> bool {
         matches!(self.window.kind(), WindowKind::Session { .. })
     }
@@ -213,17 +213,17 @@ impl Rollup {
         &self.name
     }
 
-    /// The place, in [`RollupPlan::tables`], of the states it is made of.
+    /// Returns the index of its state table in [`RollupPlan::tables`].
     pub fn table(&self) -> usize {
         self.table
     }
 
-    /// The rule for publishing only the first rows of a window.
+    /// Returns the limit to the first rows of a window, if the rollup has one.
     pub fn top(&self) -> Option<&Top> {
         self.top.as_ref()
     }
 
-    /// The column that orders the rows of a window, where only the first are published.
+    /// Returns the column that orders the rows of a window, if only the first are published.
     pub fn ordered_by(&self) -> Option<&str> {
         self.top.as_ref().map(|top| self.columns[top.by].column.name.as_str())
     }

@@ -1,6 +1,6 @@
-//! What a stream's records are: fields, types, id, event time, filter and rollups, read from TOML and checked once at start.
+//! The schema of a stream: fields, types, id, event time, filters and rollups. `docs/schema.md` is the reference.
 //!
-//! [`mod@file`] is the TOML as it is written; [`Schema`] is what is left once every name and type has been checked against the others.
+//! [`mod@file`] mirrors the TOML file. [`Schema`] is the checked form: every name is resolved and every type matches its use.
 //! A schema is compiled into a [`Decoder`](crate::decode::Decoder) and a [`RollupPlan`].
 
 mod compile;
@@ -18,7 +18,7 @@ use crate::late::LateRecords;
 use crate::rollup::RollupPlan;
 use jiff::tz::TimeZone;
 
-/// The built-in schema of the Kaggle IMDb reviews, as a TOML text that can be copied.
+/// The built-in schema of the Kaggle IMDb reviews, as TOML.
 pub const IMDB_REVIEW: &str = include_str!("../../schemas/imdb-review.toml");
 
 /// A checked schema.
@@ -50,17 +50,17 @@ pub struct Schema {
     pub(crate) rollups: RollupPlan,
 }
 
-/// What a record without payload is.
+/// How a record without payload is treated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tombstones {
-    /// Unusable: a dead letter.
+    /// As a dead-letter record.
     Dead,
-    /// Expected, and left out.
+    /// As filtered.
     Filtered,
 }
 
 impl Schema {
-    /// Reads and checks a schema; `name` stands in error messages.
+    /// Reads and checks a schema. `name` appears in error messages.
     ///
     /// # Errors
     /// [`SchemaError`] names the schema, the place and what is allowed there.
@@ -71,42 +71,42 @@ impl Schema {
         Ok(Self { definition: definition_of(name, toml)?, ..schema })
     }
 
-    /// The name it was read under: a preset's name or a file.
+    /// Returns the name of the preset or file.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// What tells this text from every other: 16 hexadecimal digits that change with any change of the TOML.
+    /// Returns a hash of the TOML text, as 16 hexadecimal digits.
     pub fn version(&self) -> &str {
         &self.version
     }
 
-    /// A fingerprint of what the schema says: 16 hexadecimal digits that comments, layout and the order of the keys do not change.
+    /// Returns a hash of the schema's contents, as 16 hexadecimal digits. It ignores comments, layout and the order of keys.
     pub fn definition(&self) -> &str {
         &self.definition
     }
 
-    /// The `version` that the schema states, if it does.
+    /// Returns the `version` that the schema states, if any.
     pub fn number(&self) -> Option<u32> {
         self.number
     }
 
-    /// The stream's name, which is also the name of the column that counts its records.
+    /// Returns the stream's name, which is also the name of the column that counts its records.
     pub fn stream(&self) -> &str {
         &self.stream
     }
 
-    /// All fields of an event, in the order of the TOML.
+    /// Returns all fields of an event in the order of the TOML.
     pub fn fields(&self) -> &[Field] {
         &self.fields
     }
 
-    /// The field of that name.
+    /// Returns the field with this name.
     pub fn field(&self, name: &str) -> Option<&Field> {
         self.fields.iter().find(|field| field.name == name)
     }
 
-    /// Names of the fields that identify an event.
+    /// Returns the names of the fields that identify an event.
     pub fn id_names(&self) -> impl Iterator<Item = &str> {
         self.id.iter().map(|&at| self.fields[at].name.as_str())
     }
@@ -116,37 +116,37 @@ impl Schema {
         &self.fields[self.event_time]
     }
 
-    /// The record's field that the producer takes as the message key.
+    /// Returns the record's member that the producer uses as the message key.
     pub fn message_key(&self) -> Option<&str> {
         self.message_key.as_deref()
     }
 
-    /// What a record without payload is.
+    /// How a record without payload is treated.
     pub fn tombstones(&self) -> Tombstones {
         self.tombstones
     }
 
-    /// Whether it says how numbers in texts are written (`decimal`), for the stream or for a field.
+    /// Returns true if the schema sets `decimal`, for the stream or for a field.
     pub fn states_decimal(&self) -> bool {
         self.states_decimal
     }
 
-    /// How long after its end a window still takes records as in time.
+    /// How long after its end a window still accepts records as on time.
     pub fn allowed_lateness(&self) -> AllowedLateness {
         self.allowed_lateness
     }
 
-    /// What becomes of a record that comes after every one of its windows has closed.
+    /// What happens to a record that arrives after all of its windows have closed.
     pub fn late_records(&self) -> LateRecords {
         self.late_records
     }
 
-    /// Whether a new event is set aside, given its partition's clock before it.
+    /// Returns true if a new event goes to the late side output, given its partition's clock before the event.
     pub fn sets_aside(&self, event_time: i64, clock: EventClock) -> bool {
         self.late_records == LateRecords::SetAside && self.rollups.has_closed(event_time, clock, self.allowed_lateness)
     }
 
-    /// After so many milliseconds without a record a partition is idle.
+    /// Returns the milliseconds without a stored event after which a partition is idle.
     pub fn idle_timeout_ms(&self) -> i64 {
         self.idle_timeout_ms
     }
@@ -162,12 +162,12 @@ impl Schema {
     }
 }
 
-/// A hash that is stored, with dead letters: it must never be computed differently.
+/// Stored with dead-letter records, so the computation must never change.
 fn version_of(toml: &str) -> String {
     format!("{:016x}", xxhash_rust::xxh3::xxh3_64(toml.as_bytes()))
 }
 
-/// A hash that is stored, in the lineage of a stream's schemas: it must never be computed differently.
+/// Stored in the schema history of a stream, so the computation must never change.
 fn definition_of(name: &str, toml: &str) -> Result<String, SchemaError> {
     let refused = |problem: String| SchemaError::new(name, "", problem);
     let table: toml::Table = toml::from_str(toml).map_err(|error| refused(error.to_string()))?;
@@ -176,7 +176,7 @@ fn definition_of(name: &str, toml: &str) -> Result<String, SchemaError> {
     Ok(format!("{:016x}", xxhash_rust::xxh3::xxh3_64(text.as_bytes())))
 }
 
-/// The value with the keys of all its tables sorted.
+/// Returns the value with the keys of all tables sorted.
 fn in_order(value: toml::Value) -> toml::Value {
     match value {
         toml::Value::Array(values) => toml::Value::Array(values.into_iter().map(in_order).collect()),

@@ -1,11 +1,11 @@
-//! Which window an event time falls into.
+//! Assigns event times to windows.
 //!
-//! Windows are half-open `[start, end)` and named by their start. Tumbling and hopping windows are aligned to the epoch, calendar
-//! windows to the calendar of a time zone; all divide towards minus infinity, so times before 1970 fall into the windows that hold
-//! them. A session lasts as long as the events of a key follow each other.
+//! Windows are half-open, `[start, end)`, and identified by their start. Tumbling and hopping windows are aligned to the epoch, calendar
+//! windows to the calendar of a time zone. Division rounds towards minus infinity, so times before 1970 work the same way. A session
+//! contains events of one key with less than the gap between neighbours.
 //!
-//! A window's `start` and `end` are *labels* in milliseconds: for calendar windows the civil dates at 00:00 UTC (`2020-03-01` reads
-//! the same in every zone), for all others the instants themselves. The instant at which a window ends is [`WindowSpec::ends_at`].
+//! `start` and `end` of a window are *labels* in milliseconds. For calendar windows they are civil dates at 00:00 UTC, so `2020-03-01`
+//! reads the same in every zone. For all others they are instants. [`WindowSpec::ends_at`] returns the instant at which a window ends.
 
 mod hopping;
 mod session;
@@ -17,7 +17,7 @@ use crate::calendar::{self, CalendarUnit};
 use jiff::{Span, SpanRelativeTo, tz::TimeZone};
 use std::fmt;
 
-/// A half-open window `[start, end)`; labels in milliseconds, see the module's text.
+/// A half-open window `[start, end)`, with labels in milliseconds as the module describes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Window {
     /// Label of the first instant.
@@ -34,18 +34,18 @@ pub enum WindowKind {
         /// Size in milliseconds, greater than 0.
         size: i64,
     },
-    /// Fixed size, a new one at every step.
+    /// Fixed size, with a new window at every step.
     Hopping(Hopping),
     /// A unit of the calendar.
     Calendar(CalendarUnit),
-    /// A run of a key's events, which ends after a pause.
+    /// Events of one key, until a pause.
     Session {
         /// The pause in milliseconds, greater than 0.
         gap: i64,
     },
 }
 
-/// What is wrong with the text of a window.
+/// A text that does not describe a window.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "unknown window \"{0}\": use day, week, ten_day, month, quarter, year, a length such as \"15m\" or \"12h\", \"1h every 15m\" \
@@ -91,7 +91,7 @@ pub fn parse_duration_ms(text: &str) -> Option<i64> {
     i64::try_from(duration.as_millis()).ok()
 }
 
-/// How an event time is read when it meets the calendar.
+/// How event times relate to the calendar.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Timeline {
     /// Event times are civil dates (00:00 UTC by label); no zone applies.
@@ -126,7 +126,7 @@ impl WindowSpec {
         self.kind
     }
 
-    /// The zone whose midnight begins a calendar window; `None` where event times are civil dates.
+    /// Returns the zone whose midnight begins a calendar window; `None` if event times are civil dates.
     pub fn zone(&self) -> Option<&TimeZone> {
         match &self.timeline {
             Timeline::Civil => None,
@@ -134,13 +134,13 @@ impl WindowSpec {
         }
     }
 
-    /// Whether the labels are civil dates rather than instants.
+    /// Returns true if the labels are civil dates, not instants.
     pub fn is_calendar(&self) -> bool {
         matches!(self.kind, WindowKind::Calendar(_))
     }
 
-    /// Calls `visit` for each window that holds the event time (milliseconds): several hopping windows, one of any other kind. A
-    /// session is the one that the event opens by itself; events that follow make it longer.
+    /// Calls `visit` for each window of the event time (milliseconds): several hopping windows, one of any other kind. For sessions it
+    /// is the window that the event forms alone.
     pub fn for_each(&self, event_time: i64, mut visit: impl FnMut(Window)) {
         visit(match self.kind {
             WindowKind::Tumbling { size } => {
@@ -155,7 +155,7 @@ impl WindowSpec {
         });
     }
 
-    /// The window that begins at this label; of sessions the shortest.
+    /// Returns the window with this start label; for sessions, the shortest.
     pub fn at_start(&self, start: i64) -> Window {
         let length = match self.kind {
             WindowKind::Tumbling { size } => size,
@@ -166,7 +166,7 @@ impl WindowSpec {
         Window { start, end: start.saturating_add(length) }
     }
 
-    /// The instant (milliseconds) at which the window ends: a record with this event time or a later one is outside.
+    /// Returns the instant (milliseconds) at which the window ends. Event times from this instant on are outside.
     pub fn ends_at(&self, window: Window) -> i64 {
         match (&self.timeline, self.kind) {
             (Timeline::Zoned(zone), WindowKind::Calendar(_)) => calendar::midnight_in(zone, window.end),
@@ -174,18 +174,18 @@ impl WindowSpec {
         }
     }
 
-    /// The largest label of an end that no window had after the instant (milliseconds): windows with this end label or an earlier one have
+    /// Returns the largest end label of windows that have ended by the instant (milliseconds). Windows with a smaller end label have also
     /// ended.
     pub fn ended_by(&self, instant: i64) -> i64 {
         let (Timeline::Zoned(zone), WindowKind::Calendar(_)) = (&self.timeline, self.kind) else { return instant };
         let label = calendar::label_in(zone, instant);
         let day = label.div_euclid(calendar::DAY_MS) * calendar::DAY_MS;
-        // Where a date comes again, it has begun and the one before has not ended.
+        // If clocks go back across midnight, a date begins before the date before it has ended.
         if calendar::midnight_in(zone, day) <= instant { label } else { day - 1 }
     }
 
-    /// Instants (milliseconds) from the first to before the second, which are all in the window: all of its own, but for the hours of a date
-    /// that comes again.
+    /// Returns a range of instants (milliseconds, end exclusive) that are all in the window. It covers the window, except for hours of a date
+    /// that clocks repeat.
     pub fn certain(&self, window: Window) -> (i64, i64) {
         match (&self.timeline, self.kind) {
             (Timeline::Zoned(zone), WindowKind::Calendar(_)) => {
@@ -195,7 +195,7 @@ impl WindowSpec {
         }
     }
 
-    /// The civil time of an instant in the zone of the windows, in milliseconds as if it were UTC: what a calendar window contains.
+    /// Returns the civil time of an instant in the zone of the windows, in milliseconds as if it were UTC.
     pub fn label_of(&self, instant: i64) -> i64 {
         match (&self.timeline, self.kind) {
             (Timeline::Zoned(zone), WindowKind::Calendar(_)) => calendar::label_in(zone, instant),

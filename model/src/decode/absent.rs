@@ -1,4 +1,4 @@
-//! What to say about a value that a record should have and has not: the keys that it has, and the envelope around it.
+//! Explains a missing value: lists the keys of the record and finds the value inside of an envelope.
 
 use super::json::quote;
 use serde_json::value::RawValue;
@@ -7,12 +7,12 @@ use std::collections::BTreeMap;
 type Members<'a> = BTreeMap<String, &'a RawValue>;
 
 const ENVELOPE: &str = "; its fields are in the envelope of ";
-/// Keys that are named.
+/// Maximum number of keys in a message.
 const SHOWN: usize = 10;
-/// Levels of objects in which the value is looked for.
+/// Depth of objects that are searched for the value.
 const LEVELS: usize = 4;
 
-/// Why the record has no value of this name, as the end of a sentence that begins with the field.
+/// Returns why the record has no value of this name, as the end of a sentence that begins with the field.
 pub(super) fn explain(payload: &[u8], name: &str) -> String {
     let Ok(members) = serde_json::from_slice::<Members<'_>>(payload) else { return String::new() };
     if let Some(value) = members.get(name) {
@@ -55,7 +55,7 @@ fn nested_hint(members: &Members<'_>, name: &str) -> String {
     }
 }
 
-/// Where a key is inside the objects of a record.
+/// Returns the path of a key inside of the objects of a record.
 fn path_to(members: &Members<'_>, name: &str, levels: usize) -> Option<String> {
     members.iter().take(100).find_map(|(key, raw)| {
         let inner: Members<'_> = serde_json::from_str(raw.get()).ok()?;
@@ -67,7 +67,7 @@ fn path_to(members: &Members<'_>, name: &str, levels: usize) -> Option<String> {
     })
 }
 
-/// As it can be shown on a terminal, which must not obey a record.
+/// Escapes control characters, so that a terminal does not interpret them.
 fn shortened(text: &str) -> String {
     match text.char_indices().nth(40) {
         Some((cut, _)) => format!("{}…", text[..cut].escape_debug()),

@@ -1,7 +1,7 @@
-//! Gives a JSON value the type that its field declares.
+//! Converts a JSON value to the type of its field.
 //!
-//! Numbers and booleans may stand in texts, in the grammar of [`number`]; a null word is null, and so is a blank text for every type but
-//! string. Anything else that is not of the type is refused, never guessed.
+//! Numbers and booleans may be texts, in the grammar of [`number`]. Null words are null, and so are blank texts, except in strings.
+//! Any other value of another type is rejected, never guessed.
 
 use super::json::Json;
 use super::pair;
@@ -44,12 +44,12 @@ impl Converter {
         Self { kind: field.kind.clone(), mark: field.decimal, null_words: field.null_words.clone(), zone }
     }
 
-    /// The zone in which the field's moments have their date.
+    /// Returns the zone that determines the dates of the field's instants.
     pub(super) fn zone(&self) -> &TimeZone {
         &self.zone
     }
 
-    /// Whether numbers are judged by all of their digits.
+    /// Returns true if numbers need all of their digits.
     pub(super) fn needs_digits(&self) -> bool {
         match &self.kind {
             FieldKind::Int(_) | FieldKind::Bool => true,
@@ -60,7 +60,7 @@ impl Converter {
         }
     }
 
-    /// Whether a value is of a kind that no text or number of the type is: an object, a list, or a boolean.
+    /// Returns true if a value can never be of the type: an object, a list, or a boolean.
     pub(super) fn is_of_another_kind(&self, json: &Json<'_>) -> bool {
         match json {
             Json::Object | Json::Extended | Json::InnerList | Json::List(_) => {
@@ -71,12 +71,12 @@ impl Converter {
         }
     }
 
-    /// Whether a value that is not of the type is certainly none of a list of values. A date in another form may be one of them.
+    /// Returns true if a value of another type is certainly not in a list of values. A date in another format might be.
     pub(super) fn has_one_form(&self) -> bool {
         !matches!(self.kind, FieldKind::Date(_) | FieldKind::Timestamp(_))
     }
 
-    /// The typed value, in the field's range; the message of a [`Reject`] begins after the field's name.
+    /// Converts a value and checks the field's range. The message of a [`Reject`] begins after the field's name.
     pub(super) fn convert<'a>(&self, json: Option<&Json<'a>>) -> Result<Value<'a>, Reject> {
         let value = self.convert_any(json)?;
         match (&self.kind, &value, json) {
@@ -87,7 +87,7 @@ impl Converter {
         Ok(value)
     }
 
-    /// The typed value, whether or not it is in the field's range.
+    /// Converts a value without checking the field's range.
     #[inline]
     pub(super) fn convert_any<'a>(&self, json: Option<&Json<'a>>) -> Result<Value<'a>, Reject> {
         match json {
@@ -97,13 +97,13 @@ impl Converter {
         }
     }
 
-    /// As [`convert`](Self::convert), of one item of a list of two, or of a text such as `"0,1"`.
+    /// Converts one item of a list of two, or of a text such as `"0,1"`, like [`convert`](Self::convert).
     pub(super) fn convert_item<'a>(&self, json: Option<&Json<'a>>, item: usize) -> Result<Value<'a>, Reject> {
         let item = self.item(json, item)?;
         self.convert(item.as_deref())
     }
 
-    /// As [`convert_any`](Self::convert_any), of one item.
+    /// Converts one item like [`convert_any`](Self::convert_any).
     pub(super) fn convert_any_item<'a>(&self, json: Option<&Json<'a>>, item: usize) -> Result<Value<'a>, Reject> {
         let item = self.item(json, item)?;
         self.convert_any(item.as_deref())
@@ -124,7 +124,7 @@ impl Converter {
         }
     }
 
-    /// A blank text is no value of any type but string, where it is a text like others.
+    /// A blank text is a value only in a string.
     fn is_null(&self, text: &str) -> bool {
         self.null_words.iter().any(|word| word == text)
             || (!matches!(self.kind, FieldKind::String) && begins_blank(text) && text.trim_start().is_empty())
@@ -199,7 +199,7 @@ impl Converter {
                 (DateFormat::EpochSeconds, _) => epoch(json, 3),
                 _ => Err(MomentError::Malformed),
             };
-            // The form that knows more about the text says what is wrong with it.
+            // Report the problem of the format that matches more of the text.
             read.and_then(moment::held)
                 .map_err(|error| {
                     if error != MomentError::Malformed {
@@ -251,7 +251,7 @@ impl Converter {
     }
 }
 
-/// The value of a derived field; null where the other field has none.
+/// Computes the value of a derived field; null if the other field is null.
 pub(super) fn derive<'a>(how: Derivation, of: &Value<'_>, zone: &TimeZone) -> Value<'a> {
     let date = match of {
         Value::Millis(millis) => Some(parts_of_day(label_in(zone, *millis).div_euclid(DAY_MS))),
@@ -266,7 +266,7 @@ pub(super) fn derive<'a>(how: Derivation, of: &Value<'_>, zone: &TimeZone) -> Va
     }
 }
 
-/// The four digits behind the last parenthesis that opens with them: `X (2019– )`, `X (1999–2014)`, `Show: Ep (2012) Season 5`.
+/// Finds the four digits after the last parenthesis that begins with four: `X (2019– )`, `X (1999–2014)`, `Show: Ep (2012) Season 5`.
 fn title_year(title: &str) -> Option<i64> {
     title.rsplit('(').find_map(|part| {
         let digits = part.get(..4).filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))?;
@@ -287,7 +287,7 @@ fn check_range<T: PartialOrd + std::fmt::Display>(
     Err(Reject::new(DeadReason::OutOfRange, message))
 }
 
-/// Whether a text may be blank, by its first byte.
+/// Returns true if a text may be blank, judged by its first byte.
 fn begins_blank(text: &str) -> bool {
     !text.as_bytes().first().is_some_and(u8::is_ascii_graphic)
 }

@@ -1,10 +1,10 @@
-//! MongoDB's extended JSON (`mongoexport`, canonical and relaxed): `{"$oid": "65f1…"}` is the text, `{"$numberLong": "3"}` the number,
-//! `{"$date": …}` the instant.
+//! Reads MongoDB's extended JSON (`mongoexport`, canonical and relaxed): `{"$oid": "65f1…"}` is a text, `{"$numberLong": "3"}` a number,
+//! `{"$date": …}` an instant.
 
 use serde::de::{DeserializeSeed, Deserializer, Visitor};
 use std::fmt;
 
-/// What the only key of an object says about its value.
+/// Type of a value, given by the only key of its object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Wrapper {
     /// `$oid`, `$uuid`, `$symbol`
@@ -15,11 +15,11 @@ pub(super) enum Wrapper {
     Date,
     /// `$undefined`
     Undefined,
-    /// Another type of MongoDB's.
+    /// Another type of MongoDB.
     Other,
 }
 
-/// Reads a key; `None` for one that does not belong to extended JSON.
+/// Reads a key; `None` if it is not a key of extended JSON.
 pub(super) struct WrapperSeed;
 
 impl<'a> DeserializeSeed<'a> for WrapperSeed {

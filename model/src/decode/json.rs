@@ -1,4 +1,4 @@
-//! Reads from a JSON object only the fields that are wanted; the rest is skipped, still checked for being JSON.
+//! Reads only the wanted fields of a JSON object. The rest is skipped, but must be valid JSON.
 
 use super::extended::{Wrapper, WrapperSeed};
 use super::{Reject, not_json};
@@ -10,29 +10,29 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// A value as it stands in the record; texts without escapes are borrowed.
+/// A value of the record. Texts without escapes are borrowed.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Json<'a> {
     Null,
     Bool(bool),
     Int(i64),
-    /// A number that is not an i64: with a fraction, an exponent, or too large.
+    /// A number that is not an i64: it has a fraction or an exponent, or is too large.
     Float(f64),
-    /// The digits of a number, for fields that need all of them, and of MongoDB's extended JSON.
+    /// The digits of a number, for fields that need all of them and for MongoDB's extended JSON.
     Number(Cow<'a, str>),
     Str(Cow<'a, str>),
     /// A `$date` of MongoDB's extended JSON, in milliseconds.
     Moment(i64),
     List(Vec<Json<'a>>),
-    /// A list inside a list: of no field's type, so its items are not kept, however deep they go.
+    /// A list inside of a list. No field has this type, so its items are not kept.
     InnerList,
     Object,
-    /// A value of MongoDB's extended JSON that no field's type has, such as `$binary`.
+    /// A value of MongoDB's extended JSON of another type, such as `$binary`.
     Extended,
 }
 
 impl Json<'_> {
-    /// What it is, in words, with the value where it is short.
+    /// Describes the value in words, with the value itself if it is short.
     pub(super) fn describe(&self) -> String {
         match self {
             Self::Null => "null".into(),
@@ -53,7 +53,7 @@ impl Json<'_> {
         }
     }
 
-    /// Whether it holds a number whose digits an f64 may not have.
+    /// Returns true if it contains a number that an f64 may not represent exactly.
     fn has_float(&self) -> bool {
         match self {
             Self::Float(_) => true,
@@ -65,7 +65,7 @@ impl Json<'_> {
 
 const SHOWN: usize = 60;
 
-/// A text in quotes, shortened to what a person needs to recognise it.
+/// Quotes and shortens a text for a message.
 pub(super) fn quote(text: &str) -> String {
     match text.char_indices().nth(SHOWN) {
         Some((cut, _)) => format!("{:?}…", &text[..cut]),
@@ -80,7 +80,7 @@ fn shortened(text: &str) -> String {
     }
 }
 
-/// Keeps the wanted fields of an object, each at its place.
+/// Reads the wanted fields of an object, each with an index.
 #[derive(Debug, Clone, Default)]
 pub(super) struct RecordReader {
     wanted: Vec<Wanted>,
@@ -89,12 +89,12 @@ pub(super) struct RecordReader {
 #[derive(Debug, Clone)]
 struct Wanted {
     name: String,
-    /// Numbers are kept as their digits where an f64 may not have all of them.
+    /// Keep numbers as digits if an f64 may not represent them exactly.
     by_digits: bool,
 }
 
 impl RecordReader {
-    /// The place at which the field of this name is kept.
+    /// Returns the index of the field with this name, adding it if it is new.
     pub(super) fn want(&mut self, name: &str) -> usize {
         self.wanted.iter().position(|wanted| wanted.name == name).unwrap_or_else(|| {
             self.wanted.push(Wanted { name: name.to_owned(), by_digits: false });
@@ -102,17 +102,17 @@ impl RecordReader {
         })
     }
 
-    /// Keeps the numbers at this place as their digits.
+    /// Keeps the numbers of the field with this index as digits.
     pub(super) fn keep_digits(&mut self, place: usize) {
         self.wanted[place].by_digits = true;
     }
 
-    /// The name of the field at this place.
+    /// Returns the name of the field with this index.
     pub(super) fn name(&self, place: usize) -> &str {
         &self.wanted[place].name
     }
 
-    /// Reads a record; a field that is not there is `None`, one that is there twice has its last value.
+    /// Reads a record. A missing field is `None`; a repeated one has its last value.
     pub(super) fn read<'a>(&self, payload: &'a [u8]) -> Result<Vec<Option<Json<'a>>>, Reject> {
         let mut deserializer = serde_json::Deserializer::from_slice(payload);
         let mut reading = Reading { record: vec![None; self.wanted.len()], ..Reading::default() };
@@ -136,7 +136,7 @@ impl RecordReader {
         Ok(reading.record)
     }
 
-    /// The place of `name`; fields usually come in the order of the schema, so the search begins after the last one found.
+    /// Finds the index of `name`. Fields usually come in the order of the schema, so the search begins after the last match.
     fn place(wanted: &[Wanted], name: &str, expected: usize) -> Option<usize> {
         if wanted.get(expected).is_some_and(|next| next.name == name) {
             return Some(expected);
@@ -145,20 +145,20 @@ impl RecordReader {
     }
 }
 
-/// What has been read of a record.
+/// The state of reading a record.
 #[derive(Default)]
 struct Reading<'a> {
     record: Vec<Option<Json<'a>>>,
-    /// The place of the value that is being read.
+    /// Index of the current value.
     place: Option<usize>,
-    /// Places that need the digits of a number, with the address at which the key ends, if the key stands in the payload as it is.
+    /// Indexes of values that need their digits, with the address after the key, if the key has no escapes.
     floats: Vec<(usize, Option<usize>)>,
 }
 
-/// A number or list as it is written in the payload, which has been checked for being JSON.
+/// Returns the text of a number or list in the payload, which is known to be valid JSON.
 fn raw_value<'a>(payload: &'a [u8], key_end: Option<usize>, name: &str) -> Option<&'a str> {
     let Some(key_end) = key_end else {
-        // The key is written with escapes.
+        // The key has escapes.
         let members: BTreeMap<String, &RawValue> = serde_json::from_slice(payload).ok()?;
         return members.get(name).map(|raw| raw.get());
     };
@@ -186,7 +186,7 @@ fn keep_digits<'a>(value: &mut Json<'a>, raw: &'a str) {
     }
 }
 
-/// Fills `reading`; yields what the value is where it is no object.
+/// Fills `reading`. Returns a description of the value if it is not an object.
 struct RecordVisitor<'r, 'a> {
     wanted: &'r [Wanted],
     reading: &'r mut Reading<'a>,
@@ -244,11 +244,11 @@ impl<'a> Visitor<'a> for RecordVisitor<'_, 'a> {
 /// A wanted key.
 struct Key {
     place: usize,
-    /// The address behind its last letter, if it stands in the payload as it is.
+    /// Address after the key in the payload, if the key has no escapes.
     end: Option<usize>,
 }
 
-/// Finds a key's place without keeping the key.
+/// Finds the index of a key without copying the key.
 struct KeySeed<'r> {
     wanted: &'r [Wanted],
     expected: usize,
@@ -279,10 +279,10 @@ impl<'a> Visitor<'a> for KeySeed<'_> {
     }
 }
 
-/// Reads a value. What is nested deeper than a field's type is skipped without recursion, so that no record overflows the stack.
+/// Reads a value. Deeper nesting than any type has is skipped without recursion, so no record overflows the stack.
 #[derive(Clone, Copy)]
 struct JsonSeed {
-    /// Levels of lists and of extended JSON that are still read: an item of a list, and a number inside a `$date`.
+    /// Levels of nesting that are still read: an item of a list, and a number inside of a `$date`.
     levels: u8,
 }
 
@@ -355,7 +355,7 @@ impl<'a> Visitor<'a> for JsonSeed {
 }
 
 impl JsonSeed {
-    /// Not a part of the reading of scalars, which are nearly all values.
+    /// Kept out of the code for scalars, which nearly all values are.
     #[inline(never)]
     fn object<'a, A: MapAccess<'a>>(self, mut map: A) -> Result<Json<'a>, A::Error> {
         let mut value: Option<(Wrapper, Json<'a>)> = None;
@@ -363,7 +363,7 @@ impl JsonSeed {
         while let Some(key) = map.next_key_seed(WrapperSeed)? {
             match key.filter(|key| is_wrapper && value.as_ref().is_none_or(|(before, _)| before == key)) {
                 Some(wrapper) => {
-                    // Only a date may have a number of extended JSON inside.
+                    // Only a date may contain a number in extended JSON.
                     let inner = if wrapper == Wrapper::Date { self.inside() } else { Self { levels: 0 } };
                     value = Some((wrapper, unwrapped(wrapper, map.next_value_seed(inner)?)));
                 }
@@ -377,7 +377,7 @@ impl JsonSeed {
     }
 }
 
-/// The value in a wrapper of MongoDB's extended JSON.
+/// Returns the value inside of a wrapper of MongoDB's extended JSON.
 fn unwrapped<'a>(wrapper: Wrapper, inner: Json<'a>) -> Json<'a> {
     let moment = |millis: i64| moment::held(millis).map_or(Json::Extended, Json::Moment);
     match (wrapper, inner) {

@@ -1,9 +1,9 @@
-//! What to say about a payload that is not JSON: what it looks like instead, or where the parser stopped.
+//! Explains a payload that is not JSON: the format it looks like, or where the parser stopped.
 
 use super::json::quote;
 use super::{DeadReason, Reject};
 
-/// The reject for a parser's error; `field` is the one that was being read.
+/// Returns the reject for a parser's error; `field` is the field that was being read.
 pub(super) fn reject(error: &serde_json::Error, payload: &[u8], field: Option<&str>) -> Reject {
     let not_json = |message: String| Reject::new(DeadReason::NotJson, message);
     if let Some(what) = other_format(payload) {
@@ -14,7 +14,7 @@ pub(super) fn reject(error: &serde_json::Error, payload: &[u8], field: Option<&s
     let name = field.map_or_else(|| quote(&key), ToOwned::to_owned);
     let is_too_large =
         word.parse::<f64>().is_ok_and(f64::is_infinite) && word.ends_with(|last: char| last.is_ascii_digit());
-    // Only of a value that is wanted does the parser read how large it is.
+    // The parser computes the size of numbers only in wanted fields.
     if let Some(field) = field.filter(|_| is_too_large) {
         let message = format!("{field} is {}, beyond any number that can be stored", shortened(&word));
         return Reject::new(DeadReason::OutOfRange, message);
@@ -30,7 +30,7 @@ pub(super) fn reject(error: &serde_json::Error, payload: &[u8], field: Option<&s
     not_json(format!("the record is not JSON: {error}{field}, near {around:?}"))
 }
 
-/// The reject for a payload that is JSON, but `what` instead of an object.
+/// Returns the reject for a payload that is JSON, but `what` instead of an object.
 pub(super) fn not_object(what: &str, payload: &[u8]) -> Reject {
     let is_encoded_twice =
         serde_json::from_slice::<String>(payload).is_ok_and(|text| text.trim_start().starts_with('{'));
@@ -40,7 +40,7 @@ pub(super) fn not_object(what: &str, payload: &[u8]) -> Reject {
 
 const SHOWN: usize = 20;
 
-/// Formats that topics hold beside JSON, by their first bytes.
+/// Recognises other formats by their first bytes.
 fn other_format(payload: &[u8]) -> Option<String> {
     let json = "; set the producer's serializer (for Kafka Connect `value.converter`) to plain JSON";
     Some(match payload {
@@ -70,13 +70,13 @@ fn other_format(payload: &[u8]) -> Option<String> {
     })
 }
 
-/// Bytes of the payload up to where the parser stopped.
+/// Returns the number of bytes before the parser's error.
 fn place_of(error: &serde_json::Error, payload: &[u8]) -> usize {
     let lines = payload.split_inclusive(|&byte| byte == b'\n').take(error.line().saturating_sub(1));
     (lines.map(<[u8]>::len).sum::<usize>() + error.column()).min(payload.len())
 }
 
-/// The word around a place, and the key before it if it is a value.
+/// Returns the word at an offset, and the key before it if the word is a value.
 fn word_at(payload: &[u8], place: usize) -> (String, String) {
     let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || b"+-._".contains(byte);
     let start = place - payload[..place].iter().rev().take_while(|byte| is_part(byte)).count();

@@ -1,14 +1,14 @@
-//! Two values in one text: `0,1`, or a list as JSON and Python print it, such as `['1,234', '2,345']`.
+//! Splits two values in one text: `0,1`, or a list as JSON and Python print it, such as `['1,234', '2,345']`.
 
 use crate::number::Mark;
 
-/// The two halves of a text, each `None` where the list says so; `Some(None)` for an empty list, `None` if the text is not two values.
+/// Splits a text into two values, each `None` if it is null in the list. Returns `Some(None)` for an empty list and `None` for other texts.
 pub(super) fn split(text: &str, mark: Mark) -> Option<Option<[Option<&str>; 2]>> {
     let text = text.trim();
     let list =
         [('[', ']'), ('(', ')')].into_iter().find_map(|(open, close)| text.strip_prefix(open)?.strip_suffix(close));
     let Some(list) = list else {
-        // With a decimal comma, nobody can tell which comma it is.
+        // With a decimal comma, the comma is ambiguous.
         let (first, second) = text
             .split_once(',')
             .filter(|(first, rest)| mark == Mark::Point && !rest.contains(',') && is_bare(first) && is_bare(rest))?;
@@ -26,7 +26,7 @@ fn is_bare(text: &str) -> bool {
     !text.contains(['\'', '"', '[', ']', '(', ')'])
 }
 
-/// The first item of a list, and what follows it.
+/// Returns the first item of a list and the rest.
 fn item(list: &str, mark: Mark) -> Option<(Option<&str>, &str)> {
     let list = list.trim_start();
     if let Some(quote) = list.chars().next().filter(|first| matches!(first, '\'' | '"')) {

@@ -1,7 +1,7 @@
-//! Finds fields of the schema that no record has: a misspelt name, or a path into an object.
+//! Finds fields of the schema that no record has, such as a misspelt name or a path into an object.
 //!
-//! An optional field that is never there is null in every event, which no other check notices. The decoder reads only what the schema
-//! names, so this is a second, slower pass, meant for a sample of the records.
+//! An optional field that never occurs is null in every event, which no other check detects. The decoder reads only the fields of the
+//! schema, so this is a second, slower pass over a sample of the records.
 
 use crate::schema::{Schema, Source};
 use serde_json::value::RawValue;
@@ -10,19 +10,19 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::fmt;
 
-/// Names of the records that a message lists.
+/// Maximum number of names in a message.
 const MOST_LISTED: usize = 12;
-/// Characters of each of them.
+/// Maximum number of characters of a name in a message.
 const MOST_SHOWN: usize = 40;
-/// Names that are kept; records whose names are data have any number of them.
+/// Maximum number of names kept. Records that use data as names have any number of them.
 const MOST_KEPT: usize = 1_000;
 
-/// Which fields of a schema the records of a sample have.
+/// The fields that the records of a sample have.
 #[derive(Debug, Clone)]
 pub struct Presence {
     fields: Vec<Wanted>,
     records: u64,
-    /// Names of the records, with whether a value of theirs was an object.
+    /// Names in the records, and whether any of their values was an object.
     names: BTreeMap<String, bool>,
 }
 
@@ -38,18 +38,18 @@ struct Wanted {
 pub struct AbsentField {
     /// The field's name in the schema.
     pub field: String,
-    /// The name that is looked for in the records.
+    /// The expected name in the records.
     pub source: String,
-    /// Records that were looked at.
+    /// Number of records in the sample.
     pub records: u64,
-    /// Names that the records have, the most similar first.
+    /// Names in the records, the most similar first.
     pub has: Vec<String>,
-    /// The source is a path, and its first part is an object in the records.
+    /// True if the source is a path whose first part is an object in the records.
     pub is_path: bool,
 }
 
 impl Presence {
-    /// An empty sample for the fields of `schema`.
+    /// Creates an empty sample for the fields of `schema`.
     pub fn new(schema: &Schema) -> Self {
         let fields = schema.fields.iter().filter_map(|field| {
             let source = match &field.source {
@@ -61,7 +61,7 @@ impl Presence {
         Self { fields: fields.collect(), records: 0, names: BTreeMap::new() }
     }
 
-    /// Takes a record into account; one that is no JSON object is left out.
+    /// Adds a record to the sample; ignores it if it is not a JSON object.
     pub fn add(&mut self, payload: &[u8]) {
         let Ok(record) = serde_json::from_slice::<BTreeMap<String, &RawValue>>(payload) else { return };
         self.records += 1;
@@ -81,12 +81,12 @@ impl Presence {
         }
     }
 
-    /// Number of records taken into account.
+    /// Returns the number of records in the sample.
     pub fn records(&self) -> u64 {
         self.records
     }
 
-    /// The fields that no record has; none as long as there is no record.
+    /// Returns the fields that no record has. Empty if the sample is empty.
     pub fn absent(&self) -> Vec<AbsentField> {
         let absent = self.fields.iter().filter(|wanted| self.records > 0 && !wanted.is_there);
         absent
@@ -109,7 +109,7 @@ impl Presence {
     }
 }
 
-/// How alike two names are: the length of their common beginning and end, without regard to case.
+/// Returns the similarity of two names: the length of their common prefix and suffix, ignoring case.
 fn likeness(one: &str, other: &str) -> usize {
     let (one, other) = (one.to_lowercase(), other.to_lowercase());
     let begin = one.chars().zip(other.chars()).take_while(|(a, b)| a == b).count();

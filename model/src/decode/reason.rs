@@ -1,4 +1,4 @@
-//! Why a record is a dead letter.
+//! Reasons of dead-letter records.
 
 use std::fmt;
 
@@ -13,15 +13,15 @@ pub enum DeadReason {
     NotObject,
     /// A field of the id has no value.
     MissingId,
-    /// The event time has no value, or none that can be read.
+    /// The event time is missing or cannot be read.
     NoEventTime,
     /// A required field has no value.
     MissingField,
     /// A value is not of the field's type.
     WrongType,
-    /// A number is outside the field's range, or beyond what its type can hold; a time is beyond the calendar.
+    /// A number is outside of the field's range or its type; a time is outside of the calendar.
     OutOfRange,
-    /// The event, or the value of an id or a key, is larger than MongoDB or its rows can hold.
+    /// The event, an id or a key is larger than MongoDB or a row can store.
     TooLarge,
 }
 
@@ -39,7 +39,7 @@ impl DeadReason {
         Self::TooLarge,
     ];
 
-    /// The code in dead letters and counts.
+    /// Returns the code in dead-letter records and counts.
     pub fn code(self) -> &'static str {
         match self {
             Self::NullPayload => "null_payload",
@@ -54,7 +54,7 @@ impl DeadReason {
         }
     }
 
-    /// What usually mends it, as a sentence.
+    /// Returns the usual fix, as a sentence.
     pub fn remedy(self) -> &'static str {
         match self {
             Self::NullPayload => "where tombstones are expected, write `tombstones = \"filtered\"` in the schema",
@@ -88,7 +88,7 @@ impl fmt::Display for DeadReason {
 pub struct Reject {
     /// The reason's code.
     pub reason: DeadReason,
-    /// What is wrong, for a person.
+    /// Description of the problem, for people.
     pub message: String,
 }
 

@@ -1,4 +1,4 @@
-//! Dates and instants of records: by pattern, and as a number since 1970.
+//! Reads dates and instants of records by pattern or as a number since 1970.
 
 use super::json::{Json, quote};
 use crate::calendar::{DAY_MS, day_of_date, offset_ms, parts_of_day};
@@ -23,7 +23,7 @@ pub(super) fn written(millis: i64) -> String {
     }
 }
 
-/// Seconds (times 10^`power`) since 1970, cut to milliseconds.
+/// Reads seconds (times 10^`power`) since 1970, truncated to milliseconds.
 pub(super) fn epoch(json: &Json<'_>, power: u8) -> Result<i64, MomentError> {
     let read = match json {
         Json::Int(number) if power == 0 => Ok(*number),
@@ -34,7 +34,7 @@ pub(super) fn epoch(json: &Json<'_>, power: u8) -> Result<i64, MomentError> {
     read.map_err(|error| if error == NumberError::Beyond { MomentError::Beyond } else { MomentError::Malformed })
 }
 
-/// A date, also with a midnight behind it, as programs write dates that know only timestamps.
+/// Reads a date. A midnight after it is accepted, because some programs write dates as timestamps.
 pub(super) fn date(text: &str, pattern: &str) -> Result<i64, MomentError> {
     let read = |text: &str| {
         let date = Date::strptime(pattern, text).ok().filter(|date| has_whole_year(date.year(), text));
@@ -48,7 +48,7 @@ pub(super) fn date(text: &str, pattern: &str) -> Result<i64, MomentError> {
     read(text).or_else(without_midnight).ok_or_else(|| moment::why_no_date(text))
 }
 
-/// A pattern without an offset is read in the schema's zone, one with the name of a zone in that.
+/// Reads an instant. Without an offset it is in the schema's zone; with the name of a zone it is in that zone.
 pub(super) fn instant(text: &str, pattern: &str, zone: &TimeZone) -> Result<i64, MomentError> {
     let parts = BrokenDownTime::parse(pattern, text).map_err(|_| moment::why_no_date(text))?;
     if !parts.year().is_none_or(|year| has_whole_year(year, text)) {
@@ -69,7 +69,7 @@ pub(super) fn instant(text: &str, pattern: &str, zone: &TimeZone) -> Result<i64,
     }
 }
 
-/// `%Y` also reads the `24` of `24-05-01`, which is more likely 2024 than the year 24: that needs all four digits, as in `0024`.
+/// `%Y` would read the `24` of `24-05-01` as the year 24, which is more likely 2024. Four digits are required, as in `0024`.
 fn has_whole_year(year: i16, text: &str) -> bool {
     year.unsigned_abs() >= 1000 || text.contains(&format!("{:04}", year.unsigned_abs()))
 }

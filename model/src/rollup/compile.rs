@@ -1,4 +1,4 @@
-//! From the rules of the schema to state tables and rollups.
+//! Compiles the rollup rules of the schema into state tables and rollups.
 
 use super::row::{Output, OutputColumn};
 use super::{DistinctCount, GroupRows, Measure, MeasureKind, Rollup, RollupPlan, Slot, StateTable, Top};
@@ -9,10 +9,10 @@ use crate::state::Histogram;
 use crate::window::{Timeline, WindowKind, WindowSpec};
 use std::borrow::Cow;
 
-/// Hopping windows that a record may be in: each is a state that it changes and a row that is written.
+/// Maximum number of hopping windows of a record. Each one is a state to change and a row to write.
 const MOST_WINDOWS: i64 = 1_000;
 
-/// A rollup that cannot be built.
+/// A rollup rule that cannot be compiled.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{rollup}: {problem}")]
 pub struct RollupError {
@@ -48,7 +48,7 @@ impl RollupPlan {
         Ok(plan)
     }
 
-    /// The first rollup of a table that publishes every group carries the states; without one, hidden rows do.
+    /// The first rollup of a table that publishes every group is the state collection. Without one, a hidden collection is.
     fn choose_group_rows(&mut self) {
         for (at, table) in self.tables.iter_mut().enumerate() {
             let whole = self.rollups.iter().position(|rollup| rollup.table == at && rollup.top.is_none());
@@ -57,7 +57,7 @@ impl RollupPlan {
                 None => {
                     let ranked = self.rollups.iter().find(|rollup| rollup.table == at);
                     let ranked = ranked.expect("a table is made for the rollup that asks for it");
-                    // Not a rollup's name: those have no dot.
+                    // Names of rollups contain no dot.
                     let name = format!("{}.groups", ranked.name);
                     let columns = ranked.columns.iter().filter(|column| column.output != Output::Rank).cloned();
                     GroupRows::Hidden(Box::new(Rollup { name, table: at, columns: columns.collect(), top: None }))
@@ -66,7 +66,7 @@ impl RollupPlan {
         }
     }
 
-    /// The place of the state table of this rule; a new one where no rollup before groups alike.
+    /// Returns the index of the rule's state table, adding a new one if no earlier rollup has the same grouping.
     fn table(
         &mut self,
         stream: &str,
@@ -115,7 +115,7 @@ impl RollupPlan {
         }))
     }
 
-    /// Everything that decides what a state holds, as a text: window and zone, keys and measures with their types.
+    /// Returns a text that identifies the states: window and zone, keys and measures with their types.
     fn definition(&self, table: &StateTable) -> String {
         let typed = |slot: &usize| {
             let field = &self.slots[*slot].field;
@@ -145,8 +145,8 @@ impl RollupPlan {
     }
 }
 
-/// A field's name in a definition: as it is, unless it could be read as something else there; then those of its characters that have a
-/// meaning are written as `:HEX:`. No type's name and no range looks like that. Stored tables have these names, so they must never change.
+/// Encodes a field's name for a definition. If the name is ambiguous there, its special characters are written as `:HEX:`, which no name
+/// of a type and no range contains. Stored tables have these names, so the encoding must never change.
 fn encoded(name: &str) -> Cow<'_, str> {
     let is_suffix = |part: &str| {
         (part.len() == 2 && part.bytes().all(|byte| byte.is_ascii_hexdigit()))
@@ -202,8 +202,8 @@ impl Use {
     }
 }
 
-/// Longest name of a rollup, in bytes. With the database's name before it and the names of tables under way behind it, it fits into MongoDB's
-/// 255 bytes for a namespace; with an extension, into 255 bytes for a file.
+/// Length limit of a rollup's name in bytes. With the database's name and the suffixes of temporary tables it fits into MongoDB's 255
+/// bytes for a namespace; with an extension, into 255 bytes for a file name.
 const MOST_NAME_BYTES: usize = 120;
 
 fn check_name(name: &str) -> Result<(), String> {
@@ -229,7 +229,7 @@ fn check_name(name: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Devices of Windows, which has no files of these names.
+/// Names of devices, which Windows does not allow for files.
 fn is_device(name: &str) -> bool {
     let numbered = name.strip_prefix("com").or_else(|| name.strip_prefix("lpt"));
     matches!(name, "con" | "prn" | "aux" | "nul")

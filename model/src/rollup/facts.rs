@@ -1,4 +1,4 @@
-//! What states need of an event, read from the stored document.
+//! Reads the values that states need from a stored event.
 
 use super::{KeyValue, RollupPlan};
 use crate::schema::Place;
@@ -14,7 +14,7 @@ pub struct FactsError {
     pub problem: String,
 }
 
-/// The values of one event, at the places that the plan's tables name.
+/// The values of one event, by the indexes in the plan's tables.
 #[derive(Debug)]
 pub struct Facts<'a> {
     values: Vec<RawBsonRef<'a>>,
@@ -24,7 +24,7 @@ impl<'a> Facts<'a> {
     /// Reads an event.
     ///
     /// # Errors
-    /// [`FactsError`] where the document is not readable or a key has a type that no schema gives it.
+    /// [`FactsError`] if the document is not readable or a key has a type that no schema allows.
     pub fn read(plan: &RollupPlan, event: &'a RawDocument) -> Result<Self, FactsError> {
         let fail = |problem: String| {
             let id = event.get("_id").ok().flatten().map_or_else(String::new, |id| format!("{id:?}"));

@@ -1,4 +1,4 @@
-//! Which groups an event belongs to, and the changes of a batch.
+//! Groups of events, and the changes of a batch.
 
 use super::{Facts, RollupPlan, State, StateTable};
 use crate::clock::{AllowedLateness, EventClock};
@@ -8,7 +8,7 @@ use bson::raw::{RawArrayBuf, RawBsonRef, RawDocumentBuf, cstr};
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-/// What the allocator adds to a value of its own.
+/// Overhead of an allocation in bytes.
 pub(super) const ALLOCATION: usize = 16;
 
 /// A value to group by.
@@ -27,7 +27,7 @@ pub enum KeyValue {
 }
 
 impl KeyValue {
-    /// The key of a stored value; `None` for a type that cannot be a key.
+    /// Converts a stored value to a key; `None` if its type cannot be a key.
     pub fn from_bson(value: RawBsonRef<'_>) -> Option<Self> {
         match value {
             RawBsonRef::Null => Some(Self::Null),
@@ -72,7 +72,7 @@ pub struct Group {
 }
 
 impl Group {
-    /// The `_id` of the group's row: `{w: window's start, k: [key …]}`. All rows of a window are neighbours in the index.
+    /// Returns the `_id` of the group's row: `{w: window's start, k: [key …]}`. Rows of a window are adjacent in the index.
     pub fn row_id(&self) -> RawDocumentBuf {
         let mut id = RawDocumentBuf::new();
         id.append(cstr!("w"), bson::DateTime::from_millis(self.window.start));
@@ -80,7 +80,7 @@ impl Group {
         id
     }
 
-    /// About how much memory it takes.
+    /// Returns the approximate memory use in bytes.
     pub(super) fn size(&self) -> usize {
         let texts =
             self.key.iter().map(|value| if let KeyValue::Str(text) = value { text.len() + ALLOCATION } else { 0 });
@@ -95,10 +95,10 @@ impl Group {
 /// States of groups of one table.
 pub type Groups = HashMap<Group, State, GroupHasher>;
 
-/// Hashes keys: quick for short ones, and seeded anew in each process, because they come from data.
+/// Hasher for groups: fast for short keys, with a random seed in each process, because keys are untrusted.
 pub type GroupHasher = foldhash::quality::RandomState;
 
-/// Makes one of the sessions of a key that overlap, however they came to be; the earlier comes first where states are combined.
+/// Merges overlapping sessions of a key. States are merged in order of time.
 pub fn join_sessions(groups: Groups) -> Groups {
     let mut sorted: Vec<(Group, State)> = groups.into_iter().collect();
     sorted.sort_unstable_by(|(a, _), (b, _)| (&a.key, a.window).cmp(&(&b.key, b.window)));
@@ -115,16 +115,16 @@ pub fn join_sessions(groups: Groups) -> Groups {
     joined.into_iter().collect()
 }
 
-/// What the events of a batch change, merged before it is stored.
+/// The merged state changes of a batch.
 #[derive(Debug, Clone, Default)]
 pub struct Changes {
-    /// By the place of the state table in the plan.
+    /// By index of the state table in the plan.
     tables: Vec<Groups>,
     late: i64,
 }
 
 impl Changes {
-    /// Adds an event that is stored for the first time, and moves its partition's clock.
+    /// Adds an event that is stored for the first time, and advances its partition's clock.
     pub fn add(
         &mut self,
         plan: &RollupPlan,
@@ -148,7 +148,7 @@ impl Changes {
         clock.observe(event_time);
     }
 
-    /// The tables in the order of the plan, each with its changed groups; sessions that overlap are one.
+    /// Returns the tables in the order of the plan with their changed groups. Overlapping sessions are merged.
     pub fn tables<'a>(&'a self, plan: &'a RollupPlan) -> impl Iterator<Item = (&'a StateTable, Cow<'a, Groups>)> {
         plan.tables.iter().zip(&self.tables).map(|(table, groups)| match table.window.kind() {
             WindowKind::Session { .. } => (table, Cow::Owned(join_sessions(groups.clone()))),
@@ -156,12 +156,12 @@ impl Changes {
         })
     }
 
-    /// Changed groups of all tables; sessions that overlap count each.
+    /// Returns the number of changed groups of all tables. Overlapping sessions count separately.
     pub fn groups(&self) -> usize {
         self.tables.iter().map(Groups::len).sum()
     }
 
-    /// Events that came after at least one of their windows had closed.
+    /// Returns the number of events that are late for at least one window.
     pub fn late(&self) -> i64 {
         self.late
     }

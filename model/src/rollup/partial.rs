@@ -1,10 +1,9 @@
-//! Partial states: what a batch adds to the groups of one state table, as it is stored until it is combined into the rows.
+//! Partial states: the changes of a batch to the groups of one state table, stored until the publisher merges them into rows.
 //!
-//! One document holds many groups: `{_id: {t: table, i: ObjectId}, groups: [{w: window's start, k: [key …], s: state}, …]}`; the entry of
-//! a session has its end as `e` too. A batch
-//! writes a few of them in its transaction, however many groups it changes; the publisher combines all that wait, writes each
-//! changed row once, and removes them. A batch that changes many groups sorts them into documents by [slice](SLICES), so that a publisher
-//! which cannot hold all groups at once reads each document once all the same: `{…, slice: 3, groups: […]}`.
+//! A document contains many groups: `{_id: {t: table, i: ObjectId}, groups: [{w: window's start, k: [key …], s: state}, …]}`. Entries of
+//! sessions also have an end, `e`. A batch writes a few documents in its transaction, however many groups it changes. The publisher
+//! merges all of them, writes each changed row once, and deletes the documents. A batch with many groups sorts them into documents by
+//! [slice](SLICES), `{…, slice: 3, groups: […]}`, so a publisher that cannot hold all groups reads each document only once.
 
 use super::{Group, Groups, KeyValue, State, StateTable};
 use crate::state::StateError;
@@ -13,19 +12,19 @@ use bson::raw::{RawArray, RawArrayBuf, RawBsonRef, RawDocument, RawDocumentBuf, 
 use std::collections::hash_map::Entry;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-/// A document is closed when it has reached this size; far below MongoDB's 16 MB, and little to hold in memory at once.
+/// Size in bytes at which a document is closed: far below MongoDB's 16 MB, and small in memory.
 const DOCUMENT_BYTES: usize = 1 << 20;
 
-/// A group falls into one of so many slices, by its hash.
+/// Number of slices. The hash of a group determines its slice.
 pub const SLICES: u8 = 8;
 
-/// A batch with fewer groups of a table keeps them in one document.
+/// A batch with fewer groups of a table writes them to one document.
 const FEW: usize = 1_000;
 
-/// Partial states as one document holds them.
+/// The partial states of one document.
 #[derive(Debug, Clone)]
 pub struct PartialStates {
-    /// The slice of all their groups, if it is one.
+    /// The slice of all groups, if it is the same.
     slice: Option<u8>,
     groups: RawArrayBuf,
 }
@@ -40,7 +39,7 @@ impl PartialStates {
     }
 }
 
-/// These states, for as many documents as they take.
+/// Splits states into as many documents as needed.
 pub fn write(table: &StateTable, groups: &Groups) -> Vec<PartialStates> {
     write_slices(table, groups, groups.len() >= FEW)
 }
@@ -70,13 +69,13 @@ fn write_slices(table: &StateTable, groups: &Groups, sliced: bool) -> Vec<Partia
     documents
 }
 
-/// The slice of all groups of a document, if it is one.
+/// Returns the slice of all groups of a document, if it is the same.
 pub fn slice_of_all(document: &RawDocument) -> Option<u8> {
     let slice = document.get("slice").ok().flatten()?.as_i32()?;
     u8::try_from(slice).ok()
 }
 
-/// The slice of a group: stored documents depend on it, so it must never change.
+/// Returns the slice of a group. Stored documents depend on it, so the computation must never change.
 fn slice_of(window_start: i64, key: &RawArray) -> u8 {
     let hash = xxh3_64_with_seed(key.as_bytes(), window_start.cast_unsigned());
     u8::try_from(hash % u64::from(SLICES)).expect("less than a u8")
@@ -85,7 +84,7 @@ fn slice_of(window_start: i64, key: &RawArray) -> u8 {
 /// Adds the states of one document to `sum`.
 ///
 /// # Errors
-/// [`StateError`] where the document is not what [`write`](fn@write) makes of this table's states.
+/// [`StateError`] if the document was not written by [`write`](fn@write) for this table.
 pub fn combine(table: &StateTable, document: &RawDocument, sum: &mut Groups) -> Result<(), StateError> {
     for entry in entries(table, document)? {
         let entry = entry?;
@@ -94,10 +93,9 @@ pub fn combine(table: &StateTable, document: &RawDocument, sum: &mut Groups) -> 
     Ok(())
 }
 
-/// Groups combined from partial states, as many as fit into a part of the memory: all of them, or those of one slice.
+/// Groups merged from partial states within a memory limit: all groups, or those of one slice.
 ///
-/// The other slices are [parts of their own](Self::next), combined from the same documents. So each group is combined once and whole, however many
-/// there are.
+/// The other slices are [separate parts](Self::next), merged from the same documents. So each group is merged once and completely.
 #[derive(Debug)]
 pub struct Part {
     groups: Groups,
@@ -107,26 +105,26 @@ pub struct Part {
 }
 
 impl Part {
-    /// The first part: it is that of the first slice alone, if all would take more than about `most` bytes in memory.
+    /// Creates the first part. It is limited to the first slice if all groups would take more than about `most` bytes.
     pub fn first(most: usize) -> Self {
         Self { groups: Groups::default(), bytes: 0, most, slice: None }
     }
 
-    /// The part of the next slice; `None` where this was the last one, or had all groups.
+    /// Returns the part of the next slice; `None` if this was the last one or had all groups.
     pub fn next(&self) -> Option<Self> {
         let slice = self.slice.map(|slice| slice + 1).filter(|&slice| slice < SLICES)?;
         Some(Self { slice: Some(slice), ..Self::first(self.most) })
     }
 
-    /// Whether it may have groups of a document whose groups are all of this slice, if they are of one.
+    /// Returns true if a document with this slice may contain groups of the part.
     pub fn takes(&self, slice: Option<u8>) -> bool {
         self.slice.zip(slice).is_none_or(|(ours, theirs)| ours == theirs)
     }
 
-    /// Adds the states of one document, of the groups that belong to this part.
+    /// Merges the states of one document that belong to this part.
     ///
     /// # Errors
-    /// As those of [`combine`].
+    /// The errors of [`combine`].
     pub fn combine(&mut self, table: &StateTable, document: &RawDocument) -> Result<(), StateError> {
         if !self.takes(slice_of_all(document)) {
             return Ok(());
@@ -152,18 +150,18 @@ impl Part {
         &self.groups
     }
 
-    /// Takes the groups out.
+    /// Returns the groups and empties the part.
     pub fn take_groups(&mut self) -> Groups {
         std::mem::take(&mut self.groups)
     }
 }
 
-/// About how much memory a group takes, in bytes.
+/// Returns the approximate memory use of a group in bytes.
 pub fn size(group: &Group, state: &State) -> usize {
     group.size() + state.size()
 }
 
-/// Adds a state to a group's; returns by how many bytes the groups have grown.
+/// Merges a state into a group; returns the growth in bytes.
 fn add(sum: &mut Groups, group: Group, state: State) -> usize {
     match sum.entry(group) {
         Entry::Occupied(mut sum) => {
@@ -200,7 +198,7 @@ fn entries<'a>(
 }
 
 impl<'a> PartialState<'a> {
-    /// In one pass over the fields: a publisher reads each entry of each batch.
+    /// Reads the fields in one pass, because a publisher reads every entry of every batch.
     fn read(table: &'a StateTable, stored: &'a RawDocument) -> Option<Self> {
         let (mut start, mut end, mut key, mut state) = (None, None, None, None);
         for field in stored {
@@ -231,7 +229,7 @@ impl<'a> PartialState<'a> {
     }
 }
 
-/// The values of a stored key; `None` where one has a type that a key cannot have.
+/// Reads the values of a stored key; `None` if a type cannot be a key.
 pub fn key(stored: &RawArray) -> Option<Box<[KeyValue]>> {
     stored.into_iter().map(|value| KeyValue::from_bson(value.ok()?)).collect()
 }

@@ -1,4 +1,4 @@
-//! From the TOML to a checked schema: every name is looked up, every type held against its use.
+//! Compiles the TOML form into a checked schema: resolves every name and checks every type against its use.
 
 use super::field::{Comparable, DateFormat, Derivation, Field, FieldKind, Filter, NumberRange, Place, Source};
 use super::file::{DeriveRule, FieldRule, FilterRule, LateRule, SchemaFile, TombstoneRule, TypeName};
@@ -66,7 +66,7 @@ pub(super) fn compile(name: &str, version: String, file: &SchemaFile) -> Result<
 
 struct Compiler<'a> {
     name: &'a str,
-    /// The decimal mark of fields that do not name theirs.
+    /// Decimal separator of fields without their own.
     decimal: Mark,
 }
 
@@ -341,7 +341,7 @@ fn derived_kind(rule: &DeriveRule) -> FieldKind {
     }
 }
 
-/// A filter's value in the form in which the field's values are compared.
+/// Converts a filter's value to the form in which the field's values are compared.
 fn comparable(kind: &FieldKind, value: &toml::Value) -> Option<Comparable> {
     match (kind, value) {
         (FieldKind::String, toml::Value::String(text)) => Some(Comparable::String(text.clone())),

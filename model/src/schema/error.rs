@@ -1,6 +1,6 @@
 //! Errors of a schema.
 
-/// A schema that cannot be used: where, and what is wrong with it.
+/// An invalid schema: the place and the problem.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("schema {schema}: {place}{problem}")]
 pub struct SchemaError {
@@ -10,7 +10,7 @@ pub struct SchemaError {
 }
 
 impl SchemaError {
-    /// A problem at `place` (`fields.rating`, or empty where the text itself says where).
+    /// Creates an error at `place`, such as `fields.rating`. The place is empty if the text itself names it.
     pub(crate) fn new(schema: &str, place: &str, problem: impl Into<String>) -> Self {
         let place = if place.is_empty() { String::new() } else { format!("{place}: ") };
         Self { schema: schema.to_owned(), place, problem: problem.into() }

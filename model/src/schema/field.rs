@@ -1,10 +1,10 @@
-//! A field of an event, checked.
+//! Fields of an event in their checked form.
 
 use crate::layout::ColumnType;
 use crate::number::Mark;
 use bson::raw::{RawBsonRef, RawDocument};
 
-/// Where a field stands in a stored event.
+/// Location of a field in a stored event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Place {
     /// It is the `_id` itself.
@@ -20,25 +20,25 @@ pub enum Place {
 pub struct Field {
     /// Name, unique in the schema.
     pub name: String,
-    /// Type and how it is read.
+    /// Type and format.
     pub kind: FieldKind,
-    /// Where its value comes from.
+    /// Origin of its value.
     pub source: Source,
-    /// Where it stands in a stored event.
+    /// Location in a stored event.
     pub place: Place,
-    /// A record without it is unusable.
+    /// True if a record without a value is rejected.
     pub required: bool,
     /// Texts that mean null.
     pub null_words: Vec<String>,
-    /// The decimal mark of numbers in texts.
+    /// Decimal separator of numbers in texts.
     pub decimal: Mark,
-    /// As a part of the id, it may be a blank text.
+    /// True if a blank text is a valid id.
     pub allow_blank: bool,
     /// Name of the column that counts the values of this measure.
     pub counted_as: String,
 }
 
-/// Type of a field with what belongs to the type.
+/// Type of a field with its parameters.
 #[derive(Debug, Clone, PartialEq)]
 pub enum FieldKind {
     /// Text.
@@ -66,7 +66,7 @@ pub struct NumberRange<T> {
     pub last: T,
 }
 
-/// How a date or timestamp is written.
+/// Format of a date or timestamp.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DateFormat {
     /// A strftime pattern.
@@ -79,28 +79,28 @@ pub enum DateFormat {
     EpochSeconds,
 }
 
-/// Where a value comes from.
+/// Origin of a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
-    /// The record's field of this name.
+    /// The record's member with this name.
     Record(String),
-    /// One item of a list in the record's field of this name, or of a text with commas.
+    /// One item of a list, or of a text with commas.
     Item {
-        /// The record's field.
+        /// Name of the record's member.
         field: String,
         /// 0 or 1.
         item: usize,
     },
-    /// Made from another field (by its place in the schema).
+    /// Computed from another field.
     Derived {
-        /// Place of the other field.
+        /// Index of the other field in the schema.
         of: usize,
         /// How.
         how: Derivation,
     },
 }
 
-/// How a derived value is made.
+/// Computation of a derived value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Derivation {
     /// Year of a date.
@@ -113,16 +113,16 @@ pub enum Derivation {
     TitleYear,
 }
 
-/// A condition on one field; an event without a value does not pass.
+/// A condition on one field. An event without a value does not pass.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Filter {
-    /// Place of the field in the schema.
+    /// Index of the field in the schema.
     pub field: usize,
     /// Inclusive lower bound.
     pub at_least: Option<Comparable>,
     /// Exclusive upper bound.
     pub below: Option<Comparable>,
-    /// Allowed values; all are where it is `None`.
+    /// Allowed values; `None` allows all.
     pub one_of: Option<Vec<Comparable>>,
 }
 
@@ -140,7 +140,7 @@ pub enum Comparable {
 }
 
 impl FieldKind {
-    /// The column type of the stored value.
+    /// Returns the column type of the stored value.
     pub fn column_type(&self) -> ColumnType {
         match self {
             Self::String => ColumnType::String,
@@ -153,7 +153,7 @@ impl FieldKind {
         }
     }
 
-    /// The type's name in schemas.
+    /// Returns the type's name in schemas.
     pub fn name(&self) -> &'static str {
         match self {
             Self::String => "string",
@@ -168,7 +168,7 @@ impl FieldKind {
 }
 
 impl Field {
-    /// The value in a stored event; `None` where there is none.
+    /// Returns the value in a stored event, if there is one.
     pub fn value_in<'a>(&self, event: &'a RawDocument) -> Option<RawBsonRef<'a>> {
         match self.place {
             Place::Id => event.get("_id").ok()?,
@@ -177,7 +177,7 @@ impl Field {
         }
     }
 
-    /// The path of the value in a stored event, as MongoDB writes it.
+    /// Returns the path of the value in a stored event in MongoDB's notation.
     pub fn path(&self) -> String {
         match self.place {
             Place::Id => "_id".to_owned(),

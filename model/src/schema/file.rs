@@ -1,4 +1,4 @@
-//! A schema as it is written in TOML. Unknown keys are errors, so that a typing mistake is not a silent default.
+//! The TOML form of a schema. Unknown keys are errors, so a typing mistake does not become a silent default.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct SchemaFile {
-    /// Name of the stream; also the column that counts its records.
+    /// Name of the stream, and of the column that counts its records.
     pub stream: String,
     /// Number of this version of the schema, which rises with every change. A database that has had a newer version refuses this one. Without
     /// it, a schema that was never seen counts as newer.
@@ -16,59 +16,59 @@ pub struct SchemaFile {
     pub id: Vec<String>,
     /// The `date` or `timestamp` field that says when the event happened.
     pub event_time: String,
-    /// The record's field that `ingest produce` takes as the Kafka message key; none by default.
+    /// The record's member that `ingest produce` uses as the Kafka message key; none by default.
     #[serde(default)]
     pub message_key: Option<String>,
     /// IANA zone in which calendar windows over timestamps begin; `UTC` by default.
     #[serde(default)]
     pub time_zone: Option<String>,
-    /// How long after its end a window takes records as in time: a length such as `2h` or `7d`, or `unbounded`; `0s` by default.
+    /// How long after its end a window accepts records as on time: a duration such as `2h` or `7d`, or `unbounded`; `0s` by default.
     #[serde(default)]
     pub allowed_lateness: Option<String>,
-    /// Records that come after every one of their windows has closed: `correct` (default) or `set_aside`.
+    /// What happens to records that are late for all of their windows: `correct` (default) or `set_aside`.
     #[serde(default)]
     pub late_records: LateRule,
-    /// A partition without records for so long no longer holds windows open; `60s` by default.
+    /// Time without a stored event after which a partition no longer holds windows open; `60s` by default.
     #[serde(default)]
     pub idle_timeout: Option<String>,
-    /// How far an event time may lie ahead of its record's Kafka timestamp, as `1d`; a record beyond it is a dead letter. No limit by default.
+    /// How far an event time may lie ahead of the Kafka timestamp, such as `1d`. Records beyond it are dead-letter records. No limit by default.
     #[serde(default)]
     pub max_ahead: Option<String>,
-    /// Records without payload: `dead` (default) or `filtered`.
+    /// What happens to records without a payload: `dead` (default) or `filtered`.
     #[serde(default)]
     pub tombstones: TombstoneRule,
-    /// The decimal mark of numbers in texts: `.` (default, `1,234.5`) or `,` (`1.234,5`).
+    /// Decimal separator of numbers in texts: `.` (default, `1,234.5`) or `,` (`1.234,5`).
     #[serde(default)]
     pub decimal: Option<String>,
-    /// Conditions that an event must meet to be stored; what they leave out is counted as filtered, whatever else is wrong with it.
+    /// Conditions that an event must meet. Other records are counted as filtered, whatever else is wrong with them.
     #[serde(default)]
     pub filter: Vec<FilterRule>,
     /// The fields, in the order in which they are stored.
     pub fields: toml::Table,
-    /// The tables kept up to date.
+    /// The rollups.
     #[serde(default)]
     pub rollups: Vec<RollupRule>,
 }
 
-/// What to do with a record without payload.
+/// What happens to a record without a payload.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TombstoneRule {
-    /// Keep it as a dead letter.
+    /// It becomes a dead-letter record.
     #[default]
     Dead,
-    /// Count it as filtered.
+    /// It is counted as filtered.
     Filtered,
 }
 
-/// What to do with a record that comes after every one of its windows has closed.
+/// What happens to a record that is late for all of its windows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LateRule {
-    /// Correct its rows.
+    /// It corrects its rows.
     #[default]
     Correct,
-    /// Store it with a mark, and leave its rows as they are.
+    /// It goes to the late side output, and its rows do not change.
     SetAside,
 }
 
@@ -105,31 +105,31 @@ pub struct FieldRule {
     /// Type of the value; a derived field has its derivation's type.
     #[serde(default, rename = "type")]
     pub kind: Option<TypeName>,
-    /// The record's field it is read from; its own name by default.
+    /// The record's member to read; the field's own name by default.
     #[serde(default)]
     pub from: Option<String>,
     /// Reads a list of two values (or a text `"0,1"`) into two fields of these names.
     #[serde(default)]
     pub pair: Option<[String; 2]>,
-    /// How dates and timestamps are written, tried in order: strftime patterns, `rfc3339`, `epoch_ms`, `epoch_s`.
+    /// Formats of a date or timestamp, tried in order: strftime patterns, `rfc3339`, `epoch_ms`, `epoch_s`.
     #[serde(default)]
     pub formats: Vec<String>,
     /// Texts that mean null; a blank text always does, except in a string.
     #[serde(default)]
     pub null: Vec<String>,
-    /// A record without a value is unusable; false by default, always true of the id and the event time.
+    /// Rejects records without a value; false by default, always true for the id and the event time.
     #[serde(default)]
     pub required: bool,
     /// Smallest and largest allowed number.
     #[serde(default)]
     pub range: Option<[toml::Value; 2]>,
-    /// The decimal mark of this number in texts; that of the stream by default.
+    /// Decimal separator of this number in texts; that of the stream by default.
     #[serde(default)]
     pub decimal: Option<String>,
-    /// A blank text is an id like others; false by default: a record with a blank id is a dead letter `missing_id`.
+    /// Accepts a blank text as an id; false by default, which rejects it with `missing_id`.
     #[serde(default)]
     pub allow_blank: bool,
-    /// Makes the value from another field.
+    /// Computes the value from another field.
     #[serde(default)]
     pub derive: Option<DeriveRule>,
     /// Name of the column that counts the values of this measure; `NAME_count` by default.
@@ -137,7 +137,7 @@ pub struct FieldRule {
     pub counted_as: Option<String>,
 }
 
-/// A derived field: what, of which field.
+/// A derivation, with the field that it depends on.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, rename_all = "snake_case")]
 pub enum DeriveRule {
@@ -155,15 +155,15 @@ pub enum DeriveRule {
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct FilterRule {
-    /// The field it looks at; an event without a value does not pass.
+    /// The field to compare. An event without a value does not pass.
     pub field: String,
-    /// The value is this or larger.
+    /// Inclusive lower bound.
     #[serde(default)]
     pub at_least: Option<toml::Value>,
-    /// The value is smaller than this.
+    /// Exclusive upper bound.
     #[serde(default)]
     pub below: Option<toml::Value>,
-    /// The value is one of these.
+    /// Accepted values.
     #[serde(default)]
     pub one_of: Option<Vec<toml::Value>>,
 }
@@ -174,8 +174,8 @@ pub struct FilterRule {
 pub struct RollupRule {
     /// Name of the rollup and of its collection.
     pub name: String,
-    /// `day`, `week`, `ten_day`, `month`, `quarter`, `year`, a length such as `15m`, `1h every 15m` for windows that
-    /// overlap, or `session 30m` for runs of a key's records that end after a pause.
+    /// `day`, `week`, `ten_day`, `month`, `quarter`, `year`, a duration such as `15m`, `1h every 15m` for hopping windows, or
+    /// `session 30m` for sessions.
     pub window: String,
     /// Fields to group by within a window.
     #[serde(default)]
@@ -186,7 +186,7 @@ pub struct RollupRule {
     /// Fields whose distinct values are counted (estimated beyond 512).
     #[serde(default)]
     pub distinct: Vec<String>,
-    /// Whether a measure with a small range gets a column per value; true by default where there are no keys.
+    /// Adds one column for each value of a measure with a small range; true by default if there are no keys.
     #[serde(default)]
     pub histogram: Option<bool>,
     /// Publishes only the first rows of each window.
@@ -200,7 +200,7 @@ pub struct RollupRule {
 pub struct TopRule {
     /// How many rows.
     pub rows: u32,
-    /// The column they are ordered by, largest first; the count by default.
+    /// The column that orders them, largest first; the count by default.
     #[serde(default)]
     pub by: Option<String>,
 }

@@ -1,15 +1,15 @@
-//! `range = [FIRST, LAST]` of a field.
+//! Reads `range = [FIRST, LAST]` of a field.
 
 use super::NumberRange;
 use toml::Value;
 
-/// The range of an int field: integers as they are written; a bound with a fraction excludes the integers beyond it.
+/// Reads the range of an int field. Integers are exact; a bound with a fraction is rounded inwards.
 pub(super) fn of_ints(range: Option<&[Value; 2]>) -> Result<NumberRange<i64>, String> {
     let Some([first, last]) = range else { return Ok(NumberRange { first: i64::MIN, last: i64::MAX }) };
     check(first, last, NumberRange { first: int(first, f64::ceil)?, last: int(last, f64::floor)? })
 }
 
-/// The range of a float field.
+/// Reads the range of a float field.
 pub(super) fn of_floats(range: Option<&[Value; 2]>) -> Result<NumberRange<f64>, String> {
     let Some([first, last]) = range else { return Ok(NumberRange { first: f64::MIN, last: f64::MAX }) };
     check(first, last, NumberRange { first: float(first)?, last: float(last)? })
@@ -23,7 +23,7 @@ fn check<T: PartialOrd>(first: &Value, last: &Value, range: NumberRange<T>) -> R
     }
 }
 
-/// A bound beyond all integers is held at their limit, which is what an open range means.
+/// Saturates a bound beyond 64 bits, which means an open range.
 fn int(bound: &Value, round: impl Fn(f64) -> f64) -> Result<i64, String> {
     match bound {
         Value::Integer(number) => Ok(*number),

@@ -1,25 +1,25 @@
-//! Number of distinct values: exact while there are few, a HyperLogLog sketch from then on.
+//! Number of distinct values: exact while there are few, then a HyperLogLog sketch.
 //!
 //! Up to [`SPARSE_LIMIT`] hashes are kept as they are. Beyond, 4,096 registers keep the longest run of zero bits: Flajolet et al.,
 //! "HyperLogLog" (2007), read with the estimator of Ertl, "New cardinality estimation algorithms for HyperLogLog sketches"
 //! (2017), algorithm 6, which needs no table of corrections. The standard error is 1.04 / 64 = 1.6 %.
 //!
-//! Which of the two forms a state has depends on the set of hashes alone, so equal sets are equal bytes.
+//! The form of a state depends only on the set of hashes, so equal sets have equal bytes.
 
 use super::StateError;
 use std::collections::BTreeSet;
 use xxhash_rust::xxh3::xxh3_64;
 
-/// Up to here the hashes themselves are kept; as many bytes as the registers take.
+/// Number of hashes that are stored themselves; they take as many bytes as the registers.
 pub const SPARSE_LIMIT: usize = 512;
 const PRECISION: u32 = 12;
 const REGISTERS: usize = 1 << PRECISION;
-/// Largest value of a register: the 52 bits left of the hash, and one.
+/// Largest value of a register: the remaining 52 bits of the hash, plus one.
 const LARGEST: usize = 64 - PRECISION as usize + 1;
 const SPARSE_TAG: u8 = 1;
 const DENSE_TAG: u8 = 2;
 
-/// A set of values that returns how many it holds: exactly up to [`SPARSE_LIMIT`], as an estimate beyond.
+/// A set of values that returns their number: exact up to [`SPARSE_LIMIT`], then an estimate.
 ///
 /// ```
 /// let mut reviewers = model::state::Distinct::default();
@@ -44,10 +44,10 @@ impl Default for Distinct {
 }
 
 impl Distinct {
-    /// Standard error of [`estimate`](Self::estimate) beyond [`SPARSE_LIMIT`], as a share of the number: 1.04 / sqrt(registers).
+    /// Relative standard error of [`estimate`](Self::estimate) beyond [`SPARSE_LIMIT`]: 1.04 / sqrt(registers).
     pub const RELATIVE_ERROR: f64 = 1.04 / 64.0;
 
-    /// Adds a value, given as bytes that are equal exactly where the values are.
+    /// Adds a value, as bytes that are equal if and only if the values are.
     pub fn insert(&mut self, value: &[u8]) {
         self.insert_hash(xxh3_64(value));
     }
@@ -72,18 +72,18 @@ impl Distinct {
         }
     }
 
-    /// The number of distinct values, exact up to [`SPARSE_LIMIT`].
+    /// Returns the number of distinct values, exact up to [`SPARSE_LIMIT`].
     ///
-    /// The set does not know how many values it was given; the caller holds the estimate to that number.
+    /// The set does not know how many values were added. The caller limits the estimate to that number.
     pub fn estimate(&self) -> i64 {
         match &self.0 {
             Form::Sparse(hashes) => hashes.len() as i64,
-            // Registers take over when the limit is passed, so there are at least so many.
+            // Registers are used beyond the limit, so there are at least that many values.
             Form::Dense(registers) => (estimate(registers).round() as i64).max(SPARSE_LIMIT as i64 + 1),
         }
     }
 
-    /// The stored form: a tag, then the hashes in order (little-endian) or the registers.
+    /// Returns the stored form: a tag, then the hashes in order (little-endian) or the registers.
     pub fn to_bytes(&self) -> Vec<u8> {
         match &self.0 {
             Form::Sparse(hashes) => {
@@ -96,7 +96,7 @@ impl Distinct {
     /// Reads the stored form.
     ///
     /// # Errors
-    /// [`StateError`] where the bytes are not what [`Self::to_bytes`] writes.
+    /// [`StateError`] if the bytes were not written by [`Self::to_bytes`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, StateError> {
         let broken = || StateError(format!("a distinct count of {} bytes", bytes.len()));
         match bytes.split_first() {
@@ -138,7 +138,7 @@ impl Distinct {
     }
 }
 
-/// Notes a hash: its first bits choose the register, the run of zeros in the rest is the register's lower bound.
+/// Adds a hash. Its first bits select the register; the run of zeros in the rest is the register's lower bound.
 fn raise(registers: &mut [u8; REGISTERS], hash: u64) {
     let place = (hash >> (64 - PRECISION)) as usize;
     let run = ((hash << PRECISION).leading_zeros() as usize + 1).min(LARGEST) as u8;

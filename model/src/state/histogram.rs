@@ -2,7 +2,7 @@
 //!
 //! Everything else follows exactly from the counts: count, sum, mean, variance, extremes and quantiles.
 
-/// How many times each value of a small range was seen.
+/// Counts of each value of a small range.
 ///
 /// ```
 /// use model::state::Histogram;
@@ -20,26 +20,26 @@ pub struct Histogram {
 }
 
 impl Histogram {
-    /// The widest range that is kept as a histogram.
+    /// Largest number of values of a range that has a histogram.
     pub const MAX_VALUES: i64 = 64;
 
-    /// Whether a measure with this inclusive range is kept as a histogram.
+    /// Returns true if a measure with this inclusive range has a histogram.
     pub fn fits(first: i64, last: i64) -> bool {
         last.checked_sub(first).is_some_and(|span| (0..Self::MAX_VALUES).contains(&span))
     }
 
-    /// An empty histogram of the values `first..=last`.
+    /// Creates an empty histogram of the values `first..=last`.
     pub fn new(first: i64, last: i64) -> Self {
         let values = usize::try_from(last - first + 1).unwrap_or(0);
         Self { first, counts: vec![0; values] }
     }
 
-    /// Counts one value; a value outside the range is refused (`false`).
+    /// Counts one value. Returns false if it is outside of the range.
     pub fn insert(&mut self, value: i64) -> bool {
         self.add(value, 1)
     }
 
-    /// Counts a value `times` times; a value outside the range is refused (`false`).
+    /// Counts a value `times` times. Returns false if it is outside of the range.
     pub fn add(&mut self, value: i64, times: i64) -> bool {
         let place = value.checked_sub(self.first).and_then(|place| usize::try_from(place).ok());
         match place.and_then(|place| self.counts.get_mut(place)) {
@@ -63,27 +63,27 @@ impl Histogram {
         }
     }
 
-    /// The values of the range with their counts, in order.
+    /// Returns the values of the range with their counts, in order.
     pub fn iter(&self) -> impl Iterator<Item = (i64, i64)> + '_ {
         (self.first..).zip(self.counts.iter().copied())
     }
 
-    /// Number of values seen.
+    /// Returns the number of values.
     pub fn count(&self) -> i64 {
         self.counts.iter().sum()
     }
 
-    /// Sum of the values seen.
+    /// Returns the sum of the values.
     pub fn sum(&self) -> i128 {
         self.iter().map(|(value, count)| i128::from(value) * i128::from(count)).sum()
     }
 
-    /// Smallest value seen.
+    /// Returns the smallest value.
     pub fn min(&self) -> Option<i64> {
         self.iter().find(|&(_, count)| count > 0).map(|(value, _)| value)
     }
 
-    /// Largest value seen.
+    /// Returns the largest value.
     pub fn max(&self) -> Option<i64> {
         self.iter().filter(|&(_, count)| count > 0).last().map(|(value, _)| value)
     }
@@ -115,7 +115,7 @@ impl Histogram {
         Some(below + (above - below) * position.fract())
     }
 
-    /// The value at `place` (from 0) among the values in order.
+    /// Returns the value with index `place` among the values in order.
     fn nth(&self, place: i64) -> Option<i64> {
         let mut passed = 0;
         self.iter().find_map(|(value, count)| {

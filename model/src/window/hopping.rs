@@ -1,9 +1,9 @@
-//! Windows of a fixed size that begin at every step, so that a time is in several of them.
+//! Hopping windows: a fixed size and a new window at every step, so a time is in several windows.
 
 use super::{UnknownWindow, Window, parse_duration_ms};
 use std::fmt;
 
-/// Size and step in milliseconds, aligned to the epoch; a step of the size itself makes tumbling windows.
+/// Size and step in milliseconds, aligned to the epoch. A step equal to the size makes tumbling windows.
 ///
 /// ```
 /// use model::window::Hopping;
@@ -19,7 +19,7 @@ pub struct Hopping {
 }
 
 impl Hopping {
-    /// Windows of `size` at every `step`; `None` unless `0 < step <= size`.
+    /// Creates windows of `size` at every `step`, in milliseconds; `None` unless `0 < step <= size`.
     pub fn new(size: i64, step: i64) -> Option<Self> {
         (0 < step && step <= size).then_some(Self { size, step })
     }
@@ -35,22 +35,22 @@ impl Hopping {
         hopping.ok_or_else(|| UnknownWindow(text.to_owned()))
     }
 
-    /// How long each window is, in milliseconds.
+    /// Returns the length of a window in milliseconds.
     pub fn size(self) -> i64 {
         self.size
     }
 
-    /// Milliseconds from the start of one window to that of the next.
+    /// Returns the milliseconds between the starts of two windows.
     pub fn step(self) -> i64 {
         self.step
     }
 
-    /// In how many windows a time is at most.
+    /// Returns the largest number of windows that one time is in.
     pub fn most_windows(self) -> i64 {
         (self.size - 1) / self.step + 1
     }
 
-    /// Calls `visit` for each window that holds the event time, the earliest first.
+    /// Calls `visit` for each window that contains the event time, earliest first.
     pub fn for_each(self, event_time: i64, mut visit: impl FnMut(Window)) {
         // The first start after event_time - size.
         let mut start =

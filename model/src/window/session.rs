@@ -1,12 +1,12 @@
-//! Windows that last as long as events follow each other.
+//! Session windows.
 //!
-//! An event at `t` opens the window `[t, t + gap)`; windows of one key that overlap are one. So two events belong together where
-//! less than `gap` lies between them, in whatever order they come, and an event between two sessions joins them.
+//! An event at `t` opens the window `[t, t + gap)`. Overlapping windows of one key are merged. Two events less than `gap` apart are in
+//! one session, in any order of arrival, and an event between two sessions merges them.
 
 use super::Window;
 use std::collections::BTreeMap;
 
-/// The sessions of one key, each with something of the caller's: a state, or the name of one.
+/// The sessions of one key, each with a value of the caller.
 ///
 /// ```
 /// use model::window::{Sessions, Window};
@@ -20,20 +20,20 @@ use std::collections::BTreeMap;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sessions<T> {
     gap: i64,
-    /// End and value by start; they do not overlap.
+    /// End and value by start; sessions do not overlap.
     open: BTreeMap<i64, (i64, T)>,
 }
 
 impl<T> Sessions<T> {
-    /// No sessions yet; `gap` in milliseconds, greater than 0.
+    /// Creates an empty set; `gap` is in milliseconds and greater than 0.
     pub fn new(gap: i64) -> Self {
         Self { gap: gap.max(1), open: BTreeMap::new() }
     }
 
-    /// Adds an event with its value, and gives the session it is in now. `combine` joins a later value to an earlier one.
+    /// Adds an event with its value and returns its session. `combine` merges a later value into an earlier one.
     pub fn insert(&mut self, event_time: i64, value: T, mut combine: impl FnMut(&mut T, T)) -> (Window, &mut T) {
         let mut window = Window { start: event_time, end: event_time.saturating_add(self.gap) };
-        // Sessions do not overlap, so the ones that the event touches are the last before its end.
+        // Sessions do not overlap, so those that the event touches are the last ones before its end.
         let touched: Vec<i64> = self
             .open
             .range(..window.end)
@@ -62,12 +62,12 @@ impl<T> Sessions<T> {
         (window, value)
     }
 
-    /// Puts back a session that was taken out with [`iter`](Self::iter).
+    /// Restores a session that [`iter`](Self::iter) returned.
     pub fn restore(&mut self, window: Window, value: T) {
         self.open.insert(window.start, (window.end, value));
     }
 
-    /// The sessions in order of time.
+    /// Returns the sessions in order of time.
     pub fn iter(&self) -> impl Iterator<Item = (Window, &T)> {
         self.open.iter().map(|(&start, (end, value))| (Window { start, end: *end }, value))
     }
