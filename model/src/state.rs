@@ -1,7 +1,7 @@
-//! Mergeable aggregate states: what is stored instead of averages.
+//! Mergeable aggregate states, stored instead of averages.
 //!
-//! Every state has `insert` (one value), `combine` (another state) and readings of the result. Combining is associative and
-//! commutative, so a split input gives the same result as the whole (invariant I8); floating-point sums agree up to rounding.
+//! Every state has `insert` for a value, `combine` for another state, and methods that return results. Merging is associative and
+//! commutative, so a split input gives the same result as the whole (invariant I8). Floating-point sums agree up to rounding.
 
 mod distinct;
 mod histogram;
@@ -11,7 +11,7 @@ pub use distinct::{Distinct, SPARSE_LIMIT};
 pub use histogram::Histogram;
 pub use moments::{FloatMoments, FloatSum, IntMoments};
 
-/// A stored state that this program cannot read.
+/// A stored state that cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("stored state is not readable: {0}; `ingest rebuild` makes the states again from the stored events")]
 pub struct StateError(pub String);

@@ -1,10 +1,10 @@
-//! What can go wrong while getting, starting or stopping the servers. Each message names the thing, the place and the
-//! remedy, since it is read by someone who wanted a demo and not an education in Kafka.
+//! Errors of fetching, starting and stopping servers. Each message names the thing, the place and the remedy, because its readers
+//! need not know Kafka.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Why a stack could not be fetched, started or stopped.
+/// An error of fetching, starting or stopping servers.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StackError {
@@ -17,7 +17,7 @@ pub enum StackError {
         remedy: String,
     },
 
-    /// A part could not be downloaded, or is not what was pinned.
+    /// A part could not be downloaded, or differs from the pinned sum.
     #[error("could not get {part}: {reason}\n  what to do: {remedy}")]
     Fetch {
         /// The part, with its version.
@@ -28,37 +28,37 @@ pub enum StackError {
         remedy: String,
     },
 
-    /// A server ended or did not answer while it was started.
+    /// A server ended or did not answer during its start.
     #[error("{server} did not start: {reason}\n  what to do: {remedy}\n  the last lines of its log:\n{tail}")]
     Start {
         /// `Kafka` or `mongod`.
         server: &'static str,
-        /// Ended by itself, or not ready in time.
+        /// How the start failed: the server ended, or was not ready in time.
         reason: String,
         /// What to check or try.
         remedy: String,
-        /// The end of the server's log, indented; says so where the log is empty.
+        /// The end of the server's log, indented, or a note that the log is empty.
         tail: String,
     },
 
     /// A file or folder could not be used.
     #[error("could not {action} {}: {reason}", path.display())]
     File {
-        /// What was tried, as a verb: `create`, `write`, `lock`.
+        /// The failed operation, as a verb: `create`, `write`, `lock`.
         action: &'static str,
         /// The file or folder.
         path: PathBuf,
-        /// What the operating system said.
+        /// The error of the operating system.
         reason: io::Error,
     },
 
-    /// A thread of the runtime was lost; only a bug or a runtime that is being shut down does that.
+    /// A thread of the runtime was lost, by a bug or during a shutdown of the runtime.
     #[error("the runtime ended while the stack was working")]
     Runtime(#[from] tokio::task::JoinError),
 }
 
 impl StackError {
-    /// An error about `path`, for `map_err`.
+    /// Creates an error about `path`, for `map_err`.
     pub(crate) fn file(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |reason| Self::File { action, path: path.to_path_buf(), reason }
     }

@@ -1,4 +1,4 @@
-//! One Kafka broker that is its own controller (KRaft): settings, start, and the proof that it works.
+//! A Kafka broker that is its own controller (KRaft): settings, start and readiness probe.
 
 use std::ffi::OsString;
 use std::fs;
@@ -20,21 +20,20 @@ use crate::StackError;
 use crate::fetch::{FORMAT_PROPERTIES, KafkaParts};
 use crate::process::{Server, Spec, free_ports};
 
-/// Far more than a cold start on a slow machine takes.
+/// Far longer than a cold start on a slow machine.
 const START_TIMEOUT: Duration = Duration::from_secs(90);
-/// As long, on a machine that is busy with other things.
+/// The same for a restart on a busy machine.
 const RESTART_TIMEOUT: Duration = Duration::from_secs(180);
-/// Time for an orderly shutdown where the data stays; it takes half a second.
+/// Time for an orderly shutdown if the data stays; it takes half a second.
 const GRACE: Duration = Duration::from_secs(20);
-/// Created, used once and deleted while starting.
+/// The probe's topic; created, used once and deleted during the start.
 const PROBE_TOPIC: &str = "stack-ready";
 const PROBE: &str = "ready";
-/// How long one step of the probe may block before it is seen whether the server is still there.
+/// How long one step of the probe may block before the server process is checked.
 const STEP: Duration = Duration::from_millis(100);
 
-/// What a private broker has that a production broker has not: one copy of everything, no topics by accident, data that
-/// never expires (a demo's reviews are years old), groups that form at once and may use short session timeouts, and
-/// buffers sized for a laptop.
+/// Settings of a private broker: one replica of everything, no automatic topics, unlimited retention (a demo's reviews are years
+/// old), groups that form at once and may use short session timeouts, and buffers sized for a laptop.
 const SETTINGS: &str = "\
 auto.create.topics.enable=false
 offsets.topic.replication.factor=1
@@ -53,7 +52,7 @@ auto.leader.rebalance.enable=false
 controlled.shutdown.enable=false
 ";
 
-/// A second listener of a broker, for clients that come through a proxy: the broker tells them the proxy's port.
+/// A second listener of a broker, for clients behind a proxy. It advertises the proxy's port.
 #[derive(Debug, Clone, Copy)]
 pub struct ProxiedListener {
     /// Where the broker listens.
@@ -62,10 +61,10 @@ pub struct ProxiedListener {
     pub advertised: u16,
 }
 
-/// Listeners of a broker beside the plain one, for clients that come another way, and further lines of its properties.
+/// Additional listeners and properties of a broker.
 #[derive(Debug, Clone, Default)]
 pub struct MoreListeners {
-    /// What there is to listen on.
+    /// Additional listeners.
     pub listeners: Vec<Listener>,
     /// Lines of `server.properties`, each with its line end.
     pub properties: String,
@@ -80,7 +79,7 @@ pub struct Listener {
     pub protocol: &'static str,
     /// Where the broker listens.
     pub port: u16,
-    /// The port that the broker tells its clients.
+    /// The advertised port.
     pub advertised: u16,
 }
 
@@ -91,8 +90,8 @@ impl From<ProxiedListener> for MoreListeners {
     }
 }
 
-/// With a proxied listener a broker is killed and started again; by default its new life is refused until the session of
-/// the old one is over, which takes 9 s. Much less, and a busy machine makes the broker miss its own heartbeats.
+/// A broker with a proxied listener is killed and restarted. By default it is refused until its old session expires, after 9 s. With a
+/// much shorter session, a broker on a busy machine misses its own heartbeats.
 const RESTART_SETTINGS: &str = "\
 broker.session.timeout.ms=3000
 broker.heartbeat.interval.ms=300
@@ -106,7 +105,7 @@ pub struct Kafka {
 }
 
 impl Kafka {
-    /// Starts a broker in `folder` and returns when a message went through it. `heap_mb` is the JVM's heap in MiB.
+    /// Starts a broker in `folder` and returns after a message has passed through it. `heap_mb` is the JVM's heap in MiB.
     pub(crate) async fn start(parts: &KafkaParts, folder: &Path, keep: bool, heap_mb: u32) -> Result<Self, StackError> {
         Self::start_with(parts, folder, keep, usual_flags(parts, heap_mb), &MoreListeners::default()).await
     }
@@ -124,7 +123,7 @@ impl Kafka {
         Self::start_with(parts, folder, true, usual_flags(parts, heap_mb), &listener.into()).await
     }
 
-    /// Starts a broker with more listeners, and returns when a message went through the plain one. `folder` goes with it.
+    /// Starts a broker with more listeners and returns after a message has passed through the plain one. `folder` is deleted with it.
     ///
     /// # Errors
     /// See [`crate::Stack::start`].
@@ -137,21 +136,21 @@ impl Kafka {
         Self::start_with(parts, folder, false, usual_flags(parts, heap_mb), more).await
     }
 
-    /// Starts a broker that was [killed](Server::crash) again, on the same ports and data, and returns when it listens.
+    /// Restarts a [killed](Server::crash) broker on the same ports and data, and returns when it listens.
     ///
     /// # Errors
-    /// A broker that does not start, with the end of its log.
+    /// If the broker does not start, with the end of its log.
     pub async fn restart(&mut self) -> Result<(), StackError> {
         self.server.restart().await?;
         let address = self.brokers.parse().expect("the address was made from a socket address");
         self.server.listening(address, Instant::now() + RESTART_TIMEOUT).await
     }
 
-    /// Runs a broker once, so that the JVM writes the classes it used to `archive` when it ends.
+    /// Runs a broker once, so that the JVM writes the classes it used to `archive` at its end.
     pub(crate) async fn archive_classes(parts: &KafkaParts, folder: &Path, archive: &Path) -> Result<(), StackError> {
         let run = folder.join("run");
         fs::create_dir(&run).map_err(StackError::file("create", &run))?;
-        // Classes count, code does not: without the optimizing compiler this is a second quicker.
+        // Only classes matter: without the optimizing compiler this is a second faster.
         let flags = vec!["-XX:TieredStopAtLevel=1".into(), flag("-XX:ArchiveClassesAtExit=", archive)];
         let kafka = Self::start_with(parts, &run, true, flags, &MoreListeners::default()).await?;
         kafka.stop().await?;
@@ -175,7 +174,7 @@ impl Kafka {
         let kafka = Self { server: Server::start(spec)?, brokers: address.to_string() };
         match kafka.ready(address, deadline).await {
             Ok(()) => Ok(kafka),
-            // Waited for, so that another attempt may use the folder.
+            // Wait, so that another attempt can use the folder.
             Err(error) => kafka.stop().await.and(Err(error)),
         }
     }
@@ -183,23 +182,23 @@ impl Kafka {
     async fn ready(&self, address: SocketAddr, deadline: Instant) -> Result<(), StackError> {
         self.server.listening(address, deadline).await?;
         self.probe(deadline).await?;
-        // Where another program got the port first, it was that one that answered.
+        // If another program took the port first, that program has answered.
         self.server.still_starting(deadline, "it answered too late").await
     }
 
-    /// `host:port`, as `bootstrap.servers` wants it.
+    /// Returns `host:port`, as `bootstrap.servers` expects it.
     #[must_use]
     pub fn brokers(&self) -> &str {
         &self.brokers
     }
 
-    /// The server process.
+    /// Returns the server process.
     #[must_use]
     pub fn server(&self) -> &Server {
         &self.server
     }
 
-    /// Ends the broker and waits until it is gone.
+    /// Stops the broker and waits for its end.
     ///
     /// # Errors
     /// See [`Server::stop`].
@@ -207,14 +206,14 @@ impl Kafka {
         self.server.stop().await
     }
 
-    /// Sends a message through a topic of its own.
+    /// Sends a message through the probe's topic and waits for it.
     async fn probe(&self, deadline: Instant) -> Result<(), StackError> {
         let failed = |error: KafkaError| self.server.failed(format!("a message did not go through: {error}"));
         let config = client_config(&self.brokers);
         let admin: AdminClient<DefaultClientContext> = config.create().map_err(failed)?;
         let options = AdminOptions::new().request_timeout(Some(Duration::from_secs(5)));
         let topic = NewTopic::new(PROBE_TOPIC, 1, TopicReplication::Fixed(1));
-        // The broker refuses topics until its controller has let it in.
+        // The broker refuses topics until its controller has accepted it.
         while !is_created(&admin.create_topics([&topic], &options).await) {
             self.server.still_starting(deadline, "it created no topic").await?;
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -224,26 +223,26 @@ impl Kafka {
             self.server.still_starting(deadline, "it did not hand back a message").await?;
         }
         admin.delete_topics(&[PROBE_TOPIC], &options).await.map_err(failed)?;
-        // The controller answers before the broker's own metadata follow.
+        // The controller answers before the broker's metadata are updated.
         while has_probe(&admin) {
             self.server.still_starting(deadline, "it did not delete a topic").await?;
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        // Closing the clients takes a fifth of a second, which nobody has to wait for.
+        // Closing the clients takes a fifth of a second, so it happens in the background.
         std::thread::spawn(move || drop((trip, admin)));
         Ok(())
     }
 }
 
-/// Whether the broker lists the probe's topic; also if it does not answer in time.
+/// Returns true if the broker lists the probe's topic or does not answer in time.
 fn has_probe(admin: &AdminClient<DefaultClientContext>) -> bool {
     let metadata = admin.inner().fetch_metadata(None, STEP);
     metadata.map_or(true, |metadata| metadata.topics().iter().any(|topic| topic.name() == PROBE_TOPIC))
 }
 
-/// A message on its way through the broker.
+/// The probe's message on its way through the broker.
 struct RoundTrip {
-    /// Sends on threads of its own for as long as it is there.
+    /// Keeps the producer's threads alive.
     _producer: BaseProducer,
     consumer: Arc<BaseConsumer>,
 }
@@ -253,7 +252,7 @@ impl RoundTrip {
         let producer: BaseProducer = config.create()?;
         let consumer: BaseConsumer = config.clone().set("group.id", PROBE_TOPIC).create()?;
         let mut assignment = TopicPartitionList::new();
-        // Not `Beginning`: to look up what that is, librdkafka waits half a second for the new topic to be known.
+        // Not `Beginning`, which librdkafka resolves half a second later, because the topic is new.
         assignment.add_partition_offset(PROBE_TOPIC, 0, Offset::Offset(0))?;
         consumer.assign(&assignment)?;
         let record: BaseRecord<'_, (), str> = BaseRecord::to(PROBE_TOPIC).payload(PROBE);
@@ -261,7 +260,7 @@ impl RoundTrip {
         Ok(Self { _producer: producer, consumer: Arc::new(consumer) })
     }
 
-    /// Whether the message has come back within a [`STEP`]. Errors of the consumer are not the end: the topic is new.
+    /// Returns true if the message came back within a [`STEP`]. Errors of the consumer are ignored, because the topic is new.
     async fn is_over(&self) -> Result<bool, StackError> {
         let consumer = Arc::clone(&self.consumer);
         let received = tokio::task::spawn_blocking(move || {
@@ -277,7 +276,7 @@ fn is_created(results: &Result<Vec<rdkafka::admin::TopicResult>, KafkaError>) ->
     matches!(results.as_deref(), Ok([Ok(_) | Err((_, TopicAlreadyExists))]))
 }
 
-/// A client that is quick to try again, since the broker becomes ready while it does.
+/// Settings of a client that retries quickly, because the broker becomes ready meanwhile.
 fn client_config(brokers: &str) -> ClientConfig {
     let mut config = ClientConfig::new();
     config.set("bootstrap.servers", brokers).set("enable.auto.commit", "false");
@@ -292,10 +291,10 @@ fn client_config(brokers: &str) -> ClientConfig {
 fn command(parts: &KafkaParts, flags: Vec<OsString>, properties: &Path) -> Vec<OsString> {
     let mut command = vec![parts.java.clone().into_os_string()];
     command.extend(flags);
-    // Messages about an archive that no longer fits would only hide what matters; the JVM does without it.
+    // Hides messages about an archive that no longer matches; the JVM works without it.
     command.extend(["-Xshare:auto", "-Xlog:disable", "-XX:+UseG1GC", "-XX:+ExitOnOutOfMemoryError"].map(Into::into));
     command.extend(["-Dorg.slf4j.simpleLogger.defaultLogLevel=warn".into()]);
-    // Native libraries are unpacked there, and a broker that is killed leaves them: they go with its folder.
+    // Native libraries are unpacked there. A killed broker leaves them, and they are deleted with its folder.
     command.extend(properties.parent().map(|folder| flag("-Djava.io.tmpdir=", folder)));
     command.extend(["-cp".into(), parts.jars.join("*").into_os_string(), "kafka.Kafka".into()]);
     command.push(properties.as_os_str().to_owned());
@@ -342,7 +341,7 @@ fn write_properties(
         advertised += &format!(",{name}://127.0.0.1:{told}");
         protocols += &format!(",{name}:{protocol}");
     }
-    // The last of two lines with one name counts.
+    // Of two lines with the same name, the last one counts.
     let text = format!(
         "{FORMAT_PROPERTIES}{SETTINGS}\
          listener.security.protocol.map={protocols}\n\

@@ -1,5 +1,5 @@
-//! A private Apache Kafka (KRaft, one JVM) and a private mongod (replica set `rs0`) as child processes on free ports of
-//! `127.0.0.1`: for the demo, the tests and the benchmarks.
+//! Starts a private Apache Kafka (KRaft, one JVM) and a private mongod (replica set `rs0`) as child processes on free ports of
+//! `127.0.0.1`, for the demo, the tests and the benchmarks.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), stack::StackError> {

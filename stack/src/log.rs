@@ -1,15 +1,15 @@
-//! Reading a server's log for the one who wanted it to start: the lines that matter, and what to do about them.
+//! Extracts the relevant lines of a server's log, and remedies for known causes.
 
 use std::fs;
 use std::path::Path;
 
 use crate::StackError;
 
-/// Lines of a log that an error shows.
+/// Number of log lines in an error.
 const TAIL_LINES: usize = 20;
 
-/// The last lines of a log that say something, indented. mongod writes JSON, and a page of information after the one line
-/// that matters: its lines are shortened, and those that only inform are left out where others are there.
+/// Returns the last relevant lines of a log, indented. mongod writes JSON and much information after an error, so its lines are
+/// shortened, and lines that only inform are omitted if there are others.
 pub(crate) fn tail(log: &Path) -> String {
     let text = fs::read(log).unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
@@ -25,11 +25,11 @@ pub(crate) fn tail(log: &Path) -> String {
 
 /// One line of a log.
 enum Entry {
-    /// A line of mongod about something normal.
+    /// An informational line of mongod.
     Information(String),
     /// A warning or an error of mongod.
     Warning(String),
-    /// A line in any other form.
+    /// A line in another format.
     Text(String),
 }
 
@@ -57,7 +57,7 @@ impl Entry {
     }
 }
 
-/// The remedy for the causes that have been seen; else where to look.
+/// Returns the remedy for a known cause, or where to look.
 pub(crate) fn remedy(tail: &str) -> String {
     let has = |words: &str| tail.to_lowercase().contains(words);
     let known = if has("error while loading shared libraries") || has("glibc") {
@@ -77,7 +77,7 @@ pub(crate) fn remedy(tail: &str) -> String {
     known.to_owned()
 }
 
-/// Whether a start failed because another program took the port between its choice and its use.
+/// Returns true if a start failed because another program took the port after it was chosen.
 pub(crate) fn is_port_taken(error: &StackError) -> bool {
     matches!(error, StackError::Start { tail, .. } if tail.to_lowercase().contains("address already in use"))
 }

@@ -1,4 +1,4 @@
-//! The program `stack`: a private Kafka and MongoDB for one command (`run`) or until told otherwise (`up`, `down`).
+//! The program `stack`: a private Kafka and MongoDB for one command (`run`) or in the background (`up`, `down`).
 //!
 //! Exit codes: 0 done, 1 failed, 2 wrong use; `run` returns the exit code of its command.
 

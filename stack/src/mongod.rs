@@ -1,4 +1,4 @@
-//! One mongod, as a replica set of one member (transactions need a replica set) or standalone.
+//! A mongod as a replica set of one member, because transactions need a replica set, or standalone.
 
 use std::ffi::OsString;
 use std::fs;
@@ -14,11 +14,11 @@ use crate::StackError;
 use crate::process::{Server, Spec, free_ports};
 
 pub(crate) const REPLICA_SET: &str = "rs0";
-/// Far more than a cold start on a slow machine takes.
+/// Far longer than a cold start on a slow machine.
 const START_TIMEOUT: Duration = Duration::from_secs(60);
-/// Time for an orderly shutdown where the data stays; it takes two seconds.
+/// Time for an orderly shutdown if the data stays; it takes two seconds.
 const GRACE: Duration = Duration::from_secs(20);
-/// Created, used once and dropped while starting.
+/// The probe's database; created, used once and dropped during the start.
 const PROBE_DATABASE: &str = "stack_ready";
 
 /// A running mongod.
@@ -29,7 +29,7 @@ pub struct Mongod {
 }
 
 impl Mongod {
-    /// Starts mongod in `folder` and returns when it has committed a transaction (standalone: an insert).
+    /// Starts mongod in `folder` and returns after it has committed a transaction (standalone: an insert).
     /// `cache_mb` is the storage engine's cache in MiB, at least 256.
     pub(crate) async fn start(
         program: &Path,
@@ -48,7 +48,7 @@ impl Mongod {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         match mongod.ready(address, replica_set, deadline).await {
             Ok(()) => Ok(mongod),
-            // Waited for, so that another attempt may use the folder.
+            // Wait, so that another attempt can use the folder.
             Err(error) => mongod.stop().await.and(Err(error)),
         }
     }
@@ -59,23 +59,23 @@ impl Mongod {
             self.elect(&address.to_string(), deadline).await?;
         }
         self.probe(replica_set).await?;
-        // Where another program got the port first, it was that one that answered.
+        // If another program took the port first, that program has answered.
         self.server.still_starting(deadline, "it answered too late").await
     }
 
-    /// The connection string.
+    /// Returns the connection string.
     #[must_use]
     pub fn uri(&self) -> &str {
         &self.uri
     }
 
-    /// The server process.
+    /// Returns the server process.
     #[must_use]
     pub fn server(&self) -> &Server {
         &self.server
     }
 
-    /// Ends mongod and waits until it is gone.
+    /// Stops mongod and waits for its end.
     ///
     /// # Errors
     /// See [`Server::stop`].
@@ -108,7 +108,7 @@ impl Mongod {
     }
 }
 
-/// A client that gives up early where nobody answers.
+/// Creates a client that gives up early if nothing answers.
 pub(crate) async fn connect(uri: &str) -> Result<Client, Error> {
     let mut options = mongodb::options::ClientOptions::parse(uri).await?;
     options.server_selection_timeout = Some(Duration::from_secs(20));
@@ -116,7 +116,7 @@ pub(crate) async fn connect(uri: &str) -> Result<Client, Error> {
     Client::with_options(options)
 }
 
-/// Initiates the replica set; where the data of an earlier run has one already, gives it the new addresses.
+/// Initiates the replica set, or updates the addresses of one from an earlier run.
 async fn configure(admin: &Database, members: &[&str]) -> Result<(), Error> {
     let members: Vec<Document> =
         members.iter().zip(0_i32..).map(|(host, id)| doc! { "_id": id, "host": *host }).collect();
@@ -170,7 +170,7 @@ pub(crate) fn command(program: &Path, data: &Path, port: u16, replica_set: bool,
     let mut add = |arguments: &[&str]| command.extend(arguments.iter().map(OsString::from));
     add(&["--port", &port, "--bind_ip", "127.0.0.1", "--nounixsocket", "--quiet"]);
     add(&["--wiredTigerCacheSizeGB", &cache_gb]);
-    // The journal is allocated in advance, three files of 100 MB by default; the temporary folder may be in memory.
+    // By default the journal is preallocated with three files of 100 MB, and the temporary folder may be in memory.
     add(&["--wiredTigerEngineConfigString", "log=(file_max=32MB)"]);
     add(&["--setParameter", "diagnosticDataCollectionEnabled=false"]);
     if replica_set {

@@ -1,12 +1,12 @@
-//! What programs print: results on stdout, notes on stderr. Neither panics where nobody reads it.
+//! Prints results on stdout and notes on stderr, without a panic if nobody reads them.
 
 use std::fmt::Display;
 use std::io::{self, ErrorKind, Write};
 
-/// Prints a result and a line end. A reader that has had enough (`| head -1`) is no error.
+/// Prints a result and a line end. A closed pipe (`| head -1`) is not an error.
 ///
 /// # Errors
-/// Standard output cannot be written.
+/// If standard output cannot be written.
 pub fn line(result: impl Display) -> io::Result<()> {
     let mut out = io::stdout().lock();
     match writeln!(out, "{result}").and_then(|()| out.flush()) {
@@ -16,7 +16,7 @@ pub fn line(result: impl Display) -> io::Result<()> {
     }
 }
 
-/// Prints a note for a person; where stderr cannot be written, nobody is left to tell.
+/// Prints a note for people. Errors of stderr are ignored.
 pub fn note(text: impl Display) {
     let _ = writeln!(io::stderr(), "{text}");
 }

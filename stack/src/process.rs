@@ -1,11 +1,11 @@
-//! One server process that cannot outlive its parent.
+//! A server process that cannot outlive its parent.
 //!
-//! A destructor is not enough: statics are never dropped, and nothing is after a KILL. So each server is the child of a
-//! *guardian*, a small `/bin/sh` script (`guardian.sh`) that reads a pipe whose only write end is here. When this process
-//! ends for whatever reason, the kernel closes the pipe; the guardian then ends the server, by id, and deletes its folder.
-//! Stopping on purpose takes the same way: the pipe is closed and the guardian is waited for.
+//! A destructor is not enough: statics are never dropped, and SIGKILL runs no destructors. So each server is the child of a
+//! *guardian*, a small `/bin/sh` script (`guardian.sh`) that reads a pipe whose only write end this process holds. When this process
+//! ends for any reason, the kernel closes the pipe. The guardian then stops the server, by id, and deletes its folder. A regular stop
+//! closes the pipe and waits for the guardian.
 //!
-//! Guardian and server are in a process group of their own, so that Ctrl-C reaches the program in the foreground alone.
+//! Guardian and server are in a separate process group, so Ctrl-C reaches only the program in the foreground.
 
 use std::ffi::OsString;
 use std::fs;
@@ -23,12 +23,12 @@ use crate::StackError;
 use crate::log::{remedy, tail};
 
 const GUARDIAN: &str = include_str!("guardian.sh");
-/// How often the end of a process or an opening port is looked for.
+/// Interval at which the end of a process or an open port is polled.
 const POLL: Duration = Duration::from_millis(10);
 /// What the guardian writes into the log when the server ends, followed by the status.
 const ENDED: &str = "the server ended with status";
 
-/// What to run and what is to happen to its folder.
+/// The command of a server and the handling of its folder.
 #[derive(Debug, Clone)]
 pub(crate) struct Spec {
     /// `Kafka` or `mongod`, for messages.
@@ -37,9 +37,9 @@ pub(crate) struct Spec {
     pub command: Vec<OsString>,
     /// The server's own folder. The log is in it.
     pub folder: PathBuf,
-    /// Whether the folder stays when the server has ended. A folder that goes needs no orderly shutdown.
+    /// True if the folder stays after the end of the server. Otherwise no orderly shutdown is needed.
     pub keep: bool,
-    /// Time between TERM and KILL where the folder stays; whole seconds.
+    /// Time between SIGTERM and SIGKILL if the folder stays, in whole seconds.
     pub grace: Duration,
 }
 
@@ -53,22 +53,22 @@ impl Spec {
     }
 }
 
-/// A running server and its guardian. Dropping it closes the pipe: the server ends, at once where its data is temporary.
+/// A running server and its guardian. Dropping it closes the pipe and so ends the server, at once if its data is temporary.
 #[derive(Debug)]
 pub struct Server {
     spec: Spec,
     pid: Pid,
     guardian: Child,
-    /// The write end of the guardian's pipe; `None` once the end was asked for.
+    /// The write end of the guardian's pipe; `None` after a stop was requested.
     leash: Option<ChildStdin>,
 }
 
 impl Server {
-    /// Runs a program of the caller's in the same way: it cannot outlive this process, and what it says goes to `server.log` in
-    /// `folder`, which must exist and stays.
+    /// Runs any program in the same way. It cannot outlive this process, and its output goes to `server.log` in `folder`, which must exist
+    /// and stays.
     ///
     /// # Errors
-    /// Where the folder cannot be written, or no process started.
+    /// If the folder cannot be written or the process cannot be started.
     pub fn run(name: &'static str, command: Vec<OsString>, folder: PathBuf) -> Result<Self, StackError> {
         Self::start(Spec { name, command, folder, keep: true, grace: Duration::from_secs(1) })
     }
@@ -88,25 +88,25 @@ impl Server {
         Ok(Self { spec, pid, guardian, leash })
     }
 
-    /// The process id of the server itself.
+    /// Returns the process id of the server.
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.pid.as_raw().unsigned_abs()
     }
 
-    /// The file with everything the server said.
+    /// Returns the file with the server's output.
     #[must_use]
     pub fn log(&self) -> PathBuf {
         self.spec.log()
     }
 
-    /// Whether the server is still there. The guardian reaps it, so an ended server does not linger.
+    /// Returns true if the server is running. The guardian reaps it, so no zombie process remains.
     #[must_use]
     pub fn is_running(&self) -> bool {
         Self::is_alive(self.pid())
     }
 
-    /// Whether a server with this process id is still there, seen from another process than its parent.
+    /// Returns true if a server with this process id is running; for processes other than its parent.
     #[must_use]
     pub fn is_alive(pid: u32) -> bool {
         kill(Pid::from_raw(pid.cast_signed()), None).is_ok()
@@ -121,7 +121,7 @@ impl Server {
         Ok(())
     }
 
-    /// An error where the server has ended or the time is over; `missing` says what is being waited for.
+    /// Returns an error if the server has ended or the time is over. `missing` describes what is awaited.
     pub(crate) async fn still_starting(&self, deadline: Instant, missing: &str) -> Result<(), StackError> {
         if !self.is_running() {
             self.last_words().await;
@@ -133,7 +133,7 @@ impl Server {
         Ok(())
     }
 
-    /// Gives the guardian the moment it needs to write the exit status into the log.
+    /// Waits until the guardian has written the exit status into the log.
     async fn last_words(&self) {
         for _ in 0..100 {
             let log = fs::read_to_string(self.log()).unwrap_or_default();
@@ -144,21 +144,21 @@ impl Server {
         }
     }
 
-    /// The error for this server, with the end of its log.
+    /// Creates the error for this server, with the end of its log.
     pub(crate) fn failed(&self, reason: String) -> StackError {
         let tail = tail(&self.log());
         StackError::Start { server: self.spec.name, reason, remedy: remedy(&tail), tail }
     }
 
-    /// Ends the server and waits until it is gone, and its folder too where that was temporary.
+    /// Stops the server and waits for its end and the removal of a temporary folder.
     ///
     /// # Errors
-    /// When it has not ended ten seconds after its grace time. It is killed then, and its folder stays.
+    /// If it has not ended ten seconds after its grace time. It is killed then, and its folder stays.
     pub async fn stop(mut self) -> Result<(), StackError> {
         self.end().await
     }
 
-    /// Kills the server as a crash does, and waits until it is gone. Its guardian and its folder stay.
+    /// Kills the server like a crash and waits for its end. Its guardian and its folder stay.
     pub async fn crash(&self) {
         // It may have ended by itself.
         let _ = kill(self.pid, Signal::SIGKILL);
@@ -167,7 +167,7 @@ impl Server {
         }
     }
 
-    /// Runs the same command again in the same folder, which must be one that stays; the log goes on.
+    /// Runs the same command again in the same folder, which must be permanent. The log is appended to.
     pub(crate) async fn restart(&mut self) -> Result<(), StackError> {
         self.end().await?;
         *self = Self::launch(self.spec.clone())?;
@@ -179,7 +179,7 @@ impl Server {
         let deadline = Instant::now() + self.spec.grace() + Duration::from_secs(10);
         while self.guardian.try_wait().map_err(StackError::file("wait for", Path::new("/bin/sh")))?.is_none() {
             if Instant::now() > deadline {
-                // By group: its leader has not been waited for, so the id is still theirs.
+                // By process group: its leader was not reaped, so the id is not reused.
                 let _ = killpg(Pid::from_raw(self.guardian.id().cast_signed()), Signal::SIGKILL);
                 return Err(self.failed("it did not end when it was stopped, so it was killed".to_owned()));
             }
@@ -207,10 +207,10 @@ fn read_pid(guardian: &mut Child) -> io::Result<Pid> {
     line.trim().parse().map(Pid::from_raw).map_err(|_| io::Error::other(format!("unexpected answer {line:?}")))
 }
 
-/// `N` ports of `127.0.0.1` that were free a moment ago, all different.
+/// Returns `N` different ports of `127.0.0.1` that were free a moment ago.
 ///
 /// # Errors
-/// Where the system has none left.
+/// If the system has no free port.
 pub fn free_ports<const N: usize>() -> Result<[u16; N], StackError> {
     let error = |source| StackError::Prerequisite {
         what: format!("no free port on 127.0.0.1: {source}"),

@@ -1,7 +1,7 @@
-//! A replica set of several members whose processes can be killed and started again, for tests of what happens then.
+//! A replica set of several members whose processes can be killed and restarted, for tests of failures.
 //!
-//! A member tells clients and the other members an *advertised* port. A test may listen there and forward, to look at the
-//! traffic or to cut it; without a test in between it is the port that the member listens on.
+//! Each member has an *advertised* port for clients and other members. A test may listen there and forward, to observe or cut the traffic.
+//! Otherwise it is the port on which the member listens.
 
 use std::ffi::OsString;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -16,15 +16,15 @@ use crate::StackError;
 use crate::mongod::{REPLICA_SET, command, connect, is_primary};
 use crate::process::{Server, Spec};
 
-/// Far more than a start on a machine that is busy with other things takes.
+/// Far longer than a start on a busy machine.
 const START_TIMEOUT: Duration = Duration::from_secs(180);
-/// The data is of no use afterwards.
+/// No grace time, because the data is not used afterwards.
 const GRACE: Duration = Duration::from_secs(1);
-/// A primary that is not heard of for so long is replaced; by default it takes 10 s.
+/// Time without a heartbeat after which a primary is replaced; MongoDB's default is 10 s.
 const ELECTION_TIMEOUT_MS: i32 = 1_500;
 const HEARTBEAT_MS: i32 = 300;
 
-/// Where a member listens, and where others are told to find it.
+/// The ports of a member.
 #[derive(Debug, Clone, Copy)]
 pub struct MemberPorts {
     /// The member's own port.
@@ -46,11 +46,11 @@ struct Member {
 }
 
 impl ReplicaSet {
-    /// Starts a member for each pair of ports, each in a folder of its own in `folder`, and returns when there is a primary.
-    /// Whatever forwards the advertised ports must do so already. `cache_mb` is each member's cache in MiB, at least 256.
+    /// Starts a member for each pair of ports in a subfolder of `folder`, and returns when there is a primary. A proxy of the advertised
+    /// ports must already forward them. `cache_mb` is each member's cache in MiB, at least 256.
     ///
     /// # Errors
-    /// A member that does not start, or a set that elects no primary, with the end of a log.
+    /// If a member does not start or the set elects no primary, with the end of a log.
     pub async fn start(
         program: &Path,
         folder: &Path,
@@ -60,10 +60,10 @@ impl ReplicaSet {
         Self::start_with(program, folder, ports, cache_mb, &[]).await
     }
 
-    /// The same, with further arguments for mongod.
+    /// Like [`start`](Self::start), with further arguments for mongod.
     ///
     /// # Errors
-    /// As [`start`](Self::start).
+    /// See [`start`](Self::start).
     pub async fn start_with(
         program: &Path,
         folder: &Path,
@@ -82,7 +82,7 @@ impl ReplicaSet {
         Ok(set)
     }
 
-    /// The connection string, with the advertised ports.
+    /// Returns the connection string with the advertised ports.
     #[must_use]
     pub fn uri(&self) -> String {
         let hosts: Vec<String> = self.members.iter().map(Member::host).collect();
@@ -94,7 +94,7 @@ impl ReplicaSet {
         self.members.iter().map(|member| &member.server)
     }
 
-    /// The place of the member that says it is primary; `None` during an election.
+    /// Returns the index of the primary; `None` during an election.
     pub async fn primary(&self) -> Option<usize> {
         for (place, member) in self.members.iter().enumerate() {
             if member.says_it_is_primary().await.unwrap_or(false) {
@@ -104,26 +104,26 @@ impl ReplicaSet {
         None
     }
 
-    /// Starts a member that was [killed](Server::crash) again, on the same ports and data, and returns when it listens.
+    /// Restarts a [killed](Server::crash) member on the same ports and data, and returns when it listens.
     ///
     /// # Errors
-    /// A member that does not start, with the end of its log.
+    /// If the member does not start, with the end of its log.
     ///
     /// # Panics
-    /// Where there is no member at `place`.
+    /// If there is no member with index `place`.
     pub async fn restart(&mut self, place: usize) -> Result<(), StackError> {
         let member = &mut self.members[place];
         member.server.restart().await?;
         member.server.listening(member.address(), Instant::now() + START_TIMEOUT).await
     }
 
-    /// Makes the member at `place` step down and not stand for election for two seconds.
+    /// Makes the member with index `place` step down and not run for election for two seconds.
     ///
     /// # Errors
-    /// The driver's error where the member does not answer or is not primary.
+    /// The driver's error if the member does not answer or is not primary.
     ///
     /// # Panics
-    /// Where there is no member at `place`.
+    /// If there is no member with index `place`.
     pub async fn step_down(&self, place: usize) -> Result<(), Error> {
         let client = self.members[place].connect().await?;
         let command = doc! { "replSetStepDown": 2, "secondaryCatchUpPeriodSecs": 1, "force": true };
@@ -132,7 +132,7 @@ impl ReplicaSet {
         answer.map(drop)
     }
 
-    /// Ends all members and waits until they are gone.
+    /// Stops all members and waits for their end.
     ///
     /// # Errors
     /// See [`Server::stop`].
@@ -192,7 +192,7 @@ impl Member {
         format!("127.0.0.1:{}", self.ports.advertised)
     }
 
-    /// A client of this member alone, past any proxy.
+    /// Creates a client of this member only, without any proxy.
     async fn connect(&self) -> Result<Client, Error> {
         connect(&format!("mongodb://{}/?directConnection=true&serverSelectionTimeoutMS=1000", self.address())).await
     }

@@ -1,4 +1,4 @@
-//! Both servers together: what is asked for, how they are started side by side, how they end.
+//! Both servers together: options, concurrent start and stop.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,10 +15,10 @@ pub const KAFKA_BROKERS: &str = "KAFKA_BROKERS";
 /// The variable that programs read the connection string from.
 pub const MONGODB_URI: &str = "MONGODB_URI";
 
-/// How often a start is tried when another program takes the chosen port first.
+/// Attempts of a start if another program takes the chosen port first.
 const PORT_ATTEMPTS: usize = 3;
 
-/// What to start, and how.
+/// Options of a stack.
 #[derive(Debug, Clone)]
 pub struct StackOptions {
     /// Start Kafka.
@@ -27,9 +27,9 @@ pub struct StackOptions {
     pub mongod: bool,
     /// Run mongod as a replica set of one; transactions need that. `false` gives a standalone mongod.
     pub replica_set: bool,
-    /// Where the data is and stays. `None`: a temporary folder that is deleted at the end.
+    /// Folder for the data, which stays. `None`: a temporary folder that is deleted at the end.
     pub dir: Option<PathBuf>,
-    /// Where [`KAFKA_BROKERS`] or [`MONGODB_URI`] is set, use that server instead of starting one.
+    /// If [`KAFKA_BROKERS`] or [`MONGODB_URI`] is set, use that server instead of starting one.
     pub reuse_environment: bool,
     /// The heap of Kafka's JVM, in MiB.
     pub kafka_heap_mb: u32,
@@ -52,28 +52,28 @@ impl Default for StackOptions {
     }
 }
 
-/// A server of this stack, or one that was there before.
+/// A server of this stack, or an existing one.
 #[derive(Debug)]
 enum Source<T> {
     Private(T),
     Environment(String),
 }
 
-/// Running servers. Dropping it ends them without waiting; [`Stack::stop`] waits.
+/// Running servers. Dropping it stops them without waiting; [`Stack::stop`] waits.
 #[derive(Debug)]
 pub struct Stack {
     kafka: Option<Source<Kafka>>,
     mongod: Option<Source<Mongod>>,
-    /// After the servers, so that it is dropped after them.
+    /// Declared after the servers, so that it is dropped after them.
     folder: Folder,
 }
 
 impl Stack {
-    /// Fetches what is missing, starts what `options` ask for, both servers at once, and returns when they work.
+    /// Fetches missing parts, starts the servers concurrently, and returns when they are ready.
     ///
     /// # Errors
-    /// A part that cannot be fetched, a server that does not start (with the end of its log), a folder that cannot be
-    /// used. Nothing is left running then.
+    /// If a part cannot be fetched, a server does not start (with the end of its log), or a folder cannot be used. No process is left
+    /// running.
     pub async fn start(options: StackOptions) -> Result<Self, StackError> {
         let begin = Instant::now();
         let folder = Folder::new(options.dir.as_deref())?;
@@ -82,7 +82,7 @@ impl Stack {
         Ok(Self { kafka, mongod, folder })
     }
 
-    /// `host:port` of Kafka; `None` where it was not asked for.
+    /// Returns `host:port` of Kafka; `None` if it was not requested.
     #[must_use]
     pub fn kafka_brokers(&self) -> Option<&str> {
         self.kafka.as_ref().map(|source| match source {
@@ -91,7 +91,7 @@ impl Stack {
         })
     }
 
-    /// The connection string of MongoDB; `None` where it was not asked for.
+    /// Returns the connection string of MongoDB; `None` if it was not requested.
     #[must_use]
     pub fn mongodb_uri(&self) -> Option<&str> {
         self.mongod.as_ref().map(|source| match source {
@@ -100,7 +100,7 @@ impl Stack {
         })
     }
 
-    /// The private broker; `None` where there is none.
+    /// Returns the private broker, if there is one.
     #[must_use]
     pub fn kafka(&self) -> Option<&Kafka> {
         match &self.kafka {
@@ -109,7 +109,7 @@ impl Stack {
         }
     }
 
-    /// The private mongod; `None` where there is none.
+    /// Returns the private mongod, if there is one.
     #[must_use]
     pub fn mongod(&self) -> Option<&Mongod> {
         match &self.mongod {
@@ -118,16 +118,16 @@ impl Stack {
         }
     }
 
-    /// The folder with the servers' data and logs.
+    /// Returns the folder with the servers' data and logs.
     #[must_use]
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    /// Ends the private servers and waits until they and their temporary folder are gone.
+    /// Stops the private servers and waits for their end and the removal of their temporary folder.
     ///
     /// # Errors
-    /// A server that does not end in its time; it is killed then.
+    /// If a server does not end in time. It is killed then.
     pub async fn stop(self) -> Result<(), StackError> {
         let Self { kafka, mongod, folder } = self;
         let (kafka, mongod) = tokio::join!(
@@ -183,7 +183,7 @@ fn environment(options: &StackOptions, variable: &str, what: &str) -> Option<Str
     Some(value)
 }
 
-/// Where the data is: a folder of the user's that stays, or a temporary one.
+/// The folder of the data: a permanent one of the user, or a temporary one.
 #[derive(Debug)]
 enum Folder {
     Kept(PathBuf),
@@ -214,7 +214,7 @@ impl Folder {
         matches!(self, Self::Kept(_))
     }
 
-    /// The folder of one server.
+    /// Returns the folder of one server.
     fn create(&self, name: &str) -> Result<PathBuf, StackError> {
         let path = self.path().join(name);
         fs::create_dir_all(&path).map_err(StackError::file("create", &path))?;

@@ -1,10 +1,10 @@
-//! One stack for all tests of a test program.
+//! One shared stack for all tests of a test program.
 
 use std::sync::OnceLock;
 
 use crate::{KAFKA_BROKERS, MONGODB_URI, Stack, StackOptions};
 
-/// Where the servers of [`shared`] are.
+/// Addresses of the servers of [`shared`].
 #[derive(Debug, Clone)]
 pub struct Endpoints {
     /// `host:port` of Kafka.
@@ -13,14 +13,14 @@ pub struct Endpoints {
     pub mongodb_uri: String,
 }
 
-/// The servers that [`KAFKA_BROKERS`] and [`MONGODB_URI`] name, where both are set (as under `stack run -- cargo test`);
-/// else a stack of this test program's own, started by the first call, used by all others, ended with the program.
+/// Returns the servers that [`KAFKA_BROKERS`] and [`MONGODB_URI`] name, if both are set (as under `stack run -- cargo test`). Otherwise
+/// the first call starts a stack, which all tests share and which ends with the program.
 ///
-/// Tests share the servers, so each must use a topic and a database that no other test uses. May be called from tests with
-/// and without a runtime; it blocks until the servers work.
+/// Each test must use its own topic and database. The function can be called with and without a runtime, and blocks until the servers
+/// are ready.
 ///
 /// # Panics
-/// When the stack does not start, with the reason.
+/// If the stack does not start, with the reason.
 pub fn shared() -> &'static Endpoints {
     static ENDPOINTS: OnceLock<Endpoints> = OnceLock::new();
     ENDPOINTS.get_or_init(|| from_environment().unwrap_or_else(start))
@@ -31,9 +31,9 @@ fn from_environment() -> Option<Endpoints> {
     Some(Endpoints { kafka_brokers: set(KAFKA_BROKERS)?, mongodb_uri: set(MONGODB_URI)? })
 }
 
-/// Starts a stack that is never dropped: its guardians notice the end of this process.
+/// Starts a stack that is never dropped. Its guardians detect the end of this process.
 fn start() -> Endpoints {
-    // On a thread of its own, since a runtime cannot be started inside the runtime of an async test.
+    // On a separate thread, because a runtime cannot be started inside of the runtime of an async test.
     let started = std::thread::spawn(|| {
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;

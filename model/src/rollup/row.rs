@@ -1,4 +1,4 @@
-//! From a state to a published row.
+//! Computes published rows from states.
 
 use super::state::MeasureState;
 use super::{Group, Rollup, State};
@@ -9,7 +9,7 @@ use bson::DateTime;
 use bson::raw::{CString, RawBsonRef, RawDocumentBuf, cstr};
 use std::cmp::Ordering;
 
-/// A column and what fills it.
+/// A column and the source of its values.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct OutputColumn {
     pub(super) column: Column,
@@ -17,7 +17,7 @@ pub(crate) struct OutputColumn {
     pub(super) output: Output,
 }
 
-/// What fills a column; numbers are the places of measures, keys and sets in the state table.
+/// Source of a column's values. Numbers are indexes of measures, keys and sets in the state table.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Output {
     WindowStart,
@@ -47,20 +47,20 @@ impl OutputColumn {
     }
 }
 
-/// A row as the publisher writes it: its identity and the columns that the state decides.
+/// A row as the publisher writes it: its id and the columns computed from the state.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Row {
-    /// `{w: window's start, k: [key …]}`, or `{w, rank}` where only the first rows are published.
+    /// `{w: window's start, k: [key …]}`, or `{w, rank}` if only the first rows are published.
     pub id: RawDocumentBuf,
-    /// The window, which decides whether the row is final.
+    /// The window, which determines whether the row is final.
     pub window: Window,
-    /// Columns by name; null where a group has no value.
+    /// Columns by name; null if a group has no value.
     pub columns: RawDocumentBuf,
 }
 
 impl Rollup {
-    /// The first rows of one window from its groups, where only those are published: ordered by the column of `top`, largest first
-    /// and null last, ties by key, so that equal states give equal rows.
+    /// Returns the first rows of one window if only those are published. They are ordered by the column of `top`, largest first and null
+    /// last, then by key, so equal states give equal rows.
     pub fn ranked(&self, mut groups: Vec<(Group, State)>) -> Vec<Row> {
         let Some(top) = &self.top else { return Vec::new() };
         groups.sort_by(|(a, state), (b, other)| self.rank_order((a, state), (b, other)));
@@ -76,7 +76,7 @@ impl Rollup {
             .collect()
     }
 
-    /// The order of two groups of one window in [`ranked`](Self::ranked).
+    /// Compares two groups of one window in the order of [`ranked`](Self::ranked).
     pub fn rank_order(&self, (group, state): (&Group, &State), (other_group, other): (&Group, &State)) -> Ordering {
         let by = self.top.as_ref().map(|top| &self.columns[top.by].output);
         let values = by.map(|by| (value(by, group, state, None), value(by, other_group, other, None)));
@@ -85,8 +85,7 @@ impl Rollup {
             .then_with(|| group.key.cmp(&other_group.key))
     }
 
-    /// Whether what orders the groups only rises while events are added, so that a group enters the first rows by a change of its
-    /// own alone.
+    /// Returns true if the value that orders the groups never decreases. Then a group enters the first rows only by a change of its own.
     pub fn only_rises(&self) -> bool {
         let by = self.top.as_ref().map(|top| &self.columns[top.by].output);
         matches!(by, Some(Output::Count | Output::MeasureCount(_) | Output::Max(_) | Output::Bucket(..) | Output::Late))
@@ -98,7 +97,7 @@ impl Rollup {
         Row { id, window: group.window, columns }
     }
 
-    /// Appends the columns of a group's row that its state decides.
+    /// Appends the columns of a group's row that are computed from its state.
     pub fn append_columns(&self, group: &Group, state: &State, row: &mut RawDocumentBuf) {
         self.append_with(group, state, None, row);
     }
@@ -136,12 +135,12 @@ fn int<'a>(value: Option<i64>) -> RawBsonRef<'a> {
     value.map_or(RawBsonRef::Null, RawBsonRef::Int64)
 }
 
-/// A number, or null: what a float cannot hold is no value of a row.
+/// Returns a number, or null if it is beyond the range of a float.
 fn float<'a>(value: Option<f64>) -> RawBsonRef<'a> {
     value.filter(|value| value.is_finite()).map_or(RawBsonRef::Null, RawBsonRef::Double)
 }
 
-/// An exact integer: Int64 where it fits, Decimal128 beyond. Null beyond 34 digits, which a sum of fewer than 10^15 integers does not have.
+/// Returns an exact integer: Int64 if it fits, else Decimal128. Null beyond 34 digits, which need 10^15 summed integers.
 fn integer(sum: i128) -> RawBsonRef<'static> {
     match i64::try_from(sum) {
         Ok(sum) => RawBsonRef::Int64(sum),
@@ -158,7 +157,7 @@ fn exact(value: RawBsonRef<'_>) -> Option<i128> {
     }
 }
 
-/// Larger numbers first, null last.
+/// Orders larger numbers first and null last.
 fn descending(a: RawBsonRef<'_>, b: RawBsonRef<'_>) -> Ordering {
     match (a, b) {
         (RawBsonRef::Double(a), RawBsonRef::Double(b)) => b.total_cmp(&a),
@@ -178,7 +177,7 @@ impl MeasureState {
         }
     }
 
-    /// The sum: exact for integers, null for floats if it is beyond the largest float.
+    /// Returns the sum: exact for integers, null for floats beyond the largest float.
     fn sum(&self) -> RawBsonRef<'static> {
         match self {
             Self::Histogram(state) => integer(state.sum()),

@@ -1,4 +1,4 @@
-//! The state of one group: a count, the states of its measures, and its sets of distinct values; and its stored form.
+//! The state of one group (count, measures, distinct values) and its stored form.
 //!
 //! Stored: `{count, late, m: [{…} …], d: [binary …]}`, measures and sets in the order of the table's definition; `late` is absent where
 //! it is 0. A histogram is `{"8": 3, …}` with the values seen, moments are `{n, mean, m2, sum, min, max}`; the exact sum of an
@@ -29,7 +29,7 @@ pub(super) enum MeasureState {
 }
 
 impl State {
-    /// The state of a group without events.
+    /// Creates the state of a group without events.
     pub fn empty(table: &StateTable) -> Self {
         Self {
             count: 0,
@@ -55,7 +55,7 @@ impl State {
         }
     }
 
-    /// Adds another state of the same table.
+    /// Merges another state of the same table.
     pub fn combine(&mut self, other: &Self) {
         self.count += other.count;
         self.late += other.late;
@@ -67,14 +67,14 @@ impl State {
         }
     }
 
-    /// About how much memory it takes.
+    /// Returns the approximate memory use in bytes.
     pub(super) fn size(&self) -> usize {
         let measures = self.measures.iter().map(|measure| size_of_val(measure) + measure.heap_size());
         let distinct = self.distinct.iter().map(|set| size_of_val(set) + ALLOCATION + set.heap_size());
         size_of::<Self>() + ALLOCATION + measures.sum::<usize>() + distinct.sum::<usize>()
     }
 
-    /// The stored form.
+    /// Returns the stored form.
     pub fn to_document(&self) -> RawDocumentBuf {
         let mut document = RawDocumentBuf::new();
         document.append(cstr!("count"), self.count);
@@ -95,7 +95,7 @@ impl State {
     /// Reads the stored form; absent parts are empty.
     ///
     /// # Errors
-    /// [`StateError`] where a part is not what this program writes.
+    /// [`StateError`] if a part was not written by this program.
     pub fn read(table: &StateTable, stored: &RawDocument) -> Result<Self, StateError> {
         let mut state = Self::empty(table);
         for element in stored {
@@ -146,7 +146,7 @@ impl MeasureState {
         }
     }
 
-    /// Takes a value into account; null is no value. The decoder has held values to their type and range.
+    /// Adds a value; null is ignored. The decoder has checked type and range.
     fn insert(&mut self, value: RawBsonRef<'_>) {
         match (self, value) {
             (Self::Histogram(histogram), RawBsonRef::Int64(number)) => {
@@ -274,7 +274,7 @@ fn integer(value: RawBsonRef<'_>) -> Result<i64, StateError> {
     }
 }
 
-/// Adds a value to a set; its type is part of it, so that `1` and `"1"` differ. Null is no value.
+/// Adds a value to a set. The type is part of the value, so `1` and `"1"` differ. Null is ignored.
 fn insert_distinct(set: &mut Distinct, value: RawBsonRef<'_>) {
     let tagged = |tag: u8, bytes: &[u8]| {
         let mut tagged = Vec::with_capacity(bytes.len() + 1);

@@ -1,6 +1,6 @@
 //! Count, sum, mean, variance and extremes of a measure without a small range.
 //!
-//! Mean and variance are combined pairwise: Chan, Golub and LeVeque, "Updating Formulae and a Pairwise Algorithm for Computing
+//! Mean and variance are merged pairwise: Chan, Golub and LeVeque, "Updating Formulae and a Pairwise Algorithm for Computing
 //! Sample Variances" (1979), equations 2.1a and 2.1b. Unlike a stored sum of squares this does not cancel when the mean is large.
 
 /// Count, mean and sum of squared deviations.
@@ -39,9 +39,9 @@ impl Spread {
     }
 }
 
-/// A sum that does not lose what is small beside what is large.
+/// A sum that does not lose small values beside large ones.
 trait Total: Copy {
-    /// The sum over the number of values; `None` if it is not known.
+    /// Returns the sum divided by the number of values, if it is known.
     fn mean(self, count: i64) -> Option<f64>;
 }
 
@@ -82,7 +82,7 @@ impl std::ops::AddAssign for FloatSum {
 }
 
 impl FloatSum {
-    /// Half of the first number that is too large for a float: 2^1023.
+    /// Half of the first number beyond the range of a float: 2^1023.
     const HALF: f64 = 8.98846567431158e307;
 
     fn normalize(&mut self) {
@@ -98,7 +98,7 @@ impl FloatSum {
         }
     }
 
-    /// The sum as a float; infinite beyond the largest one.
+    /// Returns the sum as a float; infinite beyond the largest float.
     fn value(self) -> f64 {
         let half = if self.halves < 0 { -Self::HALF } else { Self::HALF };
         // With three halves more than `high` can take away, it is infinite.
@@ -107,7 +107,7 @@ impl FloatSum {
     }
 }
 
-/// The rounded sum, and what rounding took from it.
+/// Returns the rounded sum and the rounding error.
 fn two_sum(a: f64, b: f64) -> (f64, f64) {
     let sum = a + b;
     let of_b = sum - a;
@@ -137,7 +137,7 @@ macro_rules! moments {
         }
 
         impl $name {
-            /// Takes one value into account.
+            /// Adds one value.
             pub fn insert(&mut self, value: $value) {
                 self.combine(&Self {
                     spread: Spread { count: 1, mean: value as f64, m2: 0.0 },
@@ -146,7 +146,7 @@ macro_rules! moments {
                 });
             }
 
-            /// Adds another state.
+            /// Merges another state.
             pub fn combine(&mut self, other: &Self) {
                 self.spread.combine(other.spread);
                 self.sum += other.sum;
@@ -158,12 +158,12 @@ macro_rules! moments {
                 };
             }
 
-            /// Number of values seen.
+            /// Returns the number of values.
             pub fn count(&self) -> i64 {
                 self.spread.count
             }
 
-            /// Sum of the squared deviations from the mean.
+            /// Returns the sum of the squared deviations from the mean.
             pub fn m2(&self) -> f64 {
                 self.spread.m2
             }
@@ -172,12 +172,12 @@ macro_rules! moments {
             pub fn mean(&self) -> Option<f64> {
                 let count = Some(self.count()).filter(|&count| count > 0)?;
                 let mean = self.sum.mean(count).unwrap_or(self.spread.mean);
-                // Rounding can take it past the extremes by a hair.
+                // Rounding can move it slightly beyond the extremes.
                 let (min, max) = self.extremes.map_or((mean, mean), |(min, max)| (min as f64, max as f64));
                 Some(mean.max(min).min(max)).filter(|mean| mean.is_finite())
             }
 
-            /// The mean as it was combined pairwise: what is stored, because the deviations are from it.
+            /// Returns the pairwise mean. It is stored, because the deviations refer to it.
             pub fn combined_mean(&self) -> f64 {
                 self.spread.mean
             }
@@ -187,7 +187,7 @@ macro_rules! moments {
                 self.spread.variance()
             }
 
-            /// Smallest and largest value seen.
+            /// Returns the smallest and largest value.
             pub fn extremes(&self) -> Option<($value, $value)> {
                 self.extremes
             }
@@ -224,29 +224,29 @@ moments!(
 );
 
 impl IntMoments {
-    /// A state from its stored parts.
+    /// Creates a state from its stored parts.
     pub fn from_parts(count: i64, mean: f64, m2: f64, sum: i128, extremes: Option<(i64, i64)>) -> Self {
         Self { spread: Spread { count, mean, m2 }, sum, extremes }
     }
 
-    /// Sum of the values seen.
+    /// Returns the sum of the values.
     pub fn sum(&self) -> i128 {
         self.sum
     }
 }
 
 impl FloatMoments {
-    /// A state from its stored parts.
+    /// Creates a state from its stored parts.
     pub fn from_parts(count: i64, mean: f64, m2: f64, sum: FloatSum, extremes: Option<(f64, f64)>) -> Self {
         Self { spread: Spread { count, mean, m2 }, sum, extremes }
     }
 
-    /// Sum of the values seen; infinite if it is beyond the largest f64.
+    /// Returns the sum of the values; infinite beyond the largest f64.
     pub fn sum(&self) -> f64 {
         self.sum.value()
     }
 
-    /// The sum with all of its digits.
+    /// Returns the sum with all digits.
     pub fn exact_sum(&self) -> FloatSum {
         self.sum
     }

@@ -1,9 +1,9 @@
-//! `stack up`, `down`, `status`: servers that stay until they are told to go.
+//! `stack up`, `down` and `status`: servers in the background.
 //!
-//! `up` starts this program again as `serve`, which owns the servers and holds a lock for as long as it lives. The lock, not a
-//! process id, says whether a stack runs: the kernel releases it however `serve` ends, and ids are used again. In the folder
-//! `run` of the cache there are, for each name: `NAME.lock` (holds the id of `serve`), `NAME.json` (where the servers are,
-//! written when they are ready) and `NAME.log` (what `serve` says).
+//! `up` starts this program again as `serve`, which owns the servers and holds a lock while it runs. The lock, not a process id, tells
+//! whether a stack runs: the kernel releases it in any case, and ids are reused. The folder `run` of the cache contains for each name:
+//! `NAME.lock` (the id of `serve`), `NAME.json` (addresses of the servers, written when they are ready) and `NAME.log` (output of
+//! `serve`).
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Seek, Write};
@@ -25,10 +25,10 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::UpArgs;
 
 const POLL: Duration = Duration::from_millis(20);
-/// Longer than both servers together may take for an orderly end.
+/// Longer than both servers together may take for an orderly shutdown.
 const STOP_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// What `serve` tells others.
+/// State that `serve` writes for other processes.
 #[derive(Debug, Serialize, Deserialize)]
 struct State {
     name: String,
@@ -64,14 +64,14 @@ impl State {
     }
 }
 
-/// How a stack is, as `status` prints it.
+/// State of a stack as `status` prints it.
 #[derive(Debug, Serialize)]
 struct Report {
     #[serde(flatten)]
     state: State,
-    /// Whether all of it works.
+    /// True if all of it works.
     running: bool,
-    /// What is wrong, and where to read more.
+    /// The problem, and where to read more.
     trouble: Option<String>,
 }
 
@@ -101,7 +101,7 @@ pub(crate) async fn up(arguments: &UpArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The same arguments again, but for the name of the subcommand, which comes first.
+/// Returns the arguments of this process with another subcommand.
 fn spawn_serve(log: &File) -> anyhow::Result<Child> {
     let arguments = std::env::args_os().skip(2);
     let mut command = Command::new(std::env::current_exe()?);
@@ -110,7 +110,7 @@ fn spawn_serve(log: &File) -> anyhow::Result<Child> {
     command.spawn().context("cannot start the stack in the background")
 }
 
-/// Shows what `serve` says until it is ready; `None` where it has ended instead.
+/// Prints the output of `serve` until it is ready; `None` if it has ended.
 async fn follow(slot: &Slot, serve: &mut Child, log: &mut File) -> anyhow::Result<Option<State>> {
     let mut shown = 0;
     loop {
@@ -131,12 +131,12 @@ async fn follow(slot: &Slot, serve: &mut Child, log: &mut File) -> anyhow::Resul
     }
 }
 
-/// Owns the servers until a signal comes. Runs in the background; its errors go to the log.
+/// Owns the servers until a signal arrives. Runs in the background; errors go to the log.
 pub(crate) async fn serve(arguments: &UpArgs) -> anyhow::Result<ExitCode> {
     let slot = Slot::new(&arguments.name.name)?;
     let _lock = slot.occupy().await?;
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    // Listening is what keeps the end of the terminal from ending the stack.
+    // Handling the signal keeps the end of the terminal from ending the stack.
     let _hang_up = signal(SignalKind::hangup())?;
     let stopped = async {
         tokio::select! { _ = terminate.recv() => (), _ = interrupt.recv() => () }
@@ -153,7 +153,7 @@ pub(crate) async fn serve(arguments: &UpArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Asks `serve` to end and waits until it has.
+/// Asks `serve` to end and waits for it.
 pub(crate) async fn down(name: &str) -> anyhow::Result<ExitCode> {
     let slot = Slot::new(name)?;
     let deadline = Instant::now() + STOP_TIMEOUT;
@@ -173,7 +173,7 @@ pub(crate) async fn down(name: &str) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Prints how the stack of that name is, or all.
+/// Prints the state of one stack or of all.
 pub(crate) fn status(name: Option<&str>, json: bool) -> anyhow::Result<ExitCode> {
     let names = name.map_or_else(Slot::names, |name| Ok(vec![name.to_owned()]))?;
     let reports = names.iter().map(|name| Slot::new(name)?.report()).collect::<anyhow::Result<Vec<_>>>()?;
@@ -200,7 +200,7 @@ fn print_report(report: &Report) -> std::io::Result<()> {
     output::line(format!("  data and logs in {}", state.folder.display()))
 }
 
-/// The place of one name.
+/// The files of one name.
 struct Slot {
     name: String,
     folder: PathBuf,
@@ -213,7 +213,7 @@ impl Slot {
         Ok(Self { name: name.to_owned(), folder })
     }
 
-    /// All names that have a state.
+    /// Returns all names that have a state.
     fn names() -> anyhow::Result<Vec<String>> {
         let folder = fetch::cache_folder()?.join("run");
         let files = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
@@ -239,15 +239,15 @@ impl Slot {
         }
     }
 
-    /// Whether no `serve` has this name.
+    /// Returns true if no `serve` has this name.
     fn is_free(&self) -> anyhow::Result<bool> {
-        // Shared, so that two who look at once do not take each other for the owner.
+        // A shared lock, so that two concurrent checks do not take each other for the owner.
         Ok(self.lock(FlockArg::LockSharedNonblock)?.is_some())
     }
 
-    /// Takes the name until the end of this process.
+    /// Locks the name until the end of this process.
     async fn occupy(&self) -> anyhow::Result<Flock<File>> {
-        // Someone who only looks holds the lock for an instant.
+        // A check holds the lock for an instant.
         for _ in 0..25 {
             if let Some(mut lock) = self.lock(FlockArg::LockExclusiveNonblock)? {
                 lock.set_len(0)?;
@@ -260,7 +260,7 @@ impl Slot {
         bail!("a stack named {} runs already", self.name)
     }
 
-    /// The `serve` that has this name; `None` for the instant before it has said so.
+    /// Returns the id of the `serve` with this name; `None` before it has written the id.
     fn owner(&self) -> anyhow::Result<Option<Pid>> {
         let text = fs::read_to_string(self.file("lock"))?;
         Ok(text.trim().parse().ok().map(Pid::from_raw))
@@ -273,7 +273,7 @@ impl Slot {
         Ok(())
     }
 
-    /// Removes the state; where there is none, that is what was wanted.
+    /// Removes the state, if there is one.
     fn forget(&self) {
         let _ = fs::remove_file(self.file("json"));
     }
@@ -287,7 +287,7 @@ impl Slot {
         state.map(Some).with_context(|| format!("{} is damaged; delete it", path.display()))
     }
 
-    /// For a stack that another `up` is starting right now.
+    /// Waits for a stack that another `up` is starting.
     async fn wait_for_state(&self) -> anyhow::Result<State> {
         loop {
             if let Some(state) = self.state()? {
@@ -302,7 +302,7 @@ impl Slot {
 
     fn fresh_log(&self) -> anyhow::Result<File> {
         let path = self.file("log");
-        // A state that nobody owns would be taken for the new one's.
+        // A stale state would be taken for the new one.
         self.forget();
         let _ = fs::remove_file(&path);
         let file = OpenOptions::new().create(true).append(true).read(true).open(&path);

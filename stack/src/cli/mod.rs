@@ -1,4 +1,4 @@
-//! The command line: what can be said, and who does it.
+//! The command line and its dispatch.
 
 mod background;
 mod run;
@@ -113,7 +113,7 @@ pub(crate) struct Name {
 }
 
 impl Cli {
-    /// Does what was asked for and says with which exit code to end.
+    /// Runs the command and returns the exit code.
     pub(crate) fn execute(self) -> anyhow::Result<ExitCode> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async {
@@ -151,7 +151,7 @@ async fn print_parts() -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Names become file names.
+/// Checks a name, which becomes a file name.
 fn parse_name(name: &str) -> Result<String, String> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     if name.is_empty() || !name.chars().all(allowed) {

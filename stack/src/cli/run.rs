@@ -1,4 +1,4 @@
-//! `stack run`: the servers live exactly as long as a command in the foreground.
+//! `stack run`: servers for the duration of a command.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -50,7 +50,7 @@ async fn foreground(stack: &Stack, command: &[OsString], signals: &mut Signals) 
     }
 }
 
-/// The codes that shells use.
+/// Exit codes as shells use them.
 fn not_started(program: &OsString, error: &io::Error) -> i32 {
     output::note(format!("stack: cannot run {}: {error}", program.display()));
     if error.kind() == ErrorKind::NotFound { 127 } else { 126 }
@@ -64,14 +64,14 @@ fn exit_code(code: i32) -> ExitCode {
     ExitCode::from(u8::try_from(code).unwrap_or(u8::MAX))
 }
 
-/// Whether a signal came from the keyboard: then the terminal has sent it to the command as well, and once is enough, since
-/// many programs take a second Ctrl-C for "at once".
+/// Returns true if a signal came from the keyboard. The terminal then sent it to the command as well, and a second one would end many
+/// programs at once.
 fn was_typed(signal: Signal) -> bool {
     signal == Signal::SIGINT
         && File::open("/dev/tty").is_ok_and(|terminal| tcgetpgrp(terminal).is_ok_and(|group| group == getpgrp()))
 }
 
-/// The signals that ask a program to end.
+/// Signals that ask a program to end.
 struct Signals {
     interrupt: unix::Signal,
     terminate: unix::Signal,
@@ -87,7 +87,7 @@ impl Signals {
         })
     }
 
-    /// A signal that has come already, while nobody waited for one.
+    /// Returns a signal that arrived earlier, if any.
     async fn pending(&mut self) -> Option<Signal> {
         tokio::select! {
             biased;
@@ -105,8 +105,8 @@ impl Signals {
     }
 }
 
-/// Ends the command when this process is killed. The command has to stay in the terminal's foreground group, so it cannot be
-/// the child of a guardian as the servers are; a shell beside it waits for the end of a pipe that only this process holds.
+/// Ends the command if this process is killed. The command must stay in the terminal's foreground group, so it cannot be the child of a
+/// guardian like the servers. Instead, a shell waits for the end of a pipe that only this process holds.
 struct Leash(Child);
 
 impl Leash {
@@ -119,7 +119,7 @@ impl Leash {
 }
 
 impl Drop for Leash {
-    /// Killed before the pipe closes, so that it signals nobody: the command has ended.
+    /// Kill the shell before the pipe closes, so that it signals no other process: the command has ended.
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();

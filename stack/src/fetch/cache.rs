@@ -1,4 +1,4 @@
-//! The cache folder: parts appear in it whole or not at all.
+//! The cache folder. Parts appear in it atomically.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ pub(super) struct Cache {
 }
 
 impl Cache {
-    /// The cache folder, created where it is not there yet.
+    /// Returns the cache folder and creates it if necessary.
     pub(crate) fn open() -> Result<Self, StackError> {
         let in_home = |variable, below: &str| from_environment(variable).map(|folder| folder.join(below));
         let root = from_environment("RUSHES_CACHE")
@@ -34,7 +34,7 @@ impl Cache {
         &self.root
     }
 
-    /// The part called `name`. Where it is not there, `make` fills a temporary folder, which then becomes it.
+    /// Returns the part `name`. If it is missing, `make` fills a temporary folder, which is renamed to it.
     pub(crate) fn part(
         &self,
         name: &str,
@@ -59,7 +59,7 @@ impl Cache {
         Ok(target)
     }
 
-    /// Waits until no other process makes this part. The lock ends with its holder.
+    /// Waits until no other process creates this part. The lock ends with its holder.
     fn lock(&self, name: &str) -> Result<Flock<File>, StackError> {
         let path = self.root.join(format!(".{name}.lock"));
         let file = File::create(&path).map_err(StackError::file("create", &path))?;
@@ -73,7 +73,7 @@ impl Cache {
         locked.map_err(|(_, errno)| StackError::file("lock", &path)(errno.into()))
     }
 
-    /// What killed processes have left. Only for the holder of the lock; failure costs disk space, nothing else.
+    /// Removes what killed processes left behind. Only for the holder of the lock. A failure costs only disk space.
     fn remove_leftovers(&self, prefix: &str) {
         for entry in fs::read_dir(&self.root).into_iter().flatten().flatten() {
             if entry.file_name().to_string_lossy().starts_with(prefix) {

