@@ -10,6 +10,7 @@ mod idle;
 mod known;
 mod lease;
 mod pace;
+mod present;
 mod ranks;
 mod rebuild;
 mod rows;
@@ -38,6 +39,7 @@ use model::clock::{PartitionClock, Watermark};
 use model::rollup::StateTable;
 use model::schema::Schema;
 use pace::time_between_rounds;
+use present::Present;
 use rows::RowWriter;
 use sessions::SessionWriter;
 use std::sync::Arc;
@@ -85,6 +87,7 @@ struct Publisher {
     /// Place of the table in the plan.
     place: usize,
     known: KnownRows,
+    present: Present,
     watermark: Watermark,
     quiet: Quiet,
     looked: Option<Instant>,
@@ -125,6 +128,7 @@ impl Publisher {
             context,
             place,
             known: KnownRows::default(),
+            present: Present::default(),
             watermark: Watermark::Unknown,
             quiet: Quiet::default(),
             looked: None,
@@ -241,7 +245,10 @@ impl Publisher {
         let number = context.plan.now().plan;
         match Lease::take(&context.store, plan, table, &context.worker, number).await? {
             Asked::Taken(lease) => match lease.stage {
-                None => self.publish_round(*lease, looked, None).await,
+                None => {
+                    self.check_present(&lease).await?;
+                    self.publish_round(*lease, looked, None).await
+                }
                 Some(stage) => self.rebuild(*lease, stage).await,
             },
             Asked::Busy => Ok(Turn::Busy),

@@ -169,6 +169,7 @@ pub(super) fn check(args: &Check) -> anyhow::Result<ExitCode> {
     let config = args.shown.common.config()?;
     if args.adopt {
         runtime()?.block_on(checks::adopt(&config))?;
+        output::note("the collections are this program's; `ingest audit` says whether their rows are complete");
     }
     let findings = runtime()?.block_on(checks::check(&config));
     if args.shown.json {

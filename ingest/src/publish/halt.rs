@@ -59,6 +59,10 @@ fn remedy(error: &StoreError, plan: &RollupPlan, table: &StateTable) -> String {
             let name = plan.rollups_of(table).next().map_or("ROLLUP", Rollup::name);
             format!("; `ingest rebuild {name}` counts the stored events into it again")
         }
+        StoreError::Gone(_) => {
+            let name = plan.rollups_of(table).next().map_or("ROLLUP", Rollup::name);
+            format!("; rename or restore it, or count the stored events again with `ingest rebuild {name}`")
+        }
         StoreError::Foreign(_) => "; it is tried again every minute".to_owned(),
         _ => "; remove the cause in MongoDB (a validator, a quota, a missing role), and it is tried again within a minute".to_owned(),
     }

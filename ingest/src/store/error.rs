@@ -42,6 +42,9 @@ pub enum StoreError {
     /// A collection is in the way that this program did not create.
     #[error(transparent)]
     Foreign(#[from] ForeignCollections),
+    /// A collection that holds rows does not exist.
+    #[error("the collection {0} no longer exists: it was renamed or dropped")]
+    Gone(String),
     /// A value cannot be written as BSON.
     #[error("a value cannot be written as BSON: {0}")]
     Unwritable(#[from] bson::error::Error),
@@ -85,7 +88,7 @@ impl StoreError {
             Self::Refused { code, problem, .. } => {
                 Obstacle::of_code(*code, problem).map_or(Prospect::Lasts, Prospect::Waits)
             }
-            Self::Corrupt(_) | Self::Foreign(_) | Self::Unwritable(_) => Prospect::Lasts,
+            Self::Corrupt(_) | Self::Foreign(_) | Self::Gone(_) | Self::Unwritable(_) => Prospect::Lasts,
         }
     }
 
@@ -172,6 +175,7 @@ mod tests {
             (refused(1, "28: No space left on device"), Prospect::Waits(Obstacle::DiskFull)),
             (refused(DUPLICATE_KEY, "E11000"), Prospect::Lasts),
             (StoreError::Met("by_hour".into()), Prospect::Overtaken),
+            (StoreError::Gone("by_hour".into()), Prospect::Lasts),
             (refused(121, "Document failed validation"), Prospect::Lasts),
             (refused(10334, "BSONObj size is invalid"), Prospect::Lasts),
             (refused(8000, "you are over your space quota"), Prospect::Lasts),

@@ -15,7 +15,7 @@ mod foreign;
 pub(crate) use adopt::Adoption;
 pub use foreign::{ForeignCollections, Reason};
 
-use super::Store;
+use super::{Store, StoreError};
 use crate::stream::place_of;
 use bson::{Bson, Document, Uuid, doc};
 use futures_util::TryStreamExt;
@@ -97,7 +97,7 @@ impl Registry {
     /// Reads what exists, and then what the registry says, so that a collection that another worker has just marked is known.
     pub(crate) async fn read(store: &Store) -> Result<Self> {
         loop {
-            let mut registry = Self { existing: existing(store).await?, ..Self::default() };
+            let mut registry = Self { existing: existing(store, doc! {}).await?, ..Self::default() };
             let documents: Vec<Document> =
                 store.collection(OWNED_COLLECTIONS).find(doc! {}).await?.try_collect().await?;
             // Created by another worker in between.
@@ -216,8 +216,24 @@ pub(super) fn late_pipeline() -> [Document; 1] {
     [doc! { "$match": late_filter() }]
 }
 
-async fn existing(store: &Store) -> Result<BTreeMap<String, Existing>> {
-    let listed = store.database().run_cursor_command(doc! { "listCollections": 1 }).await?;
+impl Store {
+    /// The UUIDs of these collections.
+    ///
+    /// # Errors
+    /// [`StoreError::Gone`] if one does not exist, or is none of documents.
+    pub(crate) async fn uuids(&self, names: &[&str]) -> std::result::Result<BTreeMap<String, Uuid>, StoreError> {
+        let listed = existing(self, doc! { "name": { "$in": names } }).await?;
+        let uuid = |name: &&str| {
+            let uuid = listed.get(*name).and_then(|existing| existing.uuid);
+            Ok(((*name).to_owned(), uuid.ok_or_else(|| StoreError::Gone((*name).to_owned()))?))
+        };
+        names.iter().map(uuid).collect()
+    }
+}
+
+/// What exists of what `filter` finds.
+async fn existing(store: &Store, filter: Document) -> Result<BTreeMap<String, Existing>> {
+    let listed = store.database().run_cursor_command(doc! { "listCollections": 1, "filter": filter }).await?;
     let listed: Vec<Document> = listed.try_collect().await?;
     Ok(listed.iter().filter_map(Existing::read).collect())
 }

@@ -102,3 +102,33 @@ fn the_status_shows_it_and_the_worker_goes_on() {
     pipeline.drain(&[]);
     assert_in_order(&pipeline);
 }
+
+#[test]
+fn rows_whose_collection_is_dropped_under_the_worker_are_not_begun_again() {
+    for dropped in ["by_sensor", "warmest", "visits"] {
+        let pipeline = pipeline("dropped", &[BY_HOUR, BY_SENSOR, WARMEST, VISITS], 300);
+        pipeline.succeed(&["start"]);
+        let halted = || -> serde_json::Value {
+            let status: serde_json::Value =
+                serde_json::from_slice(&pipeline.output(&["status", "--json"]).stdout).unwrap();
+            status["progress"]["halted"].clone()
+        };
+        produce(&pipeline, 300, 50);
+        wait_until("all tables publish", || {
+            pipeline.output(&["audit"]).status.success() && pipeline.stored_counts().read == 350
+        });
+        pipeline.drop_collection(dropped);
+        produce(&pipeline, 350, 50);
+        wait_until("the table has stopped", || {
+            halted().to_string().contains(&format!("the collection {dropped} no longer exists"))
+        });
+        assert!(pipeline.succeed(&["status"]).contains("`ingest rebuild "));
+        assert!(!pipeline.collections().contains(&dropped.to_owned()), "{dropped}");
+        pipeline.output(&["rebuild", dropped]);
+        wait_until("it goes on", || halted().as_object().is_some_and(|halted| halted.is_empty()));
+        produce(&pipeline, 400, 50);
+        pipeline.succeed(&["stop"]);
+        pipeline.drain(&[]);
+        assert_in_order(&pipeline);
+    }
+}
