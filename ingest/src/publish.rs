@@ -27,7 +27,7 @@ pub use waiting::{Behind, Waiting};
 use crate::fail_point::FailPoint;
 use crate::progress::Progress;
 use crate::stamp::PlanInForce;
-use crate::store::{Prospect, Store, StoreError, WRITE_CONFLICT};
+use crate::store::{Store, StoreError, WRITE_CONFLICT};
 use crate::stream::Stage;
 use crate::topic::TopicInspector;
 use combine::Combined;
@@ -184,28 +184,6 @@ impl Publisher {
                 // The sender is only dropped after it has sent.
                 let _ = tokio::time::timeout(pause, finished.changed()).await;
             }
-        }
-    }
-
-    /// Tells what keeps rows from being written, once as long as it is the same.
-    async fn tell(&mut self, error: Option<&StoreError>) {
-        let (context, table) = (self.context.clone(), self.context.schema.rollups().tables()[self.place].id());
-        let Some(error) = error else {
-            self.halt = None;
-            if context.progress.published(table) {
-                tracing::info!(table, "rows are written again");
-            }
-            return;
-        };
-        match error.prospect() {
-            Prospect::Overtaken => tracing::debug!(table, %error, "reading the table again"),
-            Prospect::Waits(obstacle) => {
-                let detail = error.to_string();
-                if context.progress.unpublished(table, &obstacle.to_string(), &detail) {
-                    tracing::warn!(table, "rows cannot be written; waiting for {obstacle} ({detail})");
-                }
-            }
-            Prospect::Lasts => self.stop(error).await,
         }
     }
 

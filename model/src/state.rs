@@ -4,12 +4,14 @@
 //! commutative, so a split input gives the same result as the whole (invariant I8). Floating-point sums agree up to rounding.
 
 mod distinct;
+mod float_sum;
 mod histogram;
 mod moments;
 
 pub use distinct::{Distinct, SPARSE_LIMIT};
+pub use float_sum::FloatSum;
 pub use histogram::Histogram;
-pub use moments::{FloatMoments, FloatSum, IntMoments};
+pub use moments::{FloatMoments, IntMoments};
 
 /// A stored state that cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -4,7 +4,7 @@
 
 use super::Publisher;
 use super::combine::waiting_for;
-use crate::store::{Corrupt, Store, StoreError};
+use crate::store::{Corrupt, Prospect, Store, StoreError};
 use bson::Document;
 use model::layout::{EVENTS, ROLLUP_STATES};
 use model::rollup::{Rollup, RollupPlan, StateTable};
@@ -28,8 +28,30 @@ impl Publisher {
         self.halt.as_ref().is_some_and(|halt| halt.plan == plan && halt.since.elapsed() < PAUSE)
     }
 
+    /// Tells what keeps rows from being written, once as long as it is the same.
+    pub(super) async fn tell(&mut self, error: Option<&StoreError>) {
+        let (context, table) = (self.context.clone(), self.context.schema.rollups().tables()[self.place].id());
+        let Some(error) = error else {
+            self.halt = None;
+            if context.progress.published(table) {
+                tracing::info!(table, "rows are written again");
+            }
+            return;
+        };
+        match error.prospect() {
+            Prospect::Overtaken => tracing::debug!(table, %error, "reading the table again"),
+            Prospect::Waits(obstacle) => {
+                let detail = error.to_string();
+                if context.progress.unpublished(table, &obstacle.to_string(), &detail) {
+                    tracing::warn!(table, "rows cannot be written; waiting for {obstacle} ({detail})");
+                }
+            }
+            Prospect::Lasts => self.stop(error).await,
+        }
+    }
+
     /// Stops after an error that stays until somebody acts.
-    pub(super) async fn stop(&mut self, error: &StoreError) {
+    async fn stop(&mut self, error: &StoreError) {
         let context = self.context.clone();
         let plan = context.schema.rollups();
         let table = &plan.tables()[self.place];
