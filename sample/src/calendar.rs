@@ -1,4 +1,4 @@
-//! When reviews are written: from July 1998 to December 2020, more of them over the years and in winter.
+//! Dates of reviews: from July 1998 to December 2020, more in later years and in winter.
 
 use super::random::{Random, Weighted};
 
@@ -17,15 +17,15 @@ pub(super) const FIRST_YEAR: u16 = 1998;
 /// Its first month with reviews.
 const FIRST_MONTH: usize = 7;
 
-/// How many reviews a year has, in no unit: growth, a plateau while other sites were young, and a steep end.
+/// Relative number of reviews of each year: growth, a plateau and a steep end.
 const YEARS: [u64; 23] =
     [9, 22, 27, 33, 40, 47, 54, 62, 71, 68, 60, 55, 52, 58, 66, 74, 79, 85, 92, 108, 131, 152, 170];
-/// How many a month has: people watch films in winter and on holidays.
+/// Relative number of reviews of each month: more in winter and on holidays.
 const SEASON: [u64; 12] = [118, 98, 97, 90, 88, 92, 101, 99, 86, 95, 104, 132];
 
 /// 2^64 divided by the golden ratio.
 const GOLDEN_RATIO: u64 = 0x9e37_79b9_7f4a_7c15;
-/// Reviews that stand together are of some weeks or, where there are few, months: a 128th of all.
+/// Adjacent reviews are from a few weeks or months: a 128th of the whole time.
 const STRETCH_LENGTH: u64 = 1 << 57;
 
 /// Last year with reviews.
@@ -63,8 +63,8 @@ impl Calendar {
 
     /// A day shortly after the `stretch`-th point in time.
     ///
-    /// The points are multiples of the golden ratio on the line of all reviews, so that any number of them lies evenly on it, and
-    /// neighbours do not lie together.
+    /// The points are multiples of the golden ratio on the line of all reviews. Any number of them is evenly distributed, and adjacent points
+    /// are far apart.
     pub(super) fn day(&self, stretch: u64, random: &mut Random) -> Day {
         let point = stretch.wrapping_mul(GOLDEN_RATIO);
         let chosen = self.months.at(point.wrapping_add(random.below(STRETCH_LENGTH)));

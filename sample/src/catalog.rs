@@ -1,4 +1,4 @@
-//! Invented films and series, a few popular, most of them not.
+//! Fictitious films and series; a few are popular.
 
 use super::calendar::{Day, LAST_YEAR};
 use super::random::{Random, Weighted};
@@ -8,12 +8,12 @@ use super::words::{
 use std::collections::HashSet;
 
 const MOVIES: usize = 1200;
-/// The larger, the less the most popular titles stand out.
+/// Larger values make the popular titles less dominant.
 const EVENNESS: u64 = 12;
-/// Most reviews are of the newest of so many titles.
+/// Number of newest titles that most reviews are about.
 const CANDIDATES: usize = 4;
 
-/// One title and how it is received.
+/// A title and its ratings.
 #[derive(Debug)]
 pub(super) struct Movie {
     /// As in a review's text: `The Silver Harbour`.
@@ -27,7 +27,7 @@ pub(super) struct Movie {
     quality: i64,
     /// How the mean moves over all years, in tenths.
     drift: i64,
-    /// People love or hate it.
+    /// Ratings are mostly extreme.
     pub(super) is_divisive: bool,
 }
 
@@ -61,7 +61,7 @@ impl Catalog {
         Self { movies, popularity }
     }
 
-    /// A title that someone may have reviewed on `day`: popular ones more often, and new ones more often than old.
+    /// Returns a title for a review on `day`: popular and new ones more often.
     pub(super) fn choose(&self, day: Day, random: &mut Random) -> &Movie {
         let one = self.released(day, random);
         if random.chance(300) {
@@ -83,7 +83,7 @@ impl Catalog {
 }
 
 fn invent(random: &mut Random, before: &[Movie]) -> Movie {
-    // The first title is old, so that there is one to review on every day.
+    // The first title is old, so every day has a title to review.
     let year = if before.is_empty() || random.chance(330) {
         random.between(1931, 1997) as u16
     } else {

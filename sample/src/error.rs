@@ -1,9 +1,9 @@
-//! Why files could not be generated.
+//! Errors of the generator.
 
 use std::io;
 use std::path::PathBuf;
 
-/// Failure of a run.
+/// An error of the generator.
 #[derive(Debug, thiserror::Error)]
 pub enum GenerateError {
     /// A ratio is out of range.
@@ -11,7 +11,7 @@ pub enum GenerateError {
     Ratio {
         /// The option.
         option: &'static str,
-        /// What it was set to.
+        /// Its value.
         ratio: f64,
     },
     /// The folder cannot be created or listed.
@@ -19,10 +19,10 @@ pub enum GenerateError {
     Folder {
         /// The folder.
         path: PathBuf,
-        /// What the system says.
+        /// The error of the system.
         error: io::Error,
     },
-    /// A file of another run would be left among the new ones, and the counts would be wrong.
+    /// A file of another run would remain, and the counts would be wrong.
     #[error("{} is from another run and would not be replaced; remove it or choose another folder", path.display())]
     Leftover {
         /// The file.
@@ -33,7 +33,7 @@ pub enum GenerateError {
     Write {
         /// The file.
         path: PathBuf,
-        /// What the system says, a full disk for one.
+        /// The error of the system, such as a full disk.
         error: io::Error,
     },
 }

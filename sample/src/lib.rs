@@ -1,19 +1,17 @@
 //! Synthetic reviews in the form of the Kaggle IMDb files, for demos, tests and benchmarks.
 //!
-//! The files have what makes the real ones hard: one JSON array on one line, ratings and votes as strings, missing ratings,
-//! dates in words, near each other for a stretch but in no order beyond, titles of films, series and episodes, emoji, Korean, accents, HTML leftovers, control
-//! characters and cp1252 debris, mostly escaped to ASCII and sometimes not. Among the reviews stand repeats (exact copies,
-//! in the same or another file) and unusable records. All text is put together from this project's own phrases.
+//! The files have the difficulties of the real ones: one JSON array on one line, ratings and votes as strings, missing ratings, dates in
+//! words that are only roughly in order, titles of films, series and episodes, emoji, Korean, accents, HTML fragments, control characters and
+//! cp1252 characters, mostly escaped to ASCII. They contain duplicates (exact copies, in the same or another file) and unusable records. All
+//! text is composed of this project's own phrases.
 //!
-//! Equal options give equal bytes on every machine and with every version of this program's dependencies (of gzip files:
-//! equal content): the random numbers are xoshiro256++, written out in `random.rs`, and everything derived from
-//! them is integer arithmetic.
+//! Equal options give equal bytes on every machine and with every version of the dependencies (for gzip files: equal content). The random
+//! numbers are xoshiro256++, implemented in `random.rs`, and everything derived from them is integer arithmetic.
 //!
-//! Beside the files stands [`TRUTH_FILE`] with the counts a correct pipeline arrives at. It is counted here, from the values
-//! the records were made of, and shares no code with the pipeline.
+//! [`TRUTH_FILE`] beside the files has the counts of a correct pipeline. They come from the values of the records and share no code with the
+//! pipeline.
 //!
-//! Review `i` is a pure function of the seed and `i`, so a repeat is made again rather than remembered, and memory does
-//! not follow the number of rows.
+//! Review `i` is a pure function of the seed and `i`, so duplicates are generated again, and memory does not depend on the number of rows.
 
 mod calendar;
 mod catalog;
@@ -73,7 +71,7 @@ pub struct GenerateArgs {
     pub json: bool,
 }
 
-/// What is generated.
+/// Options of the generator.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GenerateOptions {
     /// Folder the files are written to.
@@ -101,10 +99,10 @@ impl GenerateOptions {
 }
 
 impl GenerateArgs {
-    /// The options of this command line.
+    /// Returns the options of this command line.
     ///
     /// # Errors
-    /// A ratio is not between 0 and 1.
+    /// If a ratio is not between 0 and 1.
     pub fn options(&self) -> Result<GenerateOptions, GenerateError> {
         Ok(GenerateOptions {
             dir: self.dir.clone(),
@@ -125,7 +123,7 @@ fn share_of(rows: u64, option: &'static str, ratio: f64) -> Result<u64, Generate
     Ok((rows as f64 * ratio).round() as u64)
 }
 
-/// What was generated.
+/// Report of the generator.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct GenerateReport {
     /// The files, in order, without the counts.
@@ -161,7 +159,7 @@ impl fmt::Display for GenerateReport {
     }
 }
 
-/// Writes the files and their counts. A file appears under its name when it is complete.
+/// Writes the files and their counts. A file gets its name when it is complete.
 ///
 /// ```
 /// # let folder = tempfile::tempdir()?;
