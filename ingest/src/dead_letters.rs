@@ -12,4 +12,4 @@ pub mod text;
 
 pub use filter::{LetterFilter, LetterState, ReasonCount};
 pub use letter::{Header, Letter, LetterSummary, Outcome, Settled};
-pub(crate) use settle::Settlement;
+pub use settle::Settlement;

@@ -7,8 +7,8 @@
 use crate::absent_fields::AbsentFields;
 use crate::batch::{Added, Batch};
 use crate::breaker::{Breaker, BreakerLimits};
-use crate::commit::{Before, Committed, Committer, Landed, Outcome};
-use crate::error::{IngestError, brief};
+use crate::commit::{BatchSink, Before, Committed, Committer, Landed, Outcome, Transient};
+use crate::error::IngestError;
 use crate::fail_point::FailPoint;
 use crate::progress::Progress;
 use crate::publish::{Behind, Waiting};
@@ -64,11 +64,11 @@ pub enum LaneCommand {
 
 /// What all lanes share.
 #[derive(Debug)]
-pub struct LaneContext {
+pub struct LaneContext<S> {
     /// Decoder of the schema.
     pub decoder: Decoder,
     /// Writes the batches.
-    pub committer: Committer,
+    pub committer: Committer<S>,
     /// Which assignment is in force.
     pub fence: Arc<Fence>,
     /// What the run has done.
@@ -116,15 +116,20 @@ pub fn share(backlogs: impl IntoIterator<Item = (i32, u64)>, lanes: usize) -> Ha
     backlogs.into_iter().filter_map(lane_of).collect()
 }
 
-/// Starts a lane; it ends when the sender is dropped.
-pub fn start(context: Arc<LaneContext>) -> (mpsc::Sender<LaneCommand>, tokio::task::JoinHandle<()>) {
+/// Starts a lane; it ends when the sender is dropped. `seed` spreads its retries from those of other lanes and workers.
+pub fn start<S: BatchSink>(
+    context: Arc<LaneContext<S>>,
+    seed: u64,
+) -> (mpsc::Sender<LaneCommand>, tokio::task::JoinHandle<()>) {
     let (sender, receiver) = mpsc::channel(QUEUE);
-    let lane = Lane { context, partitions: HashMap::new(), batch: Batch::default(), generation: 0, deadline: None };
+    let (partitions, batch) = (HashMap::new(), Batch::default());
+    let lane = Lane { context, seed, partitions, batch, generation: 0, deadline: None };
     (sender, tokio::spawn(lane.run(receiver)))
 }
 
-struct Lane {
-    context: Arc<LaneContext>,
+struct Lane<S> {
+    context: Arc<LaneContext<S>>,
+    seed: u64,
     partitions: HashMap<i32, PartitionState>,
     batch: Batch,
     generation: u64,
@@ -145,7 +150,7 @@ struct PartitionState {
     breaker: Breaker,
 }
 
-impl Lane {
+impl<S: BatchSink> Lane<S> {
     async fn run(mut self, mut commands: mpsc::Receiver<LaneCommand>) {
         loop {
             let command = match self.deadline {
@@ -270,7 +275,7 @@ impl Lane {
         }
         let begun = Instant::now();
         let before = batch.spans().keys().filter_map(|id| Some((*id, self.partitions.get(id)?.before))).collect();
-        let mut backoff = Backoff::default();
+        let mut backoff = Backoff::new(self.seed);
         while self.context.fence.permits(self.generation) {
             match self.context.committer.commit(&batch, &before).await {
                 Outcome::Committed(committed) => {
@@ -280,7 +285,7 @@ impl Lane {
                 }
                 Outcome::Fenced => return self.fenced(),
                 Outcome::Unknown(committed, error) => {
-                    tracing::info!(error = brief(&error), "the result of a commit is not known; reading the positions");
+                    tracing::info!(error, "the result of a commit is not known; reading the positions");
                     if self.landed(&committed).await {
                         return self.committed(committed);
                     }
@@ -295,7 +300,7 @@ impl Lane {
                     }
                     self.context.progress.retry("another batch with the same ids", &problem);
                 }
-                Outcome::Unreachable(obstacle, error) => self.wait_for(obstacle, &brief(&error)),
+                Outcome::Unreachable(transient) => self.wait_for(&transient),
             }
             backoff.wait().await;
         }
@@ -343,13 +348,16 @@ impl Lane {
 
     /// Asks until the store tells whether a commit without an answer landed.
     async fn landed(&self, committed: &Committed) -> bool {
-        let mut backoff = Backoff::default();
+        let mut backoff = Backoff::new(self.seed);
         while self.context.fence.permits(self.generation) {
             match self.context.committer.landed(&committed.moves).await {
                 Ok(Landed::Yes) => return true,
                 Ok(Landed::No) => return false,
-                Ok(Landed::Unacknowledged) => self.wait_for(Obstacle::NoMajority, "a commit is not acknowledged"),
-                Err(error) => self.wait_for(Obstacle::of(&error).unwrap_or(Obstacle::Away), &brief(&error)),
+                Ok(Landed::Unacknowledged) => self.wait_for(&Transient {
+                    cause: Obstacle::NoMajority,
+                    detail: "a commit is not acknowledged".to_owned(),
+                }),
+                Err(transient) => self.wait_for(&transient),
             }
             backoff.wait().await;
         }
@@ -357,9 +365,9 @@ impl Lane {
     }
 
     /// Tells what is waited for, once as long as it is the same.
-    fn wait_for(&self, obstacle: Obstacle, detail: &str) {
-        if self.context.progress.retry(&obstacle.to_string(), detail) {
-            tracing::warn!("waiting for {obstacle} ({detail})");
+    fn wait_for(&self, Transient { cause, detail }: &Transient) {
+        if self.context.progress.retry(&cause.to_string(), detail) {
+            tracing::warn!("waiting for {cause} ({detail})");
         } else {
             tracing::debug!(detail, "a batch could not be committed; trying again");
         }
@@ -393,20 +401,25 @@ fn is_far_ahead(clock: EventClock) -> bool {
 }
 
 /// Growing pauses between tries.
+#[derive(Debug)]
 pub(crate) struct Backoff {
     pause: Duration,
-}
-
-impl Default for Backoff {
-    fn default() -> Self {
-        Self { pause: FIRST_PAUSE }
-    }
+    /// State of a linear congruential generator.
+    jitter: u64,
 }
 
 impl Backoff {
+    /// Equal seeds give equal pauses, so that a simulated run can be repeated.
+    pub(crate) fn new(seed: u64) -> Self {
+        Self { pause: FIRST_PAUSE, jitter: seed }
+    }
+
     /// Waits half of the pause and a random part of the other half, so that workers do not come back at once.
     pub(crate) async fn wait(&mut self) {
-        tokio::time::sleep(self.pause.mul_f64(0.5 + 0.5 * rand::random::<f64>())).await;
+        // Knuth's MMIX multiplier and increment; the upper bits are the random ones.
+        self.jitter = self.jitter.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let fraction = f64::from((self.jitter >> 32) as u32) / f64::from(u32::MAX);
+        tokio::time::sleep(self.pause.mul_f64(0.5 + 0.5 * fraction)).await;
         self.pause = (self.pause * 2).min(LONGEST_PAUSE);
     }
 }

@@ -4,7 +4,7 @@
 //! [`batch`] and has [`commit`] store it in one transaction; [`publish`] brings the rollups' tables up to date; [`audit`] proves
 //! that they are right.
 
-mod absent_fields;
+pub mod absent_fields;
 pub mod audit;
 pub mod background;
 pub mod batch;

@@ -6,6 +6,7 @@ mod error;
 mod moment;
 mod obstacle;
 mod ownership;
+mod sink;
 mod size;
 
 pub(crate) use collections::Ground;
@@ -15,8 +16,11 @@ pub use moment::{Moment, check_write_concern};
 pub use obstacle::Obstacle;
 pub(crate) use ownership::Standing;
 pub use ownership::{ForeignCollections, Reason};
+pub use sink::MongoSink;
+pub(crate) use sink::{at_positions, check_writes};
 pub(crate) use size::{COMMAND_BYTES, in_commands};
 
+use crate::commit::Transient;
 use crate::config::Config;
 use crate::error::{IngestError, explain_mongodb};
 use crate::lost_offsets::Gap;
@@ -203,6 +207,11 @@ impl Store {
     /// An error of the driver as this store explains it.
     pub fn outside(&self, error: &mongodb::error::Error) -> IngestError {
         IngestError::Outside(explain_mongodb(&self.uri, error))
+    }
+
+    /// A write that was waited for in vain.
+    pub fn unavailable(&self, transient: &Transient) -> IngestError {
+        IngestError::Outside(format!("MongoDB at {}: {transient}", self.uri))
     }
 
     /// The stored positions of the topic, by partition.

@@ -5,18 +5,21 @@
 //! dropped within the drain timeout.
 
 mod positions;
+mod router;
+
+pub use router::{Begun, Router};
 
 use crate::absent_fields::AbsentFields;
 use crate::breaker::BreakerLimits;
 use crate::commit::{Before, Committer};
 use crate::config::{Config, LostOffsets};
 use crate::error::IngestError;
-use crate::lane::{self, BatchLimits, LaneCommand, LaneContext};
+use crate::lane::{BatchLimits, LaneCommand, LaneContext};
 use crate::progress::Progress;
 use crate::publish::{self, Finish, PublishContext, RunningPublishers, Waiting};
 use crate::source::{Fence, Source, SourceEvent, Watermarks};
 use crate::stamp::{Counting, PlanInForce};
-use crate::store::{Counts, Store};
+use crate::store::{Counts, MongoSink, Store};
 use crate::stream;
 use crate::topic::TopicInspector;
 use futures_util::FutureExt;
@@ -24,14 +27,14 @@ use futures_util::future::{Fuse, FusedFuture};
 use model::clock::AllowedLateness;
 use model::decode::Decoder;
 use model::schema::Schema;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::future::Future;
 use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
 
 const TICK: Duration = Duration::from_millis(20);
@@ -108,9 +111,7 @@ struct Worker {
     progress: Arc<Progress>,
     source: Source,
     events: mpsc::Receiver<SourceEvent>,
-    lanes: Vec<(mpsc::Sender<LaneCommand>, tokio::task::JoinHandle<()>)>,
-    /// The lane of each assigned partition.
-    lane_of: HashMap<i32, usize>,
+    router: Router,
     publishers: RunningPublishers,
     inspector: TopicInspector,
     absent_fields: Arc<AbsentFields>,
@@ -148,7 +149,7 @@ impl Worker {
         let context = Arc::new(LaneContext {
             decoder,
             committer: Committer::new(
-                store.clone(),
+                MongoSink::new(store.clone(), Arc::clone(&schema)),
                 Arc::clone(&schema),
                 Arc::clone(&plan),
                 name.clone(),
@@ -165,7 +166,7 @@ impl Worker {
             warns_of_clocks: schema.allowed_lateness() != AllowedLateness::Unbounded,
             failures,
         });
-        let lanes = (0..settings.lanes).map(|_| lane::start(Arc::clone(&context))).collect();
+        let router = Router::start(&context, settings.lanes, rand::random());
         let publishers = publish::start(&PublishContext {
             store: store.clone(),
             schema: Arc::clone(&schema),
@@ -187,8 +188,7 @@ impl Worker {
             progress,
             source,
             events,
-            lanes,
-            lane_of: HashMap::new(),
+            router,
             publishers,
             topic_ids: watch_topic_id(inspector.clone()),
             inspector,
@@ -264,7 +264,7 @@ impl Worker {
             }
             SourceEvent::Records(chunk) => {
                 if chunk.generation == self.fence.generation() {
-                    self.tell(chunk.partition, LaneCommand::Records(chunk)).await?;
+                    self.router.send(chunk.partition, LaneCommand::Records(chunk)).await?;
                 }
             }
             SourceEvent::ReachedEnd { partition, next, generation } => {
@@ -272,12 +272,11 @@ impl Worker {
                 let is_past = end.is_some_and(|end| next.is_some_and(|next| next >= end.high));
                 // Once: what is written to the topic afterwards must not cut batches of other partitions short.
                 let last = is_past && self.finished.insert(partition);
-                self.tell(partition, LaneCommand::ReachedEnd { partition, next, generation, last }).await?;
+                self.router.send(partition, LaneCommand::ReachedEnd { partition, next, generation, last }).await?;
             }
             SourceEvent::Revoked { done } => {
                 tracing::info!("the partitions are taken away; finishing open batches");
-                self.drain().await;
-                self.lane_of.clear();
+                self.router.revoke().await;
                 drop(done);
             }
             SourceEvent::Failed(error) => return Err(error),
@@ -291,31 +290,23 @@ impl Worker {
         partitions: &[Watermarks],
         generation: u64,
     ) -> Result<Option<Vec<(i32, i64)>>, IngestError> {
-        let mut starts = Vec::with_capacity(partitions.len());
         let ids: Vec<i32> = partitions.iter().map(|marks| marks.partition).collect();
         tracing::info!(partitions = ?ids, "assigned");
         self.topic_id = self.inspector.topic_id().await;
         let Some(stored) = self.positions(partitions).await? else { return Ok(None) };
         self.progress.gaps(stored.values().flat_map(|position| position.gaps.clone()).collect());
-        // What is left of an assignment that was never taken up.
-        self.drain().await;
-        let backlogs = partitions.iter().map(|marks| {
-            let next = stored.get(&marks.partition).map_or(marks.low, |position| position.next);
-            (marks.partition, u64::try_from(marks.high - next).unwrap_or_default())
-        });
-        self.lane_of = lane::share(backlogs, self.lanes.len());
-        self.finished.clear();
-        for marks in partitions {
-            let position = stored.get(&marks.partition).ok_or_else(|| {
-                IngestError::Bug(format!("partition {} has no position after it was made", marks.partition))
+        let begun = partitions.iter().map(|&Watermarks { partition, high, .. }| {
+            let position = stored.get(&partition).ok_or_else(|| {
+                IngestError::Bug(format!("partition {partition} has no position after it was made"))
             })?;
-            self.progress.begin(marks.partition, position.next);
-            let (partition, next) = (marks.partition, position.next);
+            self.progress.begin(partition, position.next);
             let before = Before { clock: position.clock, gaps: position.gaps.len() };
-            self.tell(partition, LaneCommand::Begin { partition, generation, next, before }).await?;
-            starts.push((partition, next));
-        }
-        Ok(Some(starts))
+            Ok(Begun { partition, next: position.next, high, before })
+        });
+        let begun = begun.collect::<Result<Vec<_>, IngestError>>()?;
+        self.finished.clear();
+        self.router.begin(generation, &begun).await?;
+        Ok(Some(begun.iter().map(|one| (one.partition, one.next)).collect()))
     }
 
     /// A topic that was made again while its positions were in use is found at the next assignment, so it is joined anew.
@@ -337,27 +328,6 @@ impl Worker {
         Ok(())
     }
 
-    async fn tell(&self, partition: i32, command: LaneCommand) -> Result<(), IngestError> {
-        // Of a partition that was taken away there is nothing to be done.
-        let Some(&lane) = self.lane_of.get(&partition) else { return Ok(()) };
-        self.lanes[lane].0.send(command).await.map_err(|_| IngestError::Bug("a lane ended by itself".into()))
-    }
-
-    /// Lets every lane finish its open batch and forget its partitions.
-    async fn drain(&self) {
-        let mut waits = Vec::new();
-        for (lane, _) in &self.lanes {
-            let (done, wait) = oneshot::channel();
-            if lane.send(LaneCommand::Drain(done)).await.is_ok() {
-                waits.push(wait);
-            }
-        }
-        for wait in waits {
-            // A lane that ended has nothing open.
-            let _ = wait.await;
-        }
-    }
-
     /// Whether everything that was there at the start is stored, by whichever worker.
     async fn has_reached_end(&mut self) -> bool {
         let Some(ends) = &self.ends else { return false };
@@ -367,7 +337,7 @@ impl Worker {
         if open.is_empty() {
             return true;
         }
-        let is_mine = |end: &&Watermarks| self.lane_of.contains_key(&end.partition);
+        let is_mine = |end: &&Watermarks| self.router.has(end.partition);
         if open.iter().any(is_mine) || self.others_asked.elapsed() < OTHERS_INTERVAL {
             return false;
         }
@@ -386,8 +356,8 @@ impl Worker {
     ) -> Result<Counts, IngestError> {
         let patience = self.config.drain_timeout;
         // No try to commit begins later than this, so that the last one is over in time.
-        self.fence.begin_revoke(std::time::Instant::now() + patience - self.config.commit_timeout);
-        if tokio::time::timeout(patience, self.drain()).await.is_err() {
+        self.fence.begin_revoke(tokio::time::Instant::now() + patience - self.config.commit_timeout);
+        if tokio::time::timeout(patience, self.router.drain()).await.is_err() {
             tracing::warn!("open batches were dropped at the end; the next run reads their records again");
         }
         self.absent_fields.finish();
@@ -403,10 +373,7 @@ impl Worker {
         };
         let finish = if waits { Finish::RowsAndWindows } else { Finish::Rows };
         let ((), published) = tokio::join!(self.source.stop(LEAVE_PATIENCE), self.publishers.finish(finish, patience));
-        for (lane, task) in self.lanes {
-            drop(lane);
-            task.abort();
-        }
+        self.router.abort();
         self.store.close().await;
         outcome.and(published).map(|()| self.progress.snapshot().counts)
     }

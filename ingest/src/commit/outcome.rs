@@ -1,10 +1,7 @@
-//! How a try to commit can end, and which error of the server means what.
+//! How a try to commit can end.
 
 use crate::batch::{Change, Move};
-use crate::error::brief;
-use crate::store::{Counts, DUPLICATE_KEY, Obstacle, WRITE_CONFLICT, error_code};
-use bson::{Bson, Document};
-use mongodb::error::Error;
+use crate::store::{Counts, Obstacle};
 use std::collections::BTreeMap;
 
 /// How a try to commit ended.
@@ -18,25 +15,27 @@ pub enum Outcome {
     /// Another lane or worker was writing the same ids or states: try again at once.
     Conflict(String),
     /// Something outside is in the way that passes: try again later.
-    Unreachable(Obstacle, Error),
+    Unreachable(Transient),
     /// The commit was sent, but not answered: the positions will tell whether it landed.
-    Unknown(Committed, Error),
+    Unknown(Committed, String),
     /// Trying again will not help.
     Fatal(String),
 }
 
-impl From<Stop> for Outcome {
-    fn from(stop: Stop) -> Self {
-        match stop {
-            Stop::Driver(error) => classify(error),
-            Stop::Repeat(problem) | Stop::Held(problem) => Self::Conflict(problem),
-            Stop::Fenced => Self::Fenced,
-            Stop::Fatal(problem) => Self::Fatal(problem),
+impl From<WriteAbort> for Outcome {
+    fn from(abort: WriteAbort) -> Self {
+        match abort {
+            WriteAbort::Transient(transient) => Self::Unreachable(transient),
+            WriteAbort::Conflict(problem) | WriteAbort::DuplicateId(problem) | WriteAbort::PositionsHeld(problem) => {
+                Self::Conflict(problem)
+            }
+            WriteAbort::Fenced => Self::Fenced,
+            WriteAbort::Fatal(problem) => Self::Fatal(problem),
         }
     }
 }
 
-/// What the store tells of a commit that was not answered.
+/// What the store says of a commit that was not answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Landed {
     /// It is in the store for good.
@@ -68,65 +67,46 @@ impl Committed {
     }
 }
 
-/// Ends a try without an answer of the server.
-pub(crate) enum Stop {
-    Driver(Error),
-    /// An event's id is there already, although it was taken for new.
-    Repeat(String),
+/// A failure that passes without anybody changing the batch.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{cause} ({detail})")]
+pub struct Transient {
+    /// What is in the way.
+    pub cause: Obstacle,
+    /// What the store's driver says.
+    pub detail: String,
+}
+
+/// Why a write inside a transaction aborts it. Nothing of the transaction is stored then.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum WriteAbort {
+    /// It passes by itself.
+    #[error(transparent)]
+    Transient(#[from] Transient),
+    /// Another transaction has written the same document.
+    #[error("{0}")]
+    Conflict(String),
+    /// An id is taken that was expected to be free.
+    #[error("{0}")]
+    DuplicateId(String),
     /// Another transaction has moved the same positions and is still open.
-    Held(String),
+    #[error("{0}")]
+    PositionsHeld(String),
+    /// A position is not where the batch expects it.
+    #[error("another worker has moved a position")]
     Fenced,
+    /// The store refuses the write, and will again.
+    #[error("{0}")]
     Fatal(String),
 }
 
-impl From<Error> for Stop {
-    fn from(error: Error) -> Self {
-        Self::Driver(error)
-    }
-}
-
-/// An error of the insert of events: one whose id is there already is to be looked up.
-pub(super) fn repeat(error: Error) -> Stop {
-    if error_code(&error) == Some(DUPLICATE_KEY) { Stop::Repeat(brief(&error)) } else { Stop::Driver(error) }
-}
-
-/// An error at the positions: a conflict there is with a transaction that is still open.
-pub(super) fn held(stop: Stop) -> Stop {
-    match stop {
-        Stop::Driver(error) if error_code(&error) == Some(WRITE_CONFLICT) => Stop::Held(brief(&error)),
-        other => other,
-    }
-}
-
-/// A command that wrote only in part answers without an error of its own.
-pub(crate) fn check_writes(answer: &Document) -> Result<(), Stop> {
-    match answer.get_array("writeErrors").ok().and_then(|errors| errors.first()) {
-        Some(Bson::Document(error)) => {
-            let message = error.get_str("errmsg").unwrap_or("unknown").to_owned();
-            match error.get_i32("code") {
-                Ok(DUPLICATE_KEY | WRITE_CONFLICT) => Err(Stop::Driver(Error::custom(Conflict(message)))),
-                _ => Err(Stop::Fatal(message)),
-            }
-        }
-        _ => Ok(()),
-    }
-}
-
-/// A conflict found inside an answer, carried through the driver's error type.
-#[derive(Debug)]
-struct Conflict(String);
-
-/// What an error of the server means for the batch.
-pub(super) fn classify(error: Error) -> Outcome {
-    let code = error_code(&error);
-    if let Some(Conflict(message)) = error.get_custom::<Conflict>() {
-        return Outcome::Conflict(message.clone());
-    }
-    if matches!(code, Some(DUPLICATE_KEY | WRITE_CONFLICT)) {
-        return Outcome::Conflict(brief(&error));
-    }
-    match Obstacle::of(&error) {
-        Some(obstacle) => Outcome::Unreachable(obstacle, error),
-        None => Outcome::Fatal(brief(&error)),
-    }
+/// Why a commit failed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CommitError {
+    /// No answer came: the transaction may or may not be in the store.
+    #[error("{0}")]
+    Unknown(String),
+    /// The transaction is not in the store.
+    #[error(transparent)]
+    Aborted(#[from] WriteAbort),
 }

@@ -7,13 +7,13 @@
 use super::Letter;
 use super::filter::{self, LetterFilter, LetterState};
 use super::settle::Settlement;
-use crate::commit::{Before, Committer, Outcome};
+use crate::commit::{Before, Committer, Outcome, Transient};
 use crate::config::Config;
-use crate::error::{IngestError, brief};
+use crate::error::IngestError;
 use crate::lane::Backoff;
 use crate::publish::{self, Finish, PublishContext, Waiting};
 use crate::stamp::{Counting, PlanInForce};
-use crate::store::{Counts, Store};
+use crate::store::{Counts, MongoSink, Store};
 use crate::stream::{self, StoredStream};
 use crate::topic::TopicInspector;
 use crate::worker::worker_name;
@@ -128,7 +128,7 @@ async fn replay_in(
     let replay = Replay {
         decoder: Decoder::new(&schema).map_err(|error| IngestError::Usage(error.to_string()))?,
         committer: Committer::new(
-            store.clone(),
+            MongoSink::new(store.clone(), Arc::clone(&schema)),
             Arc::clone(&schema),
             Arc::clone(&plan),
             worker.clone(),
@@ -151,7 +151,7 @@ struct Replay {
     store: Store,
     schema: Arc<Schema>,
     decoder: Decoder,
-    committer: Committer,
+    committer: Committer<MongoSink>,
 }
 
 impl Replay {
@@ -176,14 +176,14 @@ impl Replay {
     /// Settles the letters that can be used, those of them that are still open.
     async fn settle(&self, mut letters: Vec<Letter>) -> Result<Counts, IngestError> {
         let deadline = Instant::now() + PATIENCE;
-        let mut backoff = Backoff::default();
+        let mut backoff = Backoff::new(rand::random());
         while !letters.is_empty() {
             let settlement = Settlement::new(&self.decoder, &letters);
             let positions = self.positions().await.map_err(|error| self.store.outside(&error))?;
             match self.committer.settle(&settlement, &before(&positions)).await {
                 Outcome::Committed(committed) => return Ok(committed.counts()),
                 Outcome::Unknown(committed, error) => {
-                    tracing::warn!(error = brief(&error), "the result of a commit is not known; reading the letters");
+                    tracing::warn!(error, "the result of a commit is not known; reading the letters");
                     if self.landed(&settlement).await? {
                         return Ok(committed.counts());
                     }
@@ -198,10 +198,10 @@ impl Replay {
                 Outcome::Conflict(problem) => {
                     tracing::debug!(problem, "meeting the worker or another replay; trying again")
                 }
-                Outcome::Unreachable(obstacle, error) if Instant::now() < deadline => {
-                    tracing::warn!(error = brief(&error), "letters could not be settled; waiting for {obstacle}");
+                Outcome::Unreachable(Transient { cause, detail }) if Instant::now() < deadline => {
+                    tracing::warn!(error = detail, "letters could not be settled; waiting for {cause}");
                 }
-                Outcome::Unreachable(_, error) => return Err(self.store.outside(&error)),
+                Outcome::Unreachable(transient) => return Err(self.store.unavailable(&transient)),
             }
             backoff.wait().await;
             letters = self.still_open(&letters).await.map_err(|error| self.store.outside(&error))?;

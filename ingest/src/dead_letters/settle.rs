@@ -6,9 +6,9 @@
 
 use super::{Letter, Outcome};
 use crate::batch::{Added, Batch, CommitPlan, Move};
-use crate::commit::{Stop, check_writes};
+use crate::commit::WriteAbort;
 use crate::source::Record;
-use crate::store::Store;
+use crate::store::{Store, at_positions, check_writes};
 use bson::oid::ObjectId;
 use bson::{Bson, DateTime, Document, doc};
 use model::decode::{Coordinates, DeadReason, Decoder, Reject};
@@ -19,7 +19,7 @@ use mongodb::ClientSession;
 
 /// Letters that were decoded again, and the batch of their records.
 #[derive(Debug)]
-pub(crate) struct Settlement {
+pub struct Settlement {
     id: ObjectId,
     batch: Batch,
     letters: Vec<Decoded>,
@@ -73,14 +73,14 @@ impl Settlement {
         schema: &Schema,
         plan: &CommitPlan<'_>,
         session: &mut ClientSession,
-    ) -> Result<(), Stop> {
+    ) -> Result<(), WriteAbort> {
         let positions = self.positions(store, schema.rollups(), plan);
         if update(store, session, OFFSETS, &positions).await? != positions.len() {
-            return Err(Stop::Fenced);
+            return Err(WriteAbort::Fenced);
         }
         let letters = self.changes(schema, plan);
         if update(store, session, DEAD_LETTERS, &letters).await? != letters.len() {
-            return Err(Stop::Repeat("another replay has settled some of these letters".into()));
+            return Err(WriteAbort::DuplicateId("another replay has settled some of these letters".into()));
         }
         Ok(())
     }
@@ -181,12 +181,12 @@ async fn update(
     session: &mut ClientSession,
     collection: &str,
     updates: &[Document],
-) -> Result<usize, Stop> {
+) -> Result<usize, WriteAbort> {
     if updates.is_empty() {
         return Ok(0);
     }
     let command = doc! { "update": collection, "updates": updates };
-    let answer = store.database().run_command(command).session(session).await?;
+    let answer = store.database().run_command(command).session(session).await.map_err(at_positions)?;
     check_writes(&answer)?;
     Ok(answer.get_i32("n").ok().and_then(|n| usize::try_from(n).ok()).unwrap_or_default())
 }

@@ -90,6 +90,31 @@ impl Record<'_> {
 }
 
 impl Chunk {
+    /// A chunk without records.
+    pub fn new(partition: i32, generation: u64) -> Self {
+        Self { partition, generation, bytes: Vec::new(), header_bytes: 0, records: Vec::new(), share: None }
+    }
+
+    /// Appends a record of the chunk's partition; `key` and `payload` are copied.
+    pub fn push(
+        &mut self,
+        at: Coordinates,
+        key: Option<&[u8]>,
+        payload: Option<&[u8]>,
+        headers: Vec<(String, Option<Vec<u8>>)>,
+    ) {
+        self.header_bytes += headers::bytes(&headers);
+        let mut keep = |part: Option<&[u8]>| {
+            part.map(|part| {
+                let start = self.bytes.len();
+                self.bytes.extend_from_slice(part);
+                start..self.bytes.len()
+            })
+        };
+        let (key, payload) = (keep(key), keep(payload));
+        self.records.push(Stored { offset: at.offset, timestamp: at.timestamp, key, payload, headers });
+    }
+
     /// Bytes that it takes.
     fn weight(&self) -> usize {
         self.bytes.len() + self.header_bytes
@@ -122,32 +147,13 @@ impl ChunkBuilder {
     }
 
     pub(super) fn push(&mut self, message: &BorrowedMessage<'_>, generation: u64) {
-        let chunk = self.0.get_or_insert_with(|| Chunk {
+        let at = Coordinates {
             partition: message.partition(),
-            generation,
-            bytes: Vec::new(),
-            header_bytes: 0,
-            records: Vec::new(),
-            share: None,
-        });
-        let headers = headers::read(message);
-        chunk.header_bytes += headers::bytes(&headers);
-        let bytes = &mut chunk.bytes;
-        let mut keep = |part: Option<&[u8]>| {
-            part.map(|part| {
-                let start = bytes.len();
-                bytes.extend_from_slice(part);
-                start..bytes.len()
-            })
-        };
-        let (key, payload) = (keep(message.key()), keep(message.payload()));
-        chunk.records.push(Stored {
             offset: message.offset(),
             timestamp: message.timestamp().to_millis(),
-            key,
-            payload,
-            headers,
-        });
+        };
+        let chunk = self.0.get_or_insert_with(|| Chunk::new(at.partition, generation));
+        chunk.push(at, message.key(), message.payload(), headers::read(message));
     }
 
     pub(super) fn finish(self) -> Option<Chunk> {
@@ -160,7 +166,7 @@ mod tests {
     use super::*;
 
     fn chunk(bytes: usize) -> Chunk {
-        Chunk { partition: 0, generation: 0, bytes: vec![0; bytes], header_bytes: 0, records: Vec::new(), share: None }
+        Chunk { bytes: vec![0; bytes], ..Chunk::new(0, 0) }
     }
 
     #[test]

@@ -199,7 +199,7 @@ impl RebalanceContext {
     fn revoke(&self) {
         let deadline = Instant::now() + self.drain_timeout;
         // The last try to commit must be over when the revoke is acknowledged.
-        self.fence.begin_revoke(deadline - self.commit_timeout);
+        self.fence.begin_revoke((deadline - self.commit_timeout).into());
         let (done, drained) = sync_mpsc::channel();
         let sent = self.send(SourceEvent::Revoked { done }, deadline);
         let outcome = drained.recv_timeout(deadline.saturating_duration_since(Instant::now()));

@@ -4,7 +4,7 @@
 //! revoke is acknowledged no permit is given for the old generation (invariant I7).
 
 use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
+use tokio::time::Instant;
 
 /// The generation in force, and the deadline of a revoke that is under way.
 #[derive(Debug, Default)]
