@@ -143,8 +143,11 @@ impl<S: BatchSink> Committer<S> {
         let mut transaction = self.sink.begin().await?;
         match purpose {
             Purpose::Advance => {
-                let moves = plan.moves.iter().map(|(&partition, &to)| {
-                    PositionMove { partition, to, gaps: before(partition).gaps, plan: counting.plan }
+                let moves = plan.moves.iter().map(|(&partition, &to)| PositionMove {
+                    partition,
+                    to,
+                    gaps: before(partition).gaps,
+                    plan: counting.plan,
                 });
                 let moves: Vec<PositionMove> = moves.collect();
                 self.sink.move_positions(&mut transaction, &self.worker, &moves).await?;

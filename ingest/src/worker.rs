@@ -296,9 +296,9 @@ impl Worker {
         let Some(stored) = self.positions(partitions).await? else { return Ok(None) };
         self.progress.gaps(stored.values().flat_map(|position| position.gaps.clone()).collect());
         let begun = partitions.iter().map(|&Watermarks { partition, high, .. }| {
-            let position = stored.get(&partition).ok_or_else(|| {
-                IngestError::Bug(format!("partition {partition} has no position after it was made"))
-            })?;
+            let position = stored
+                .get(&partition)
+                .ok_or_else(|| IngestError::Bug(format!("partition {partition} has no position after it was made")))?;
             self.progress.begin(partition, position.next);
             let before = Before { clock: position.clock, gaps: position.gaps.len() };
             Ok(Begun { partition, next: position.next, high, before })

@@ -1,8 +1,6 @@
 //! Batches in MongoDB: the pipeline's port over the driver, with the meaning of each error of the server.
 
-use super::{
-    COMMAND_BYTES, DUPLICATE_KEY, Obstacle, Position, Store, WRITE_CONFLICT, error_code, in_commands,
-};
+use super::{COMMAND_BYTES, DUPLICATE_KEY, Obstacle, Position, Store, WRITE_CONFLICT, error_code, in_commands};
 use crate::batch::{CommitPlan, DeadLetter};
 use crate::commit::{BatchSink, CommitError, Durability, PositionMove, Transient, WriteAbort};
 use crate::dead_letters::{Letter, Settlement};
@@ -78,7 +76,8 @@ impl BatchSink for MongoSink {
                 values.push(value);
             }
         }
-        let values = Bson::try_from(RawBsonRef::Array(&values)).map_err(|error| WriteAbort::Fatal(error.to_string()))?;
+        let values =
+            Bson::try_from(RawBsonRef::Array(&values)).map_err(|error| WriteAbort::Fatal(error.to_string()))?;
         let filter = doc! { "_id": { "$in": values } };
         let mut events = self.store.collection::<RawDocumentBuf>(EVENTS).find(filter).await?;
         while let Some(event) = events.try_next().await? {
@@ -120,11 +119,7 @@ impl BatchSink for MongoSink {
         Ok(())
     }
 
-    async fn insert_dead_letters(
-        &self,
-        session: &mut ClientSession,
-        letters: &[DeadLetter],
-    ) -> Result<(), WriteAbort> {
+    async fn insert_dead_letters(&self, session: &mut ClientSession, letters: &[DeadLetter]) -> Result<(), WriteAbort> {
         let keep = |letter: &DeadLetter| Letter::new(&self.store, &self.schema, letter).upsert();
         let updates = letters.iter().map(keep).collect::<Result<Vec<_>, _>>();
         let updates = updates.map_err(|error| WriteAbort::Fatal(error.to_string()))?;
@@ -159,10 +154,8 @@ impl BatchSink for MongoSink {
             Durability::Local => self.store.newest_positions().await,
             Durability::Majority => self.store.positions().await,
         };
-        positions.map_err(|error| Transient {
-            cause: Obstacle::of(&error).unwrap_or(Obstacle::Away),
-            detail: brief(&error),
-        })
+        positions
+            .map_err(|error| Transient { cause: Obstacle::of(&error).unwrap_or(Obstacle::Away), detail: brief(&error) })
     }
 
     async fn release_abandoned(&self) {
