@@ -5,6 +5,7 @@
 #                     (ROUNDS=3; BENCH="--only raw ingest" for some parts, see target/release/bench --help)
 # make faults SEED=1  breaks workers, servers and networks 200 times by a seeded schedule, and checks the result
 #                     (FAULTS=200, RECORDS=300000; about a quarter of an hour)
+# make simulate       the commit protocol under 10,000 seeded schedules, without servers (SEEDS=100, SEED=4711)
 # make fuzz           coverage-guided fuzzing of all readers for an hour, with findings in target/fuzz
 #                     (FUZZ_SECONDS=600, FUZZ_TARGETS="decode sql"; docs/testing.md)
 # make deny           licences, sources and unwanted crates of all dependencies (DENY=advisories: known vulnerabilities,
@@ -25,6 +26,7 @@ DATA ?=
 SEED ?= 1
 FAULTS ?= 200
 RECORDS ?= 300000
+SEEDS ?= 10000
 FUZZ_SECONDS ?= 3600
 FUZZ_TARGETS ?=
 DENY ?= bans licenses sources
@@ -34,7 +36,7 @@ DENY ?= bans licenses sources
 CARGO_BUILD := cargo build --release --locked
 CARGO_TEST := cargo test --release --locked
 
-.PHONY: help demo build test bench bench-smoke deny faults test-faults fuzz fmt clippy doc clean prerequisites notebook notebook-setup test-notebooks report bench-notebook
+.PHONY: help demo build test bench bench-smoke deny faults test-faults simulate fuzz fmt clippy doc clean prerequisites notebook notebook-setup test-notebooks report bench-notebook
 
 help:
 	@sed -n '/^$$/q; s/^# //p' Makefile
@@ -80,6 +82,9 @@ test-faults: build
 
 faults: build
 	@$(BIN)/faults --seed $(SEED) --faults $(FAULTS) --records $(RECORDS)
+
+simulate: build
+	@$(BIN)/simulate --seeds $(SEEDS) --seed $(SEED)
 
 # Builds an instrumented program; third-party crates are shared with the other builds.
 fuzz: build
