@@ -13,23 +13,23 @@ const MOST_ACTIONS: usize = 60;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
     /// A worker is assigned the partitions whose bits are set, even where another worker has them too.
-    Assign { worker: usize, partitions: u8 },
+    Assign(usize, u8),
     /// A worker's partitions are revoked.
-    Revoke { worker: usize },
-    /// A worker reads at most this many records of a partition.
-    Read { worker: usize, partition: i32, most: usize },
+    Revoke(usize),
+    /// A worker reads from a partition, at most this many records.
+    Read(usize, i32, usize),
     /// A primary is elected; what no majority has is rolled back.
     Elect,
     /// The store does not answer for this long.
-    Outage { millis: u64 },
+    Outage(Duration),
     /// The store's disk is full for this long.
-    DiskFull { millis: u64 },
+    DiskFull(Duration),
     /// Replication stops for this long.
-    Lag { millis: u64 },
+    Lag(Duration),
     /// A worker dies and another takes its place.
-    Crash { worker: usize },
+    Crash(usize),
     /// A partition is deleted and created again, with the records of the second log. The loss is accepted.
-    Recreate { partition: i32 },
+    Recreate(i32),
     /// Another plan of rollups comes into force; workers learn of it at their next assignment.
     ChangePlan,
 }
@@ -95,15 +95,15 @@ impl Action {
         let worker = random.random_range(0..WORKERS);
         let partition = random.random_range(0..PARTITIONS);
         match random.random_range(0..100) {
-            0..18 => Self::Assign { worker, partitions: random.random_range(1..1 << PARTITIONS) },
-            18..26 => Self::Revoke { worker },
-            26..70 => Self::Read { worker, partition, most: random.random_range(1..8) },
+            0..18 => Self::Assign(worker, random.random_range(1..1 << PARTITIONS)),
+            18..26 => Self::Revoke(worker),
+            26..70 => Self::Read(worker, partition, random.random_range(1..8)),
             70..79 => Self::Elect,
-            79..82 => Self::Outage { millis: random.random_range(10..5_000) },
-            82..84 => Self::DiskFull { millis: random.random_range(10..5_000) },
-            84..90 => Self::Lag { millis: random.random_range(10..5_000) },
-            90..95 => Self::Crash { worker },
-            95..98 => Self::Recreate { partition },
+            79..82 => Self::Outage(Duration::from_millis(random.random_range(10..5_000))),
+            82..84 => Self::DiskFull(Duration::from_millis(random.random_range(10..5_000))),
+            84..90 => Self::Lag(Duration::from_millis(random.random_range(10..5_000))),
+            90..95 => Self::Crash(worker),
+            95..98 => Self::Recreate(partition),
             _ => Self::ChangePlan,
         }
     }

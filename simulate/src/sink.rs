@@ -25,36 +25,36 @@ const LOOK: Duration = Duration::from_millis(5);
 
 /// What all clients share: the database, the state of the network, and the dice.
 #[derive(Debug)]
-pub struct Server {
+pub(crate) struct Server {
     db: Mutex<Db>,
     random: Mutex<StdRng>,
     outages: Mutex<Outages>,
     /// The guard that this run does without.
-    pub without: Option<Guard>,
+    pub(crate) without: Option<Guard>,
     /// Requests so far: equal runs have equal numbers.
-    pub requests: AtomicU64,
+    pub(crate) requests: AtomicU64,
     /// Transactions that began under an assignment that was over.
-    pub begun_after_revoke: AtomicU64,
+    pub(crate) begun_after_revoke: AtomicU64,
 }
 
 /// Until when something outside is in the way.
 #[derive(Debug, Clone, Copy)]
-pub struct Outages {
-    pub away: Instant,
-    pub disk_full: Instant,
-    pub lag: Instant,
+pub(crate) struct Outages {
+    pub(crate) away: Instant,
+    pub(crate) disk_full: Instant,
+    pub(crate) lag: Instant,
 }
 
 impl Outages {
     /// All is well from now on.
-    pub fn none() -> Self {
+    pub(crate) fn none() -> Self {
         let now = Instant::now();
         Self { away: now, disk_full: now, lag: now }
     }
 }
 
 impl Server {
-    pub fn new(random: StdRng, without: Option<Guard>) -> Self {
+    pub(crate) fn new(random: StdRng, without: Option<Guard>) -> Self {
         Self {
             db: Mutex::new(Db::new(without)),
             random: Mutex::new(random),
@@ -65,11 +65,11 @@ impl Server {
         }
     }
 
-    pub fn db(&self) -> MutexGuard<'_, Db> {
+    pub(crate) fn db(&self) -> MutexGuard<'_, Db> {
         self.db.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub fn outages(&self) -> MutexGuard<'_, Outages> {
+    pub(crate) fn outages(&self) -> MutexGuard<'_, Outages> {
         self.outages.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -139,7 +139,7 @@ impl From<Refusal> for WriteAbort {
 
 /// The sink of one worker.
 #[derive(Debug, Clone)]
-pub struct MemorySink {
+pub(crate) struct MemorySink {
     server: Arc<Server>,
     schema: Arc<Schema>,
     /// Cleared when the worker dies: then nobody aborts its transactions.
@@ -150,7 +150,7 @@ pub struct MemorySink {
 
 /// An open transaction; dropping it aborts it, unless its worker is dead or the commit was sent.
 #[derive(Debug)]
-pub struct OpenTransaction {
+pub(crate) struct OpenTransaction {
     id: TransactionId,
     server: Arc<Server>,
     alive: Arc<AtomicBool>,
@@ -166,7 +166,12 @@ impl Drop for OpenTransaction {
 }
 
 impl MemorySink {
-    pub fn new(server: Arc<Server>, schema: Arc<Schema>, alive: Arc<AtomicBool>, assigned: Arc<AtomicBool>) -> Self {
+    pub(crate) fn new(
+        server: Arc<Server>,
+        schema: Arc<Schema>,
+        alive: Arc<AtomicBool>,
+        assigned: Arc<AtomicBool>,
+    ) -> Self {
         Self { server, schema, alive, assigned }
     }
 

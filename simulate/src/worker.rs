@@ -47,22 +47,22 @@ struct Poll {
 }
 
 /// A worker that runs.
-pub struct Worker {
+pub(crate) struct Worker {
     fence: Arc<Fence>,
     commands: mpsc::UnboundedSender<Command>,
     poll: Arc<Mutex<Poll>>,
     alive: Arc<AtomicBool>,
     assigned: Arc<AtomicBool>,
     /// Set by a lane that was fenced.
-    pub rejoin: Arc<AtomicBool>,
+    pub(crate) rejoin: Arc<AtomicBool>,
     died: Arc<Notify>,
     /// Failures that would end the run.
-    pub failures: mpsc::UnboundedReceiver<IngestError>,
+    pub(crate) failures: mpsc::UnboundedReceiver<IngestError>,
     without: Option<Guard>,
 }
 
 impl Worker {
-    pub fn start(name: String, seed: u64, server: &Arc<Server>, schema: &Arc<Schema>) -> Self {
+    pub(crate) fn start(name: String, seed: u64, server: &Arc<Server>, schema: &Arc<Schema>) -> Self {
         let fence = Arc::new(Fence::default());
         let flag = || Arc::new(AtomicBool::new(false));
         let (alive, assigned, rejoin) = (Arc::new(AtomicBool::new(true)), flag(), flag());
@@ -108,13 +108,13 @@ impl Worker {
     }
 
     /// Whether it has no partitions and nothing under way with the group.
-    pub fn is_free(&self) -> bool {
+    pub(crate) fn is_free(&self) -> bool {
         let poll = self.poll();
         !poll.blocked && poll.next.is_empty()
     }
 
     /// The group assigns partitions, given where each ends.
-    pub fn assign(&self, partitions: Vec<(i32, i64)>) {
+    pub(crate) fn assign(&self, partitions: Vec<(i32, i64)>) {
         if self.is_free() && !partitions.is_empty() {
             self.poll().blocked = true;
             self.rejoin.store(false, Ordering::Relaxed);
@@ -123,7 +123,7 @@ impl Worker {
     }
 
     /// The group takes all partitions away.
-    pub fn revoke(&self) {
+    pub(crate) fn revoke(&self) {
         let mut poll = self.poll();
         if poll.blocked || poll.next.is_empty() {
             return;
@@ -150,7 +150,7 @@ impl Worker {
     }
 
     /// The consumer reads at most `most` records of a partition, which may end its log.
-    pub fn read(&self, partition: i32, log: &[LogRecord], most: usize) {
+    pub(crate) fn read(&self, partition: i32, log: &[LogRecord], most: usize) {
         let mut poll = self.poll();
         let Some(next) = poll.next.get_mut(&partition) else { return };
         let generation = self.fence.generation();
@@ -172,7 +172,7 @@ impl Worker {
     }
 
     /// The process dies: its tasks end, and nobody aborts its transactions.
-    pub fn crash(&self) {
+    pub(crate) fn crash(&self) {
         self.alive.store(false, Ordering::Relaxed);
         self.died.notify_one();
     }

@@ -86,19 +86,19 @@ impl World {
     }
 
     fn act(&mut self, action: Action) {
-        let until = |millis| Instant::now() + Duration::from_millis(millis);
+        let now = Instant::now();
         match action {
-            Action::Assign { worker, partitions } => self.workers[worker].assign(self.ends(partitions)),
-            Action::Revoke { worker } => self.workers[worker].revoke(),
-            Action::Read { worker, partition, most } => {
+            Action::Assign(worker, partitions) => self.workers[worker].assign(self.ends(partitions)),
+            Action::Revoke(worker) => self.workers[worker].revoke(),
+            Action::Read(worker, partition, most) => {
                 self.workers[worker].read(partition, self.log(partition), most);
             }
             Action::Elect => self.server.db().elect(),
-            Action::Outage { millis } => self.server.outages().away = until(millis),
-            Action::DiskFull { millis } => self.server.outages().disk_full = until(millis),
-            Action::Lag { millis } => self.server.outages().lag = until(millis),
-            Action::Crash { worker } => self.crash(worker),
-            Action::Recreate { partition } => self.server.db().recreate(partition),
+            Action::Outage(time) => self.server.outages().away = now + time,
+            Action::DiskFull(time) => self.server.outages().disk_full = now + time,
+            Action::Lag(time) => self.server.outages().lag = now + time,
+            Action::Crash(worker) => self.crash(worker),
+            Action::Recreate(partition) => self.server.db().recreate(partition),
             Action::ChangePlan => self.server.db().change_plan(),
         }
     }
