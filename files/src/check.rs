@@ -42,21 +42,25 @@ impl Checker {
             Ok(text) => text,
             Err(error) => return Err(self.no_text(record, error)),
         };
+        self.key = self.parse(text).map_err(|error| syntax_fault(record, &error))?;
+        Ok(())
+    }
+
+    /// The key of a valid value.
+    fn parse(&self, text: &str) -> serde_json::Result<Option<String>> {
         let mut json = serde_json::Deserializer::from_str(text);
         let key = match &self.key_field {
-            Some(field) if record.first() == Some(&b'{') => json.deserialize_map(KeyOf(field)),
+            Some(field) if text.starts_with('{') => json.deserialize_map(KeyOf(field)),
             _ => json.deserialize_ignored_any(IgnoredAny).map(|_| None),
-        };
-        let key = key.and_then(|key| json.end().map(|()| key));
-        self.key = key.map_err(|error| syntax_fault(record, &error))?;
-        Ok(())
+        }?;
+        json.end().map(|()| key)
     }
 
     /// A fault in the syntax before the bytes that are no text comes first, because recovery starts at the first fault.
     fn no_text(&self, record: &[u8], error: Utf8Error) -> Fault {
         let valid = &record[..error.valid_up_to()];
-        match serde_json::from_slice::<IgnoredAny>(valid) {
-            Err(syntax) if !syntax.is_eof() => syntax_fault(valid, &syntax),
+        match std::str::from_utf8(valid).map(|text| self.parse(text)) {
+            Ok(Err(syntax)) if !syntax.is_eof() => syntax_fault(valid, &syntax),
             // A character that is cut off at the end may be whole once more of the stream is there.
             _ => Fault {
                 at: valid.len(),

@@ -5,24 +5,28 @@
 //!
 //! # Broken records
 //!
-//! 1. An element that is delimited but not valid, such as `{"a": }` or a bare word, is broken by itself: reading goes on
-//!    behind it.
+//! 1. An element whose quotes and brackets can be trusted (`tolerant.rs`) is broken by itself, whatever is nested in it:
+//!    `{"a": }`, `{"a": NaN}`, a bare word. Reading goes on behind it.
 //! 2. A quote or bracket too many or too few moves the apparent end of the element into a later one. Everything before the
-//!    first fault is trusted, nothing behind it; so from the last string before the fault on, the reader searches for a
-//!    closing brace, a comma and an opening brace with the field name that the records before opened with
+//!    first byte that does not fit is trusted, nothing behind it; so from the last string before that byte on, the reader
+//!    searches for a closing brace, a comma and an opening brace with the field name that the records before opened with
 //!    (`}, {"review_id"`), whatever brackets and quotes stand between. If it finds one before the apparent end, the next
 //!    record begins there. One bad quote so costs one record, wherever records share their first field.
-//! 3. An element without an end within [`Options::max_record_bytes`](super::Options) is broken. If it was valid so far it
-//!    is passed over to its structural end, else by rule 2; neither keeps more in memory.
-//! 4. Commas too many or too few between elements lose nothing and are not reported, nor do the record separators of RFC 7464.
-//!    Arrays may follow each other, as when files are joined.
+//! 3. An element without an end within [`Options::max_record_bytes`](super::Options) is broken. If nothing but rule 1 applies
+//!    so far it is passed over to its structural end, else by rule 2; neither keeps more in memory.
+//! 4. Commas too many or too few between elements lose nothing and are not reported, nor do the record separators of RFC 7464
+//!    and the byte order marks of files that were joined. Arrays may follow each other, as when files are joined.
 //! 5. The end of the file inside an array or a value is an error, after everything before it has been lent out.
+//!
+//! What is read depends on the bytes alone, not on the pieces in which they come: each decision is made from a part of the
+//! stream whose length does not depend on what has arrived.
 
 use super::FileRecord;
 use super::check::{Checker, Fault};
 use super::error::{BrokenRecord, Trouble, excerpt, too_long};
-use super::resync::{self, Mark};
-use super::structure::{Scan, is_separator, last_string_before};
+use super::resync::{self, LONGEST_GAP, Mark};
+use super::structure::{Scan, is_closed, is_cut_mark, is_separator, last_string_before, separators};
+use super::tolerant::{Tolerant, Verdict};
 use super::window::Window;
 
 /// An element whose end is not found within this many bytes is checked as far as it is there, and again whenever it has
@@ -94,11 +98,10 @@ impl JsonValues {
 
     fn pass_separators(&mut self) -> Result<Option<u8>, Trouble> {
         loop {
-            let held = self.window.held();
-            let found = held.iter().position(|byte| !is_separator(*byte));
-            let first = found.map(|at| held[at]);
-            self.window.consume(found.unwrap_or(held.len()));
-            if first.is_some() || !self.window.more()? {
+            let passed = separators(self.window.held());
+            self.window.consume(passed);
+            let first = self.window.held().first().copied();
+            if !is_cut_mark(self.window.held()) || !self.window.more()? {
                 return Ok(first);
             }
         }
@@ -110,51 +113,47 @@ impl JsonValues {
         let mut doubtful = DOUBTFUL_BYTES;
         loop {
             let held = self.window.held();
-            if let Some(length) = scan.advance(held) {
-                return self.judge(length);
-            }
-            if held.len() >= doubtful {
+            let end = scan.advance(held);
+            let is_too_long = end.unwrap_or(held.len()) > self.longest;
+            if is_too_long || (end.is_none() && held.len() >= doubtful) {
                 doubtful = held.len() * 2;
-                if let Err(fault) = self.checker.check(held)
+                // The first fault is the same, however much behind it is looked at.
+                if let Err(fault) = self.checker.check(&held[..held.len().min(self.longest)])
                     && !fault.is_incomplete
                 {
-                    return Err(self.recover(&fault, None)?);
+                    return Err(self.recover(first, &fault)?);
                 }
             }
-            if held.len() > self.longest {
-                return Err(self.pass_long(scan)?);
-            }
-            if !self.window.more()? {
-                return self.judge_last();
+            match end {
+                _ if is_too_long => return Err(self.pass_long(first)?),
+                Some(length) => return self.judge(first, length),
+                None if !self.window.more()? => return self.judge_last(first),
+                None => {}
             }
         }
     }
 
     /// Judges a value that is structurally complete.
-    fn judge(&mut self, length: usize) -> Result<usize, Trouble> {
-        let value = &self.window.held()[..length];
+    fn judge(&mut self, first: u8, length: usize) -> Result<usize, Trouble> {
+        let value = self.window.held()[..length].trim_ascii_end();
         match self.checker.check(value) {
-            Ok(()) if length > self.longest => {
-                self.window.consume(length);
-                Err(self.too_long(length as u64))
-            }
             Ok(()) => {
                 learn_opening(&mut self.opening, value);
-                Ok(length)
+                Ok(value.len())
             }
-            Err(fault) => Err(self.recover(&fault, Some(length))?),
+            Err(fault) => Err(self.recover(first, &fault)?),
         }
     }
 
     /// Judges a value that the end of the file cuts off.
-    fn judge_last(&mut self) -> Result<usize, Trouble> {
+    fn judge_last(&mut self, first: u8) -> Result<usize, Trouble> {
         let held = self.window.held();
         let value = held.trim_ascii_end();
         // White space behind a number says that none of its digits is missing.
         let is_complete = self.place == Place::Values || value.len() < held.len();
         match self.checker.check(value) {
             Ok(()) if is_complete => Ok(value.len()),
-            Err(fault) if !fault.is_incomplete => Err(self.recover(&fault, None)?),
+            Err(fault) if !fault.is_incomplete => Err(self.recover(first, &fault)?),
             _ => {
                 let inside = format!("record {}, which begins at byte {}", self.records, self.window.byte());
                 let byte = self.window.byte() + self.window.held().len() as u64;
@@ -163,11 +162,10 @@ impl JsonValues {
         }
     }
 
-    /// Moves behind a broken record; `end` is where it seems to end.
-    fn recover(&mut self, fault: &Fault, end: Option<usize>) -> Result<Trouble, Trouble> {
+    /// Moves behind a broken record that begins with `first`.
+    fn recover(&mut self, first: u8, fault: &Fault) -> Result<Trouble, Trouble> {
         let byte = self.window.byte();
-        let from = last_string_before(self.window.held(), fault.at);
-        self.pass_over(from, end)?;
+        self.pass_broken(first)?;
         Ok(Trouble::Broken(BrokenRecord {
             number: self.records,
             line: None,
@@ -178,47 +176,93 @@ impl JsonValues {
         }))
     }
 
-    /// Moves to the next record, searched behind `from`; to `end` if none begins before it.
-    fn pass_over(&mut self, mut from: usize, end: Option<usize>) -> Result<(), Trouble> {
+    fn pass_broken(&mut self, first: u8) -> Result<(), Trouble> {
+        let verdict = if is_closed(first) { self.parse_tolerantly()? } else { None };
+        match verdict {
+            None => self.pass_to_end(Scan::of(first)),
+            Some(Verdict::End(end)) if first != b'{' || self.is_followed_by_element(end)? => {
+                self.window.consume(end);
+                Ok(())
+            }
+            Some(Verdict::End(end)) => self.search(end, None),
+            Some(Verdict::Fault(at)) => self.search(last_string_before(self.window.held(), at), Some(Scan::of(first))),
+        }
+    }
+
+    /// How the value at the beginning of the window ends; none if it does not within the length of a record or of the file.
+    fn parse_tolerantly(&mut self) -> Result<Option<Verdict>, Trouble> {
+        let mut parse = Tolerant::new();
         loop {
             let held = self.window.held();
+            let verdict = parse.advance(&held[..held.len().min(self.longest)]);
+            if verdict.is_some() || held.len() >= self.longest || !self.window.more()? {
+                return Ok(verdict);
+            }
+        }
+    }
+
+    /// Whether an object may end at `end`: behind it something stands that separates it from the next, or ends the array.
+    fn is_followed_by_element(&mut self, end: usize) -> Result<bool, Trouble> {
+        loop {
+            let after = &self.window.held()[end..];
+            let next = after.iter().take(LONGEST_GAP).find(|byte| !byte.is_ascii_whitespace());
+            // Only records that share their first field can be searched for.
+            let is_over = after.len() >= LONGEST_GAP || self.opening.len() == 1;
+            if let Some(byte) = next {
+                return Ok(is_over || is_separator(*byte) || matches!(byte, b'{' | b'[' | b']' | 0xef));
+            }
+            if is_over || !self.window.more()? {
+                return Ok(true);
+            }
+        }
+    }
+
+    /// Moves to the next record, searched behind `from`; to the end that `scan` finds if none begins before it.
+    fn search(&mut self, mut from: usize, mut scan: Option<Scan>) -> Result<(), Trouble> {
+        let mut end = None;
+        loop {
+            let held = self.window.held();
+            end = end.or_else(|| scan.as_mut()?.advance(held));
             // The brace that ends the record is no sign of another end.
-            let until = end.map_or(held.len(), |end| end.saturating_sub(1)).max(from);
+            let until = end.map_or(held.len(), |end| end - 1).max(from);
             let (passed, is_decided) = match resync::find(held, from..until, &self.opening, self.window.at_end()) {
                 Mark::At(next) => (next, true),
                 Mark::Nowhere => (end.unwrap_or(held.len()), end.is_some()),
-                Mark::Undecided(brace) if end.is_none() => (brace, false),
-                Mark::Undecided(_) => (0, false),
+                Mark::Undecided(brace) => (brace, false),
             };
             self.window.consume(passed);
-            if is_decided {
+            if is_decided || (!self.window.more()? && self.window.held().is_empty()) {
                 return Ok(());
             }
-            if passed > 0 {
-                from = 0;
-            }
-            if !self.window.more()? && self.window.held().is_empty() {
-                return Ok(());
+            from = 0;
+            match &mut end {
+                Some(end) => *end -= passed,
+                None => scan.iter_mut().for_each(|scan| scan.forget(passed)),
             }
         }
     }
 
     /// Moves behind a value that is valid so far but too long.
-    fn pass_long(&mut self, mut scan: Scan) -> Result<Trouble, Trouble> {
+    fn pass_long(&mut self, first: u8) -> Result<Trouble, Trouble> {
         let byte = self.window.byte();
+        self.pass_to_end(Scan::of(first))?;
+        Ok(self.too_long(self.window.byte() - byte))
+    }
+
+    /// Consumes the value up to the end that `scan` finds, or all of the file.
+    fn pass_to_end(&mut self, mut scan: Scan) -> Result<(), Trouble> {
         loop {
             let held = self.window.held().len();
             if let Some(end) = scan.advance(self.window.held()) {
                 self.window.consume(end);
-                break;
+                return Ok(());
             }
             self.window.consume(held);
-            scan.rebase();
+            scan.forget(held);
             if !self.window.more()? {
-                break;
+                return Ok(());
             }
         }
-        Ok(self.too_long(self.window.byte() - byte))
     }
 
     /// The error of a value of `length` bytes that has just been consumed.

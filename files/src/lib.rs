@@ -38,6 +38,7 @@ mod structure;
 mod swallowed;
 #[cfg(test)]
 mod tests;
+mod tolerant;
 mod window;
 
 pub use decimal::Decimal;

@@ -15,17 +15,19 @@ pub(super) enum Mark {
     Nowhere,
 }
 
-/// Longest white space within a mark; more of it is none.
-const LONGEST_GAP: usize = 64 << 10;
+/// Longest mark, white space included.
+pub(super) const LONGEST_GAP: usize = 64 << 10;
 
 /// The first mark in `bytes` whose closing brace lies in `within`. `opening` is the quoted name of the records' first
 /// field, or a quote; `is_last` says that the stream ends with `bytes`.
 pub(super) fn find(bytes: &[u8], within: Range<usize>, opening: &[u8], is_last: bool) -> Mark {
     for close in memchr::memchr_iter(b'}', &bytes[within.clone()]).map(|found| within.start + found) {
+        // However much of the stream is there, so much of it decides.
         let after = &bytes[close + 1..];
+        let after = &after[..after.len().min(LONGEST_GAP)];
         match follows(after, opening) {
             Follows::Record(gap) => return Mark::At(close + 1 + gap),
-            Follows::EndSoFar(gap) if is_last => return Mark::At(close + 1 + gap),
+            Follows::EndSoFar(gap) if is_last && after.len() < LONGEST_GAP => return Mark::At(close + 1 + gap),
             Follows::EndSoFar(_) if after.len() < LONGEST_GAP => return Mark::Undecided(close),
             Follows::EndSoFar(_) | Follows::Other => {}
         }

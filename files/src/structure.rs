@@ -3,9 +3,47 @@
 //! The scan can stop after any byte and go on when more of the stream is there. It does not judge: a value that is
 //! structurally complete may still be broken, which [`check`](super::check) finds out.
 
+/// The byte order mark in UTF-8.
+pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// What may stand between values: white space, commas, and the record separator of RFC 7464.
 pub(super) fn is_separator(byte: u8) -> bool {
     byte.is_ascii_whitespace() || matches!(byte, b',' | 0x1e)
+}
+
+/// Length of what stands before the next value: separators, and the byte order marks of files that were joined.
+pub(super) fn separators(bytes: &[u8]) -> usize {
+    let mut at = 0;
+    loop {
+        at += bytes[at..].iter().take_while(|byte| is_separator(**byte)).count();
+        if !bytes[at..].starts_with(BYTE_ORDER_MARK) {
+            return at;
+        }
+        at += BYTE_ORDER_MARK.len();
+    }
+}
+
+/// Whether more bytes may make a byte order mark of `bytes`, or there are none.
+pub(super) fn is_cut_mark(bytes: &[u8]) -> bool {
+    bytes.len() < BYTE_ORDER_MARK.len() && BYTE_ORDER_MARK.starts_with(bytes)
+}
+
+/// Moves `at` behind the closing quote of the string in which it is, or to the end of `value`; true if the quote is there.
+pub(super) fn pass_string(value: &[u8], at: &mut usize, is_escaped: &mut bool) -> bool {
+    if std::mem::take(is_escaped) {
+        *at += 1;
+        return false;
+    }
+    let found = memchr::memchr2(b'"', b'\\', &value[*at..]);
+    *at = found.map_or(value.len(), |found| *at + found + 1);
+    let last = found.map(|_| value[*at - 1]);
+    *is_escaped = last == Some(b'\\');
+    last == Some(b'"')
+}
+
+/// Whether a value that begins with `first` ends with a closing byte of its own.
+pub(super) fn is_closed(first: u8) -> bool {
+    matches!(first, b'{' | b'[' | b'"')
 }
 
 /// A scan that is under way over one value.
@@ -23,14 +61,14 @@ pub(super) struct Scan {
 enum Kind {
     /// An object, an array or a string: it ends with its closing byte.
     Closed,
-    /// Anything else: it ends before a comma, a bracket or the next object.
+    /// Anything else: it ends before a comma, a bracket or the next object, white space included.
     Bare,
 }
 
 impl Scan {
     /// A scan of the value that begins with `first`.
     pub(super) fn of(first: u8) -> Self {
-        let kind = if matches!(first, b'{' | b'[' | b'"') { Kind::Closed } else { Kind::Bare };
+        let kind = if is_closed(first) { Kind::Closed } else { Kind::Bare };
         Self { at: 0, depth: 0, kind, is_in_string: false, is_escaped: false }
     }
 
@@ -42,15 +80,15 @@ impl Scan {
         }
     }
 
-    /// Forgets the bytes seen so far, which the caller has consumed.
-    pub(super) fn rebase(&mut self) {
-        self.at = 0;
+    /// Forgets the first `count` bytes, which the caller has consumed and which have been seen.
+    pub(super) fn forget(&mut self, count: usize) {
+        self.at -= count;
     }
 
     fn advance_closed(&mut self, value: &[u8]) -> Option<usize> {
         while self.at < value.len() {
             if self.is_in_string {
-                self.pass_string(value);
+                self.is_in_string = !pass_string(value, &mut self.at, &mut self.is_escaped);
             } else {
                 self.pass_structure(value);
             }
@@ -59,25 +97,6 @@ impl Scan {
             }
         }
         None
-    }
-
-    /// Moves behind the string's closing quote, or to the end of `value`.
-    fn pass_string(&mut self, value: &[u8]) {
-        if self.is_escaped {
-            self.is_escaped = false;
-            self.at += 1;
-            return;
-        }
-        match memchr::memchr2(b'"', b'\\', &value[self.at..]) {
-            None => self.at = value.len(),
-            Some(found) => {
-                self.at += found + 1;
-                match value[self.at - 1] {
-                    b'"' => self.is_in_string = false,
-                    _ => self.is_escaped = true,
-                }
-            }
-        }
     }
 
     /// Moves behind the next opening quote, or behind the bracket that closes the value, or to the end of `value`.
@@ -109,9 +128,8 @@ impl Scan {
             self.at = value.len();
             return None;
         };
-        // A closing brace that nothing opened is junk of its own.
-        let end = end.max(1);
-        Some(value[..end].trim_ascii_end().len().max(1))
+        // A closing bracket that nothing opened is junk of its own.
+        Some(end.max(1))
     }
 }
 
@@ -153,8 +171,8 @@ mod tests {
 
     #[test]
     fn a_bare_value_ends_before_the_next() {
-        assert_eq!(end_of("12 , 3"), Some(2));
-        assert_eq!(end_of("not a record {"), Some(12));
+        assert_eq!(end_of("12 , 3"), Some(3));
+        assert_eq!(end_of("not a record {"), Some(13));
         assert_eq!(end_of("} , x"), Some(1));
         assert_eq!(end_of("nul"), None);
     }
@@ -165,6 +183,21 @@ mod tests {
         let mut scan = Scan::of(b'{');
         let ends: Vec<_> = (1..=text.len()).filter_map(|length| scan.advance(&text[..length])).collect();
         assert_eq!(ends.first(), Some(&(text.len() - 1)));
+    }
+
+    #[test]
+    fn marks_between_joined_files_are_separators() {
+        for (bytes, length) in [
+            (b"".as_slice(), 0),
+            (b" ,\n{", 3),
+            (b"\xef\xbb\xbf{", 3),
+            (b"\n\xef\xbb\xbf \xef\xbb\xbf[", 8),
+            (b" \xef\xbb", 1),
+            (b"\xef\xbb{", 0),
+        ] {
+            assert_eq!(separators(bytes), length, "{bytes:?}");
+        }
+        assert!(is_cut_mark(b"") && is_cut_mark(b"\xef\xbb") && !is_cut_mark(b"\xef{") && !is_cut_mark(b"{"));
     }
 
     #[test]
