@@ -10,15 +10,16 @@
 //! its quotes if a text goes on behind its closing quote, if the text does not end, or if the text has line breaks and the
 //! lines in it are rows, by their number or by their first fields (`swallowed.rs`). If all lines behind the one with the opening quote are rows, reading goes on with them, so that the
 //! bad quote costs one row. Otherwise it goes on behind the line where the text seems to end; a text that does not end then
-//! ends the file.
+//! ends the file. If it is not certain that the lines in a text are rows, the row is read and [counted](CsvRows::doubts).
 
 use super::FileRecord;
-use super::decimal::{self, Decimal, Evidence};
 use super::dialect::blank;
 use super::error::{BrokenRecord, Trouble, not_text, too_long};
 use super::form::Delimiter;
+use super::reading::{Cell, Reading};
 use super::split::{Field, Split, Splitter, are_rows, line_ends};
-use super::swallowed;
+use super::structure::{BYTE_ORDER_MARK, is_cut_mark};
+use super::swallowed::{self, Likeness};
 use super::window::Window;
 
 /// Lines in quotes that have to look like rows before a well-formed text is doubted, and the columns they must have.
@@ -26,13 +27,15 @@ const DOUBTFUL_LINES: usize = 3;
 const DOUBTFUL_COLUMNS: usize = 3;
 /// Bytes of blank lines that are held at once.
 const BLANK: usize = 4096;
+/// Bytes behind a row in which the next key is looked for.
+const NEXT_KEY: usize = 4096;
 
 /// How the file is read.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(super) struct Dialect {
     pub(super) delimiter: Delimiter,
-    /// None if it is unknown: a cell that means two numbers, or one with a comma, then breaks its row.
-    pub(super) decimal: Option<Decimal>,
+    /// How the numbers in each column are read.
+    pub(super) readings: Vec<Reading>,
     /// Name of the encoding, for messages.
     pub(super) encoding: &'static str,
 }
@@ -56,6 +59,11 @@ pub(super) struct CsvRows {
     row_line: u64,
     /// Length of the row at the beginning of the window that has been read.
     row: usize,
+    /// A byte order mark stands before the row: another file begins with it.
+    is_marked: bool,
+    /// Rows that may hold others, and the line of the first of them.
+    doubts: u64,
+    first_doubt: Option<u64>,
     /// Fields that do not stand in the file as they are read.
     unpacked: String,
     places: Vec<Place>,
@@ -94,6 +102,9 @@ impl CsvRows {
             row_byte: 0,
             row_line: 1,
             row: 0,
+            is_marked: false,
+            doubts: 0,
+            first_doubt: None,
             unpacked,
             places,
             json,
@@ -120,14 +131,14 @@ impl CsvRows {
         }
         self.unpack().map_err(Trouble::Header)?;
         for place in 0..self.splitter.fields().len() {
-            let name = self.field(place).map(str::trim).filter(|name| !name.is_empty());
-            let name = name.map_or_else(|| format!("column_{}", place + 1), str::to_owned);
+            let name = self.name(place);
             if self.columns.contains(&name) {
                 return Err(Trouble::RepeatedColumn(name));
             }
             self.names.push(quoted_name(&name));
             self.columns.push(name);
         }
+        self.is_marked = false;
         Ok(())
     }
 
@@ -147,18 +158,40 @@ impl CsvRows {
 
     /// Reads the next row; false at the end of the file.
     pub(super) fn advance(&mut self) -> Result<bool, Trouble> {
-        if !self.find_row()? {
-            return Ok(false);
+        while self.find_row()? {
+            self.rows += 1;
+            let read = self.read_row();
+            if !std::mem::take(&mut self.is_marked) {
+                return read.map(|()| true);
+            }
+            if read.is_err() || !self.repeats_header() {
+                return Err(Trouble::OtherHeader { line: self.row_line });
+            }
+            self.rows -= 1;
         }
-        self.rows += 1;
+        Ok(false)
+    }
+
+    fn read_row(&mut self) -> Result<(), Trouble> {
         match self.split()? {
             Split::Row(length) => {
                 self.row = length;
-                self.judge().map(|()| true)
+                self.judge()
             }
             Split::Continued { quote, at } => Err(self.doubted(quote, at)?),
             Split::Open { quote } => Err(self.unclosed(quote)?),
         }
+    }
+
+    /// The row names the columns once more.
+    fn repeats_header(&self) -> bool {
+        (0..self.columns.len()).all(|place| self.name(place) == self.columns[place])
+    }
+
+    /// The name of a column, of which this row is the header.
+    fn name(&self, place: usize) -> String {
+        let name = self.field(place).map(str::trim).filter(|name| !name.is_empty());
+        name.map_or_else(|| format!("column_{}", place + 1), str::to_owned)
     }
 
     /// Number and first line of the row.
@@ -187,9 +220,19 @@ impl CsvRows {
                 continue;
             }
             self.pass(passed);
+            let held = self.window.held();
+            if held.starts_with(BYTE_ORDER_MARK) {
+                self.is_marked = true;
+                self.window.consume(BYTE_ORDER_MARK.len());
+                continue;
+            }
+            let is_row = !held.is_empty();
+            if is_row && is_cut_mark(held) && self.window.more()? {
+                continue;
+            }
             (self.row_byte, self.row_line) = (self.window.byte(), self.line);
-            if passed < held || self.window.at_end() {
-                return Ok(passed < held);
+            if is_row || self.window.at_end() {
+                return Ok(is_row);
             }
         }
     }
@@ -228,8 +271,12 @@ impl CsvRows {
         }
         let (columns, found) = (self.columns.len(), self.splitter.fields().len());
         let doubtful = if found == columns { (DOUBTFUL_LINES, DOUBTFUL_COLUMNS) } else { (1, 2) };
-        if let Some(field) = self.swallows_rows(doubtful) {
-            return Err(self.refused(field.start - 1, field.end, true)?);
+        if let Some((field, likeness)) = self.holds_rows(doubtful)? {
+            if likeness == Likeness::Rows {
+                return Err(self.refused(field.start - 1, field.end, true)?);
+            }
+            self.doubts += 1;
+            self.first_doubt = self.first_doubt.or(Some(self.row_line));
         }
         if found != columns {
             let reason = format!("{found} field{} where the header has {columns}", if found == 1 { "" } else { "s" });
@@ -238,23 +285,51 @@ impl CsvRows {
         self.unpack().map_err(|reason| self.broken(self.row_byte, reason))
     }
 
-    /// A field in quotes whose lines are at least `lines` rows, in a file of at least so many columns.
-    fn swallows_rows(&self, (lines, columns): (usize, usize)) -> Option<Field> {
-        let quoted = self.splitter.fields().iter().enumerate().filter(|(_, field)| field.quoted);
-        let found = quoted.into_iter().find(|(place, field)| {
-            (self.columns.len() >= columns && self.are_rows(field.start, field.end, lines))
-                || self.are_next_rows(*place, **field)
-        });
-        found.map(|(_, field)| *field)
+    /// The field in quotes whose lines are most like rows: at least `lines` of them in a file of at least so many columns, or
+    /// rows that follow this one.
+    fn holds_rows(&mut self, (lines, columns): (usize, usize)) -> Result<Option<(Field, Likeness)>, Trouble> {
+        let mut found = None;
+        for place in 0..self.splitter.fields().len() {
+            let field = self.splitter.fields()[place];
+            let text = &self.window.held()[field.start..field.end];
+            if !field.quoted || self.columns.len() < 2 || next_line(text).is_none() {
+                continue;
+            }
+            let likeness = match self.columns.len() >= columns && self.are_rows(field.start, field.end, lines) {
+                true => Likeness::Rows,
+                false => self.likeness(place, field)?,
+            };
+            if likeness > found.map_or(Likeness::Text, |(_, so_far)| so_far) {
+                found = Some((field, likeness));
+            }
+        }
+        Ok(found)
     }
 
-    /// Whether the lines behind that in which a field in quotes begins are rows that follow this one.
-    fn are_next_rows(&self, place: usize, field: Field) -> bool {
+    /// How far the lines behind that in which a field in quotes begins are rows that follow this one.
+    fn likeness(&mut self, place: usize, field: Field) -> Result<Likeness, Trouble> {
+        while self.next_key().is_none() && self.window.held().len() - self.row < NEXT_KEY && self.window.more()? {}
         let held = self.window.held();
-        let Some(first) = next_line(&held[field.start..field.end]) else { return false };
+        let start = field.start + next_line(&held[field.start..field.end]).unwrap_or_default();
         let key = self.splitter.fields().first().filter(|_| place > 0).map(|key| &held[key.start..key.end]);
-        let lines = &held[field.start + first..self.row];
-        self.columns.len() > 1 && swallowed::follow(lines, self.dialect.delimiter.byte(), self.columns.len(), key)
+        Ok(swallowed::likeness(
+            &held[start..self.row],
+            self.dialect.delimiter.byte(),
+            self.columns.len(),
+            key.map(|key| (key, self.next_key())),
+        ))
+    }
+
+    /// The first field behind the row, if all of it is there.
+    fn next_key(&self) -> Option<&[u8]> {
+        let behind = &self.window.held()[self.row..];
+        let end = memchr::memchr3(self.dialect.delimiter.byte(), b'\n', b'\r', behind)?;
+        Some(&behind[..end])
+    }
+
+    /// How many rows may hold others, which a wrong quote has taken in, and the line on which the first of them begins.
+    pub(super) fn doubts(&self) -> Option<(u64, u64)> {
+        self.first_doubt.map(|line| (self.doubts, line))
     }
 
     /// Whether the lines behind that of `start`, up to that of `end`, are at least `least` rows.
@@ -323,7 +398,7 @@ impl CsvRows {
         let Self { window, splitter, columns, places, unpacked, dialect, rows, row, .. } = self;
         let row = &window.held()[..*row];
         // The names in the header are no numbers.
-        let decimal = if *rows > 0 { dialect.decimal } else { Some(Decimal::Point) };
+        let readings = if *rows > 0 { dialect.readings.as_slice() } else { &[] };
         places.clear();
         unpacked.clear();
         let has_nul = memchr::memchr(0, row).is_some();
@@ -347,17 +422,15 @@ impl CsvRows {
                     unpacked.push_str(if part > 0 { "\"" } else { "" });
                     unpacked.push_str(text);
                 });
-            } else if decimal == Some(Decimal::Comma)
-                && let Some(number) = decimal::normalised(text)
-            {
-                unpacked.push_str(&number);
-            } else if decimal.is_none() && matches!(decimal::evidence(text), Evidence::Comma | Evidence::Both) {
-                return fault(&format!(
-                    "is {text:?}, whose decimal mark is not known; name it with --decimal , or --decimal ."
-                ));
             } else {
-                places.push(Place::Row);
-                continue;
+                match readings.get(column).map_or(Cell::AsItStands, |reading| reading.read(text)) {
+                    Cell::Number(number) => unpacked.push_str(&number),
+                    Cell::Refused(why) => return fault(&format!("is {text:?}, {why}")),
+                    Cell::AsItStands => {
+                        places.push(Place::Row);
+                        continue;
+                    }
+                }
             }
             places.push(Place::Unpacked(start, unpacked.len()));
         }

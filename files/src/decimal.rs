@@ -57,7 +57,7 @@ pub(super) enum Evidence {
 
 /// What `cell` says of the decimal mark.
 pub(super) fn evidence(cell: &str) -> Evidence {
-    if !may_have_mark(cell) {
+    if !may_have_mark(cell) || memchr::memchr2(b'.', b',', cell.as_bytes()).is_none() {
         return Evidence::None;
     }
     match (number(cell, b'.', &[","]), number(cell, b',', GROUPING)) {
@@ -73,6 +73,11 @@ pub(super) fn evidence(cell: &str) -> Evidence {
 pub(super) fn normalised(cell: &str) -> Option<String> {
     let number = may_have_mark(cell).then(|| number(cell, b',', GROUPING))??;
     (number != cell.trim_ascii()).then_some(number)
+}
+
+/// Whether `cell` is a number, with either mark.
+pub(super) fn is_number(cell: &str) -> bool {
+    number(cell, b'.', &[","]).is_some() || number(cell, b',', GROUPING).is_some()
 }
 
 /// What groups thousands where the decimal mark is a comma: a point, spaces, apostrophes.

@@ -7,7 +7,8 @@ use super::encoding::{self, Encoding, Transcoder};
 use super::error::{Trouble, excerpt};
 use super::find::plain_name;
 use super::form::{Delimiter, Form, Format};
-use super::structure::{Scan, is_separator};
+use super::reading::readings;
+use super::structure::{BYTE_ORDER_MARK, Scan, is_separator};
 use super::window::Window;
 use std::path::Path;
 
@@ -32,14 +33,14 @@ pub(super) struct Recognised {
 pub(super) fn recognise(path: &Path, window: Window, form: &Form, is_live: bool) -> Result<Recognised, Trouble> {
     let mut noticed = Vec::new();
     let (mut window, encoding) = as_utf8(window, form, is_live, &mut noticed)?;
-    if window.held().starts_with(b"\xef\xbb\xbf") {
-        window.consume(3);
+    if window.held().starts_with(BYTE_ORDER_MARK) {
+        window.consume(BYTE_ORDER_MARK.len());
     }
     let format = match form.format {
         Some(format) => format,
         None => format_of(path, &window, form, &mut noticed)?,
     };
-    let usual = Dialect { delimiter: Delimiter::COMMA, decimal: Some(Decimal::Point), encoding };
+    let usual = Dialect { delimiter: Delimiter::COMMA, readings: Vec::new(), encoding };
     let csv = match format {
         Format::Csv => dialect_of(path, &mut window, form, &mut noticed, usual)?,
         Format::Json | Format::Lines if form.decimal == Some(Decimal::Comma) => return Err(Trouble::DecimalOfJson),
@@ -151,32 +152,41 @@ fn dialect_of(
     noticed: &mut Vec<String>,
     usual: Dialect,
 ) -> Result<Dialect, Trouble> {
-    let mut dialect = usual;
     let in_file = dialect::named_in_file(window.held());
     if let Some((_, length)) = in_file {
         window.consume(length);
     }
     let (text, at_end) = (window.held(), window.at_end());
-    dialect.delimiter = match (form.delimiter, in_file) {
+    let delimiter = match (form.delimiter, in_file) {
         (Some(delimiter), _) | (None, Some((delimiter, _))) => delimiter,
-        (None, None) => {
-            let by_name = plain_name(path).ends_with(".tsv").then_some(Delimiter::TAB);
-            let usual = by_name.unwrap_or(Delimiter::COMMA);
-            let found = dialect::delimiter(text, at_end, by_name)?.map_or(usual, |fit| fit.delimiter);
-            if found != usual {
-                noticed.push(format!("{found} between the fields (--delimiter names another)"));
-            }
-            found
-        }
+        (None, None) => delimiter_of(path, text, at_end, noticed)?,
     };
-    dialect.decimal = form.decimal.or(usual.decimal);
-    // A semicolon is between the fields where a comma is in the numbers.
-    if form.decimal.is_none() && dialect.delimiter == Delimiter::SEMICOLON {
-        let proved = dialect::decimal(text, at_end, dialect.delimiter);
-        if let Some((Decimal::Comma, cell)) = &proved {
-            noticed.push(format!("a decimal comma, as in {cell:?} (--decimal names another)"));
-        }
-        dialect.decimal = proved.map(|(decimal, _)| decimal);
+    let columns = dialect::columns(text, at_end, delimiter);
+    let readings = readings(&columns, delimiter, form.decimal);
+    if form.decimal.is_none()
+        && delimiter != Delimiter::COMMA
+        && let Some(cell) = columns.iter().find_map(|column| column.proof.as_ref())
+    {
+        noticed.push(format!("a decimal comma, as in {cell:?} (--decimal names another)"));
     }
-    Ok(dialect)
+    Ok(Dialect { delimiter, readings, ..usual })
+}
+
+fn delimiter_of(path: &Path, text: &[u8], at_end: bool, noticed: &mut Vec<String>) -> Result<Delimiter, Trouble> {
+    let by_name = plain_name(path).ends_with(".tsv").then_some(Delimiter::TAB);
+    let usual = by_name.unwrap_or(Delimiter::COMMA);
+    let found = match dialect::delimiter(text, at_end, by_name)? {
+        Some(fit) => fit.delimiter,
+        None => dialect::rare(text, at_end).unwrap_or_else(|| {
+            if let Some(possible) = dialect::possible(text, at_end) {
+                noticed
+                    .push(format!("one column, though {possible} would split every row alike (--delimiter names it)"));
+            }
+            usual
+        }),
+    };
+    if found != usual {
+        noticed.push(format!("{found} between the fields (--delimiter names another)"));
+    }
+    Ok(found)
 }

@@ -1,13 +1,19 @@
 //! The delimiter and the decimal mark of a CSV file, from its first rows.
 
-use super::decimal::{Decimal, Evidence, evidence};
 use super::error::Trouble;
 use super::form::Delimiter;
+use super::reading::Column;
 use super::split::{Split, Splitter};
 
 /// Rows that are looked at.
 const ROWS: usize = 200;
 const CANDIDATES: [Delimiter; 4] = [Delimiter::COMMA, Delimiter::SEMICOLON, Delimiter::TAB, Delimiter::PIPE];
+/// Delimiters that hardly ever stand in a text.
+const RARE: [u8; 4] = [b'^', b'~', 0x01, 0x1f];
+/// Characters that stand in texts, too, so that they are only pointed out.
+const POSSIBLE: [u8; 6] = [b':', b' ', b'#', b'/', b'=', b'&'];
+/// Rows that a possible delimiter has to split like the header.
+const CONVINCING: usize = 2;
 
 /// How the first rows split by a delimiter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,23 +72,33 @@ fn fit(text: &[u8], at_end: bool, delimiter: Delimiter) -> Option<Fit> {
     (columns > 1).then_some(Fit { delimiter, rows, even })
 }
 
-/// The decimal mark that the cells of `text` prove, with a cell that does; none if nothing or both are proved.
-pub(super) fn decimal(text: &[u8], at_end: bool, delimiter: Delimiter) -> Option<(Decimal, String)> {
-    let (mut point, mut comma) = (None, None);
+/// The one of the rare delimiters that splits the header and all first rows alike.
+pub(super) fn rare(text: &[u8], at_end: bool) -> Option<Delimiter> {
+    only(text, at_end, &RARE, 1)
+}
+
+/// A character that would split the header and all first rows alike, and may be between the fields.
+pub(super) fn possible(text: &[u8], at_end: bool) -> Option<Delimiter> {
+    only(text, at_end, &POSSIBLE, CONVINCING)
+}
+
+fn only(text: &[u8], at_end: bool, bytes: &[u8], rows: usize) -> Option<Delimiter> {
+    let delimiters = bytes.iter().filter_map(|byte| Delimiter::of(*byte));
+    let mut fits = delimiters.filter_map(|delimiter| fit(text, at_end, delimiter));
+    fits.find(|fit| fit.is_table() && fit.rows >= rows).map(|fit| fit.delimiter)
+}
+
+/// What the cells of each column are in the first rows that have as many fields as the header.
+pub(super) fn columns(text: &[u8], at_end: bool, delimiter: Delimiter) -> Vec<Column> {
+    let mut columns = Vec::new();
     each_row(text, at_end, delimiter, |fields| {
-        for cell in fields {
-            match evidence(cell) {
-                Evidence::Point => point = point.take().or_else(|| Some((*cell).to_owned())),
-                Evidence::Comma => comma = comma.take().or_else(|| Some((*cell).to_owned())),
-                Evidence::None | Evidence::Both => {}
-            }
+        if columns.is_empty() {
+            columns = vec![Column::default(); fields.len()];
+        } else if fields.len() == columns.len() {
+            columns.iter_mut().zip(fields).for_each(|(column, cell)| column.add(cell));
         }
     });
-    match (point, comma) {
-        (Some(cell), None) => Some((Decimal::Point, cell)),
-        (None, Some(cell)) => Some((Decimal::Comma, cell)),
-        _ => None,
-    }
+    columns
 }
 
 /// Hands on the first rows, of which the last may be cut off unless the stream ends with `text`.
@@ -137,6 +153,7 @@ mod tests {
             ("id|day\n1|2\n", Some(Delimiter::PIPE)),
             ("id,text\n1,hello; world\n2,a; b; c\n", Some(Delimiter::COMMA)),
             ("id,\"a;b\"\n1,2\n", Some(Delimiter::COMMA)),
+            ("id^n\n1^2\n", None),
             ("id;name, first;x\n1;2;3\n", Some(Delimiter::SEMICOLON)),
             ("id;price, EUR;x\n1;2;3\n1;2,5;3\n", Some(Delimiter::SEMICOLON)),
             ("review\nfine; really, fine\n", None),
@@ -157,14 +174,15 @@ mod tests {
     }
 
     #[test]
-    fn the_decimal_mark_is_proved_or_unknown() {
-        let found = |text: &str| decimal(text.as_bytes(), true, Delimiter::SEMICOLON).map(|(decimal, _)| decimal);
-        assert_eq!(found("a;b\n1;1.234,56\n"), Some(Decimal::Comma));
-        assert_eq!(found("a;b\n1,500;0,5\n"), Some(Decimal::Comma));
-        assert_eq!(found("a;b\n1;0.5\n"), Some(Decimal::Point));
-        assert_eq!(found("a;b\n1,5;0.5\n"), None);
-        assert_eq!(found("a;b\n1,500;1.500\n"), None);
-        assert_eq!(found("a;b\n1;x\n"), None);
+    fn other_delimiters_are_found_or_pointed_out() {
+        let found = |text: &str| (rare(text.as_bytes(), true), possible(text.as_bytes(), true));
+        assert_eq!(found("id^n\n1^2\n"), (Delimiter::of(b'^'), None));
+        assert_eq!(found("id\u{1}n\n1\u{1}2\n"), (Delimiter::of(1), None));
+        assert_eq!(found("id:n\n1:2\n2:3\n"), (None, Delimiter::of(b':')));
+        assert_eq!(found("id n\n1 2\n2 3\n"), (None, Delimiter::of(b' ')));
+        for text in ["id:n\n1:2\n", "id^n\n1\n", "film\nLove: a story\n", "id n\n1 2\n2\n", "id\n1\n2\n", ""] {
+            assert_eq!(found(text), (None, None), "{text:?}");
+        }
     }
 
     #[test]

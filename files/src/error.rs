@@ -61,6 +61,17 @@ pub enum Trouble {
         /// Decompressed bytes until there.
         byte: u64,
     },
+    /// A zstd file that needs more memory than is taken.
+    #[error(
+        "is compressed with a zstd window of {megabytes} MB, and up to 128 MB are read here; unpack it in a pipe \
+         (zstd -dc --long={log} FILE, and the file `-`)"
+    )]
+    WideWindow {
+        /// Size of the window.
+        megabytes: u64,
+        /// Power of two that holds it.
+        log: u32,
+    },
     /// An archive, a compression or a format that is not read here.
     #[error("is {0} (plain, gzip and zstd files of JSON or CSV are read)")]
     OtherFile(&'static str),
@@ -84,6 +95,15 @@ pub enum Trouble {
     /// Two columns of a CSV file have one name.
     #[error("has two columns {0:?}; give one of them another name in the first line")]
     RepeatedColumn(String),
+    /// Another CSV file was appended, and it has other columns.
+    #[error(
+        "another file begins on line {line} (with a byte order mark), and that line is not the header of this one; \
+         give the files one by one"
+    )]
+    OtherHeader {
+        /// The line, from 1.
+        line: u64,
+    },
     /// The rows of a CSV file can be split by either of two delimiters.
     #[error("can be split into columns by {0} and by {1}; name the delimiter with --delimiter")]
     AmbiguousDelimiter(Delimiter, Delimiter),

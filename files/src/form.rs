@@ -22,10 +22,10 @@ pub struct Form {
     /// Form of the files, instead of recognising it
     #[arg(long, value_enum)]
     pub format: Option<Format>,
-    /// Character between the fields of CSV files, or `tab`, instead of recognising it
+    /// Character between the fields of CSV files, or `tab`, or its code as `\x01`, instead of recognising it
     #[arg(long, value_name = "CHAR")]
     pub delimiter: Option<Delimiter>,
-    /// Decimal mark of numbers in CSV files: `.` or `,` [default: `.`; recognised where `;` is between the fields]
+    /// Decimal mark of numbers in CSV files: `.` or `,` [default: `.` where `,` is between the fields, else recognised in each column]
     #[arg(long, value_name = "MARK")]
     pub decimal: Option<Decimal>,
     /// Encoding of the files, such as windows-1252 or euc-kr [default: UTF-8; UTF-16 is recognised]
@@ -62,6 +62,11 @@ impl FromStr for Delimiter {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text.as_bytes() {
             b"tab" | b"\\t" => Ok(Self::TAB),
+            [b'\\', b'x', high, low] => {
+                let digits = [*high, *low];
+                let code = std::str::from_utf8(&digits).ok().and_then(|digits| u8::from_str_radix(digits, 16).ok());
+                code.and_then(Self::of).ok_or("a code is two hexadecimal digits of an ASCII character, as in \\x01")
+            }
             [byte] => Self::of(*byte).ok_or("a quote or a line end cannot be a delimiter"),
             _ => Err("write one ASCII character, or tab"),
         }
@@ -72,7 +77,7 @@ impl fmt::Display for Delimiter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             b'\t' => f.write_str("tab"),
-            byte => write!(f, "`{}`", char::from(byte)),
+            byte => write!(f, "`{}`", byte.escape_ascii()),
         }
     }
 }

@@ -48,6 +48,8 @@ const GZIP: &[u8] = b"\x1f\x8b";
 const ZSTD: &[u8] = b"\x28\xb5\x2f\xfd";
 /// A zstd file may open with a skippable frame, which is what `pzstd` and other parallel writers do.
 const ZSTD_SKIPPABLE: &[u8] = b"\x2a\x4d\x18";
+/// Largest window of a zstd frame in bytes; more is only used by `zstd --long` or `--ultra`, and would be memory.
+const LARGEST_WINDOW: u64 = 128 << 20;
 const GZIP_BUFFER: usize = 64 << 10;
 const HEAD: usize = 64 << 10;
 
@@ -59,6 +61,11 @@ pub(super) fn decompressed(file: Input, read: Arc<AtomicU64>) -> Result<(Compres
         return Err(Trouble::OtherFile(what));
     }
     let compression = compression_of(&head);
+    if compression == Compression::Zstd
+        && let Some(window) = zstd_window(&head).filter(|window| *window > LARGEST_WINDOW)
+    {
+        return Err(Trouble::WideWindow { megabytes: window >> 20, log: window.next_power_of_two().ilog2() });
+    }
     let whole = Cursor::new(head).chain(counted);
     let input: Input = match compression {
         Compression::Plain => Box::new(whole),
@@ -79,6 +86,27 @@ fn compression_of(head: &[u8]) -> Compression {
     } else {
         Compression::Plain
     }
+}
+
+/// Bytes of the window that the first zstd frame needs, by its header (RFC 8878); none if the header is not there.
+fn zstd_window(head: &[u8]) -> Option<u64> {
+    let mut frame = head;
+    while frame.get(1..4) == Some(ZSTD_SKIPPABLE) {
+        let length = u32::from_le_bytes(frame.get(4..8)?.try_into().ok()?);
+        frame = frame.get(8 + length as usize..)?;
+    }
+    let [descriptor, rest @ ..] = frame.strip_prefix(ZSTD)? else { return None };
+    if descriptor & 0x20 == 0 {
+        let byte = rest.first()?;
+        let base = 1_u64 << (10 + (byte >> 3));
+        return Some(base + base / 8 * u64::from(byte & 7));
+    }
+    // The window is the whole content, whose length stands behind the number of the dictionary.
+    let dictionary = [0, 1, 2, 4][usize::from(descriptor & 3)];
+    let width = 1 << (descriptor >> 6);
+    let mut content = [0; 8];
+    content[..width].copy_from_slice(rest.get(dictionary..dictionary + width)?);
+    Some(u64::from_le_bytes(content))
 }
 
 /// What the first read gives, and more only if it is too short to tell the compression by.

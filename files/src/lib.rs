@@ -32,6 +32,7 @@ mod form;
 mod input;
 mod json_values;
 mod lines;
+mod reading;
 mod resync;
 mod split;
 mod structure;
@@ -267,6 +268,20 @@ impl RecordFile {
     #[must_use]
     pub fn noticed(&self) -> Option<String> {
         (!self.noticed.is_empty()).then(|| format!("{}: read with {}", self.path.display(), self.noticed.join(", ")))
+    }
+
+    /// The rows read so far of which a text in quotes has lines in the form of rows, so that a quote may be wrong; for a
+    /// person to check.
+    #[must_use]
+    pub fn doubted(&self) -> Option<String> {
+        let Reader::Csv(rows) = &self.reader else { return None };
+        let (count, line) = rows.doubts()?;
+        Some(format!(
+            "{}: {count} row{} a text in quotes with lines in the form of rows, first on line {line}; if a quote is missing or \
+             wrong there, correct it",
+            self.path.display(),
+            if count == 1 { " has" } else { "s have" },
+        ))
     }
 
     /// The path it was opened by.

@@ -25,11 +25,23 @@ struct Evidence {
     is_tight: bool,
 }
 
-/// Returns true if all of `lines` are rows of `columns` fields that follow the row with the key `key`.
-pub(super) fn follow(lines: &[u8], delimiter: u8, columns: usize, key: Option<&[u8]>) -> bool {
+/// How far the lines of a text are rows of the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Likeness {
+    /// They are text.
+    Text,
+    /// They have the form of rows, which a text may have, too.
+    Form,
+    /// They are rows.
+    Rows,
+}
+
+/// How far all of `lines` are rows of `columns` fields that stand between the rows with the keys `keys`, of which the second
+/// is absent at the end of the file.
+pub(super) fn likeness(lines: &[u8], delimiter: u8, columns: usize, keys: Option<(&[u8], Option<&[u8]>)>) -> Likeness {
     let mut splitter = Splitter::new(delimiter);
-    let last = key.and_then(number);
-    let shape = key.and_then(shape);
+    let last = keys.and_then(|(key, _)| number(key));
+    let shape = keys.and_then(|(key, _)| shape(key));
     let mut seen = Evidence {
         lines: 0,
         last,
@@ -43,18 +55,25 @@ pub(super) fn follow(lines: &[u8], delimiter: u8, columns: usize, key: Option<&[
     while at < lines.len() {
         splitter.reset();
         let line = &lines[at..];
-        let Some(Split::Row(length)) = splitter.advance(line, true) else { return false };
+        let Some(Split::Row(length)) = splitter.advance(line, true) else { return Likeness::Text };
         let mut fields = splitter.fields().iter().map(|field| &line[field.start..field.end]);
         let (Some(first), Some(second), true) = (fields.next(), fields.next(), splitter.fields().len() == columns)
         else {
-            return false;
+            return Likeness::Text;
         };
         seen.is_tight &= !second.starts_with(b" ") && fields.all(|field| !field.starts_with(b" "));
         seen.is_alike &= self::shape(first) == shape;
         seen.add(number(first), second);
         at += length;
     }
-    seen.is_enough(columns)
+    let next = keys.and_then(|(_, next)| next).and_then(number);
+    if seen.lines > 0 && (seen.is_enough(columns) || seen.leads_to(next)) {
+        Likeness::Rows
+    } else if seen.lines > 0 && seen.is_tight {
+        Likeness::Form
+    } else {
+        Likeness::Text
+    }
 }
 
 impl Evidence {
@@ -65,6 +84,14 @@ impl Evidence {
         self.is_consecutive &= self.is_increasing && key == self.last.and_then(|last| last.checked_add(1));
         self.last = key;
         self.lines += 1;
+    }
+
+    /// The keys count up one by one to that of the next row.
+    fn leads_to(&self, next: Option<u64>) -> bool {
+        self.is_consecutive
+            && !self.is_grouped
+            && next.is_some()
+            && next == self.last.and_then(|last| last.checked_add(1))
     }
 
     /// One line is enough only if it has several delimiters.
@@ -102,27 +129,40 @@ mod tests {
         let many = "a,b\n".repeat(MANY);
         let prose = "Roses, red\n".repeat(2 * MANY);
         for (key, lines, columns, expected) in [
-            ("2", "3,fine\n4,monitor 24\"", 2, true),
-            ("2", "5,fine\n9,monitor 24\"", 2, true),
-            ("2", "3,100\n4,200", 2, true),
-            ("2", "3,fine,\"\"\"", 3, false),
-            ("2", "3,fine,24\"", 3, true),
-            ("n9", "n10,fine\nn11,24\"", 2, true),
-            ("2024-05-01", "2024-05-02,fine\n2024-05-02,24\"", 2, true),
-            ("key", &many, 2, true),
-            ("key", &prose, 2, false),
-            ("5", "6,000 units", 2, false),
-            ("5", "10,000 in May\n20,000 in June", 2, false),
-            ("57", "1,apples\n2,pears\n3,milk", 2, false),
-            ("2", "3,fine\n3,again", 2, false),
-            ("2", "3,fine\n4,one,two", 2, false),
-            ("2", "3,fine\n\n4,fine", 2, false),
-            ("key", "a,b\nc,d", 2, false),
-            ("n9", "Dear Sir, hello\nyours, me", 2, false),
-            ("2", "", 2, false),
+            ("2", "3,fine\n4,monitor 24\"", 2, Likeness::Rows),
+            ("2", "5,fine\n9,monitor 24\"", 2, Likeness::Rows),
+            ("2", "3,100\n4,200", 2, Likeness::Rows),
+            ("2", "3,fine,\"\"\"", 3, Likeness::Text),
+            ("2", "3,fine,24\"", 3, Likeness::Rows),
+            ("n9", "n10,fine\nn11,24\"", 2, Likeness::Rows),
+            ("2024-05-01", "2024-05-02,fine\n2024-05-02,24\"", 2, Likeness::Rows),
+            ("key", &many, 2, Likeness::Rows),
+            ("key", &prose, 2, Likeness::Text),
+            ("5", "6,000 units", 2, Likeness::Form),
+            ("5", "10,000 in May\n20,000 in June", 2, Likeness::Form),
+            ("57", "1,apples\n2,pears\n3,milk", 2, Likeness::Form),
+            ("2", "3,fine\n3,again", 2, Likeness::Form),
+            ("2", "3,fine\n4,one,two", 2, Likeness::Text),
+            ("2", "3,fine\n\n4,fine", 2, Likeness::Text),
+            ("key", "a,b\nc,d", 2, Likeness::Form),
+            ("n9", "Dear Sir, hello\nyours, me", 2, Likeness::Text),
+            ("2", "", 2, Likeness::Text),
         ] {
-            assert_eq!(follow(lines.as_bytes(), b',', columns, Some(key.as_bytes())), expected, "{key}: {lines}");
+            let found = likeness(lines.as_bytes(), b',', columns, Some((key.as_bytes(), None)));
+            assert_eq!(found, expected, "{key}: {lines}");
         }
-        assert!(!follow(b"3,fine\n4,fine", b',', 2, None));
+        assert_eq!(likeness(b"3,fine\n4,fine", b',', 2, None), Likeness::Form);
+    }
+
+    #[test]
+    fn one_line_is_a_row_if_the_next_row_counts_on() {
+        let found = |key: &str, line: &str, next: &str| {
+            likeness(line.as_bytes(), b',', 2, Some((key.as_bytes(), Some(next.as_bytes()))))
+        };
+        assert_eq!(found("1", "2,closes\"", "3"), Likeness::Rows);
+        assert_eq!(found("1", "2,closes\"", "2"), Likeness::Form);
+        assert_eq!(found("5", "6,000 units\"", "6"), Likeness::Form);
+        assert_eq!(found("5", "6, of them\"", "6"), Likeness::Text);
+        assert_eq!(found("n1", "n2,closes\"", "n3"), Likeness::Form);
     }
 }

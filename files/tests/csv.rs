@@ -63,7 +63,7 @@ fn the_delimiter_is_recognised_and_said() {
         let file = open("a.csv", content.as_bytes(), Form::default()).unwrap();
         assert_eq!(file.noticed().is_some(), is_said, "{content}");
     }
-    assert_eq!(read("a.tsv", "id\tday\n1\t2,3\n", Form::default()).records, [json!({"id": "1", "day": "2,3"})]);
+    assert_eq!(read("a.tsv", "id\tday\n1\tMay 2,3\n", Form::default()).records, [json!({"id": "1", "day": "May 2,3"})]);
     let form = Form { delimiter: Some("^".parse().unwrap()), ..Form::default() };
     assert_eq!(read("a.csv", "a^b,c\n1^2\n", form).records, [json!({"a": "1", "b,c": "2"})]);
 }
@@ -92,15 +92,76 @@ fn numbers_with_a_decimal_comma_are_never_other_numbers() {
         (vec![json!("12"), json!("7")], vec![(2, 3), (3, 4)])
     );
     // Both marks are there.
-    assert_eq!(csv("id;amount\n1;0,5\n2;0.5\n").broken, [(1, 2)]);
+    assert_eq!(csv("id;amount\n1;0,5\n2;0.5\n").broken, [(1, 2), (2, 3)]);
+    let mixed = csv("id;amount\n1;12,50\n2;10.30\n3;0,99\n4;7\n");
+    assert_eq!(
+        (amounts(csv("id;amount\n1;12,50\n2;10.30\n3;0,99\n4;7\n")), mixed.broken),
+        (vec![json!("12.50"), json!("0.99"), json!("7")], vec![(2, 3)])
+    );
 
     let named = |decimal| Form { decimal: Some(decimal), ..Form::default() };
     let quoted = "id,amount\n1,\"1.234,56\"\n2,\"1,500\"\n3,1.500\n";
     assert_eq!(amounts(read("a.csv", quoted, named(Decimal::Comma))), ["1234.56", "1.500", "1500"]);
-    assert_eq!(amounts(csv(quoted)), ["1.234,56", "1,500", "1.500"], "commas between fields leave numbers as they are");
+    let among_commas = csv(quoted);
+    assert_eq!((among_commas.broken.clone(), amounts(among_commas)), (vec![(2, 3), (3, 4)], vec![json!("1.234,56")]));
+    assert_eq!(
+        amounts(csv("id,amount\n1,\"1,500\"\n2,\"2,250\"\n")),
+        ["1,500", "2,250"],
+        "a comma between the fields decides"
+    );
     assert_eq!(amounts(read("a.csv", "id;amount\n1;1,500\n", named(Decimal::Point))), ["1,500"]);
     let json = read("a.jsonl", "{\"a\": \"1,5\"}\n", named(Decimal::Comma));
     assert!(matches!(json.ended, Some(Trouble::DecimalOfJson)), "{json:?}");
+}
+
+#[test]
+fn the_decimal_mark_is_recognised_in_each_column_whatever_is_between_the_fields() {
+    for delimiter in [";", "\t", "|", "^"] {
+        let file = |rows: &[&str]| {
+            let content = (rows.join("\n") + "\n").replace(';', delimiter);
+            let read = read(if delimiter == "\t" { "a.tsv" } else { "a.csv" }, content, Form::default());
+            let rows: Vec<Vec<String>> = read
+                .records
+                .iter()
+                .map(|record| {
+                    let cells = record.as_object().unwrap().values();
+                    cells.map(|cell| cell.as_str().unwrap().to_owned()).collect()
+                })
+                .collect();
+            (rows.iter().map(|row| row.join(" ")).collect::<Vec<_>>(), read.broken.len())
+        };
+        let read = |rows: &[&str]| file(rows);
+        assert_eq!(read(&["amount;id", "1,500;1", "0,5;2"]), (vec!["1.500 1".into(), "0.5 2".into()], 0));
+        assert_eq!(read(&["amount;id", "1,500;1", "0.5;2"]), (vec!["1,500 1".into(), "0.5 2".into()], 0));
+        assert_eq!(read(&["amount;id", "1,500;1", "7;2"]), (vec!["7 2".into()], 1));
+        assert_eq!(read(&["amount;id", "1.500;1", "7;2"]), (vec!["7 2".into()], 1));
+        // A time or a date in another column is no proof, a number is.
+        assert_eq!(read(&["amount;at", "1.500;10.30", "7;11.45"]), (vec!["7 11.45".into()], 1));
+        assert_eq!(
+            read(&["amount;at", "0,5;10.30", "1.500;11.45"]),
+            (vec!["0.5 10.30".into(), "1500 11.45".into()], 0)
+        );
+        assert_eq!(read(&["amount;share", "1.500;0.75", "7;0.25"]), (vec!["1.500 0.75".into(), "7 0.25".into()], 0));
+    }
+}
+
+#[test]
+fn a_file_that_seems_to_be_one_column_says_what_may_be_between_its_fields() {
+    let noticed = |content: &str| open("a.csv", content.as_bytes(), Form::default()).unwrap().noticed();
+    for content in ["id^n\n1^2\n", "id~n\n1~2\n", "id\u{1}n\n1\u{1}2\n"] {
+        assert_eq!(csv(content).records, [json!({"id": "1", "n": "2"})], "{content:?}");
+        assert!(noticed(content).is_some_and(|said| said.contains("--delimiter")), "{content:?}");
+    }
+    for content in ["id:n\n1:2\n2:3\n", "id n\n1 2\n2 3\n", "id#n\n1#2\n2#3\n"] {
+        assert_eq!(csv(content).records.len(), 2);
+        assert!(noticed(content).is_some_and(|said| said.contains("--delimiter")), "{content:?}");
+    }
+    for content in ["id\n1\n2\n", "title\nAlien: Romulus\nUp\n", "first name\nAnn\nMary Ann\n", "id,n\n1,2:3\n"] {
+        assert_eq!(noticed(content), None, "{content:?}");
+    }
+    let hive = Form { delimiter: Some("\\x01".parse().unwrap()), ..Form::default() };
+    assert_eq!(read("a.csv", "id\u{1}n\n1\u{1}2\n", hive).records, [json!({"id": "1", "n": "2"})]);
+    assert!("\\x0a".parse::<Delimiter>().is_err() && "\\xff".parse::<Delimiter>().is_err());
 }
 
 #[test]
@@ -197,6 +258,38 @@ fn a_quote_that_a_later_row_closes_costs_one_row() {
 }
 
 #[test]
+fn one_row_that_a_quote_has_taken_in_is_found_or_pointed_out() {
+    let doubted = |content: &str| {
+        let mut file = open("a.csv", content.as_bytes(), Form::default()).unwrap();
+        let mut broken = Vec::new();
+        while let Some(row) = file.next_row() {
+            if let Err(FileError { trouble: Trouble::Broken(one), .. }) = row {
+                broken.push(one.number);
+            }
+        }
+        (broken, file.doubted().is_some())
+    };
+    // The keys before and behind it count on.
+    assert_eq!(doubted("id,note\n1,\"opens\n2,closes\"\n3,fine\n"), (vec![1], false));
+    assert_eq!(doubted("id,note\n1,fine\n2,\"opens\n3,24\"\n4,fine\n"), (vec![2], false));
+    // It may be a text.
+    for content in [
+        "id,note\n1,\"opens\n2,closes\"\n",
+        "id,note\nn1,\"opens\nn2,closes\"\nn3,fine\n",
+        "id,note\n1,\"opens\n2,closes\"\n2,fine\n",
+        "id,note,n\na,\"opens,1\nb,closes\",2\n",
+        "word,note\nup,\"opens\ndown,closes\"\nleft,fine\n",
+    ] {
+        assert_eq!(doubted(content), (vec![], true), "{content}");
+    }
+    for content in
+        ["id,note\n1,\"Dear Sir,\nyours, me\"\n2,x\n", "id,note\n1,\"a\nb\"\n", "id,note\n1,\"a\n\n2,b\"\n2,x\n"]
+    {
+        assert_eq!(doubted(content), (vec![], false), "{content}");
+    }
+}
+
+#[test]
 fn legal_texts_over_several_lines_are_read_in_few_columns_too() {
     for text in [
         "Dear Sir,\nI like it, really,\nyours, etc",
@@ -231,6 +324,27 @@ fn nul_bytes_and_other_bytes_break_their_row() {
     assert!(matches!(rejection(b"caf\xe9,n\n1,2\n"), Trouble::Header(_)));
     let padded = csv(b"id,n\na,1\n\0\0\0\0\0\0");
     assert_eq!((padded.records.len(), padded.broken.len()), (1, 1));
+}
+
+#[test]
+fn a_byte_order_mark_within_a_file_is_where_another_one_begins() {
+    let rows = [json!({"id": "1", "n": "a"}), json!({"id": "2", "n": "b"})];
+    for content in [
+        "\u{feff}id,n\n1,a\n\u{feff}id,n\n2,b\n",
+        "id,n\n1,a\n\n\u{feff}\"id\", n\n2,b\n\u{feff}",
+        "id,n\r\n\u{feff}id,n\r\n1,a\r\n2,b",
+    ] {
+        let read = csv(content);
+        assert_eq!((read.records.as_slice(), read.broken.len()), (rows.as_slice(), 0), "{content}");
+        assert!(read.ended.is_none());
+    }
+    for content in ["id,n\n1,a\n\u{feff}n,id\nb,2\n", "id,n\n1,a\n\u{feff}2,b\n", "id,n\n1,a\n\u{feff}id\n2\n"] {
+        let read = csv(content);
+        assert_eq!(read.records, rows[..1]);
+        assert!(matches!(read.ended, Some(Trouble::OtherHeader { line: 3 })), "{:?}", read.ended);
+    }
+    let quoted = csv("id,n\n1,\"\u{feff}a\"\n2,b\u{feff}\n");
+    assert_eq!(quoted.records, [json!({"id": "1", "n": "\u{feff}a"}), json!({"id": "2", "n": "b\u{feff}"})]);
 }
 
 #[test]

@@ -197,6 +197,32 @@ fn a_compressed_file_that_is_cut_short_gives_what_is_there() {
 }
 
 #[test]
+fn a_zstd_window_beyond_memory_is_named() {
+    let frame = |header: &[u8]| [b"\x28\xb5\x2f\xfd", header, &[0; 16]].concat();
+    let skippable = |frame: Vec<u8>| [b"\x50\x2a\x4d\x18\x03\0\0\0abc".to_vec(), frame].concat();
+    let window = |log: u8, eighths: u8| (log - 10) << 3 | eighths;
+    for (header, expected) in [
+        (&[0x00, window(31, 0)][..], (2048, 31)),
+        (&[0x04, window(28, 0)], (256, 28)),
+        (&[0x00, window(27, 1)], (144, 28)),
+        (&[0xa0, 0, 0, 0, 0x10], (256, 28)),
+        (&[0xe1, 7, 0, 0, 0, 0, 1, 0, 0, 0], (4096, 32)),
+    ] {
+        for content in [frame(header), skippable(frame(header))] {
+            let ended = read("a.jsonl.zst", &content, Form::default()).2;
+            let Some(Trouble::WideWindow { megabytes, log }) = ended else { panic!("{header:?}: {ended:?}") };
+            assert_eq!((megabytes, log), expected, "{header:?}");
+        }
+    }
+    let mut encoder = zstd::Encoder::new(Vec::new(), 1).unwrap();
+    encoder.window_log(27).unwrap();
+    encoder.write_all(objects(5).join("\n").as_bytes()).unwrap();
+    let packed = encoder.finish().unwrap();
+    assert_eq!(whole("a.jsonl.zst", &packed), values(5));
+    assert_eq!(whole("a.jsonl.zst", skippable(packed)), values(5));
+}
+
+#[test]
 fn other_kinds_of_files_are_named() {
     for content in [b"PK\x03\x04....".as_slice(), b"PAR1....", b"Obj\x01....", b"BZh9....", b"\xfd7zXZ\0.."] {
         assert!(matches!(read("a.csv", content, Form::default()).2, Some(Trouble::OtherFile(_))), "{content:?}");

@@ -39,6 +39,7 @@ pub(super) fn read(file: &TableFile) -> Result<DataFrame, FileError> {
             Err(error) => file.pass_broken(error, pass)?,
         }
     }
+    source.doubted().iter().for_each(|what| tracing::warn!("{what}"));
     Ok(rows.finish())
 }
 
