@@ -2,7 +2,10 @@
 
 use bson::raw::RawBsonRef;
 use jiff::civil;
-use model::layout::ColumnType;
+use model::{
+    layout::ColumnType,
+    number::{self, Mark},
+};
 
 use crate::calendar;
 
@@ -135,12 +138,14 @@ fn is_null_word(text: &str) -> bool {
 }
 
 fn int(text: &str) -> Option<i64> {
-    text.parse().ok().or_else(|| of_groups(text).and_then(|_| text.replace(',', "").parse().ok()))
+    number::int(text, Mark::Point).ok()
 }
 
-/// A number; `NaN` is none, because in a table it stands for a missing value.
+/// A number or an infinity; `NaN` is none, because in a table it stands for a missing value.
 fn float(text: &str) -> Option<f64> {
-    text.parse().ok().filter(|number: &f64| !number.is_nan())
+    let infinity = |text: &str| text.parse().ok().filter(|number: &f64| number.is_infinite());
+    let is_word = !text.bytes().any(|byte| byte.is_ascii_digit());
+    number::float(text, Mark::Point).ok().or_else(|| infinity(text).filter(|_| is_word))
 }
 
 /// Numbers as programs write them. A needless zero at the beginning makes it a code, which must keep it; a number of which a float
@@ -148,15 +153,15 @@ fn float(text: &str) -> Option<f64> {
 fn of_numeral(text: &str) -> Option<Guess> {
     let digits = text.strip_prefix('-').unwrap_or(text);
     let padded = digits.len() > 1 && digits.starts_with('0') && digits.as_bytes()[1].is_ascii_digit();
-    if padded || !text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E')) {
+    if padded || text.contains(',') || text.trim() != text {
         return None;
     }
     if let Ok(whole) = text.parse::<i64>() {
         let short = whole.unsigned_abs() <= EXACT_AS_FLOAT.unsigned_abs();
         return Some(if short { Guess::Int } else { Guess::LongInt });
     }
-    let number: f64 = text.parse().ok()?;
-    (number.is_finite() && keeps_digits(digits, number.abs())).then_some(Guess::Float)
+    let number = number::float(text, Mark::Point).ok()?;
+    keeps_digits(digits, number.abs()).then_some(Guess::Float)
 }
 
 /// Whether a float, positive as the text, is the number of the text and not just one nearby.
@@ -186,19 +191,10 @@ fn keeps_digits(text: &str, number: f64) -> bool {
 
 /// An integer whose digits stand in groups of three, with commas between them.
 fn of_groups(text: &str) -> Option<Guess> {
-    let mut groups = text.strip_prefix('-').unwrap_or(text).split(',');
-    let first = groups.next()?;
-    let is_digits = |group: &str| !group.is_empty() && group.bytes().all(|byte| byte.is_ascii_digit());
-    let leads = is_digits(first) && first.len() <= 3 && !first.starts_with('0');
-    let rest: Vec<&str> = groups.collect();
-    let grouped = leads && rest.iter().all(|group| group.len() == 3 && is_digits(group));
-    let fits = || text.replace(',', "").parse::<i64>().is_ok();
-    match rest.len() {
-        0 => None,
-        1 if grouped => Some(Guess::MaybeGroupedInt),
-        _ if grouped && fits() => Some(Guess::GroupedInt),
-        _ => None,
-    }
+    let is_plain = text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'-' | b','));
+    let separators = text.matches(',').count();
+    let guess = if separators == 1 { Guess::MaybeGroupedInt } else { Guess::GroupedInt };
+    (is_plain && separators > 0 && int(text).is_some()).then_some(guess)
 }
 
 /// Milliseconds of a day's beginning in UTC.
@@ -341,6 +337,11 @@ mod tests {
             ("-", ColumnType::Date, Some(RawBsonRef::Null)),
             ("NA", ColumnType::String, Some(RawBsonRef::String("NA"))),
             ("1,000,000", ColumnType::Int, Some(RawBsonRef::Int64(1_000_000))),
+            ("8.0", ColumnType::Int, Some(RawBsonRef::Int64(8))),
+            ("8.5", ColumnType::Int, None),
+            ("1,234.5", ColumnType::Float, Some(RawBsonRef::Double(1234.5))),
+            ("-inf", ColumnType::Float, Some(RawBsonRef::Double(f64::NEG_INFINITY))),
+            ("1e400", ColumnType::Float, None),
             ("1,5", ColumnType::Int, None),
             ("1,5", ColumnType::Float, None),
             ("10%", ColumnType::Float, None),
