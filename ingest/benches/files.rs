@@ -8,7 +8,7 @@ use ingest::produce::{ProduceSettings, Silent, Target, produce};
 use sample::{GenerateOptions, generate};
 use std::error::Error;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 const ROUNDS: usize = 5;
@@ -76,5 +76,5 @@ fn send(dir: &Path, brokers: &str, compression: &str) -> Result<u64, Box<dyn Err
         kafka: [("compression.type", compression)].into_iter().collect(),
     };
     let settings = ProduceSettings::new(target, vec![dir.to_owned()]);
-    Ok(produce(&settings, &mut Silent, &AtomicBool::new(false))?.bytes)
+    Ok(produce(&settings, &mut Silent, &Arc::default())?.bytes)
 }

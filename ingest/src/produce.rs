@@ -1,6 +1,6 @@
 //! Files to a Kafka topic: every record once, keyed, as it stood in the file.
 //!
-//! The producer is idempotent and waits for all replicas; records go out in batches and the queue is bounded, so memory
+//! The producer is idempotent and waits for all replicas; records go out in batches that the topic takes and the queue is bounded, so memory
 //! does not follow the size of the files. Each file is opened and recognised before the first record is sent. Whatever ends
 //! a run early (a truncated file, a broken record under `--strict`, Ctrl-C), the records before it are delivered first and
 //! the report counts them.
@@ -12,6 +12,7 @@
 mod delivery;
 mod error;
 mod pace;
+mod pipe;
 mod producer;
 mod progress;
 mod run;
@@ -22,11 +23,13 @@ pub use progress::{Observer, Progress, ProgressDisplay, Silent};
 
 use crate::files::{self, Form, Options, RecordFile, STDIN};
 use crate::kafka_options::KafkaOptions;
+use rdkafka::producer::Producer as _;
 use run::Run;
 use serde::Serialize;
 use std::fmt;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 /// Command line of `ingest produce`.
@@ -199,7 +202,7 @@ impl fmt::Display for ProduceReport {
 pub fn produce(
     settings: &ProduceSettings,
     observer: &mut dyn Observer,
-    stop: &AtomicBool,
+    stop: &Arc<AtomicBool>,
 ) -> Result<ProduceReport, ProduceError> {
     let found = files::find(&settings.files)?;
     if found.files.iter().filter(|path| *path == Path::new(STDIN)).count() > 1 {
@@ -216,8 +219,14 @@ pub fn produce(
         bytes_total = bytes_total.zip(size).map(|(total, size)| total + size);
     }
     tell_left_out(&found.left_out);
-    let producer = producer::connect(&settings.target)?;
+    producer::warn_of_risks(&settings.target);
+    let mut producer = producer::connect(&settings.target, None)?;
     let partitions = topic::ensure(&producer, &settings.target)?;
+    if let Some(largest) = topic::largest_batch(&settings.target)?
+        && largest < producer.context().batch
+    {
+        producer = producer::connect(&settings.target, Some(largest))?;
+    }
     Run::new(settings, &producer, partitions, (found.files.len(), bytes_total), observer, stop).send(&found, &options)
 }
 

@@ -4,10 +4,13 @@ use crate::connection::Connection;
 use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{DeliveryResult, Message};
+use rdkafka::message::DeliveryResult;
 use rdkafka::producer::ProducerContext;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Room for what Kafka adds to a record and a batch.
+pub(super) const OVERHEAD: usize = 4096;
 
 /// Counts deliveries and keeps the first failure. Records are known by their place among all records of the run.
 #[derive(Debug, Default)]
@@ -15,19 +18,24 @@ pub(super) struct Deliveries {
     records: AtomicU64,
     bytes: AtomicU64,
     failed: AtomicU64,
-    /// Places of records that the topic is too small for.
-    refused: Mutex<Vec<usize>>,
-    /// Bytes from which on a record goes out in a batch of its own, so that a refusal for its size means this record.
-    pub(super) alone: usize,
+    /// Places of large records with a flag for those that the topic is too small for.
+    settled: Mutex<Vec<(usize, bool)>>,
+    /// Bytes of a batch at most, unless one record has more.
+    pub(super) batch: usize,
     first_failure: Mutex<Option<(usize, KafkaError)>>,
     /// What the client last said about its connections.
     pub(super) connection: Connection,
 }
 
 impl Deliveries {
-    /// Nothing delivered yet; a record of `alone` bytes or more goes out in a batch of its own.
-    pub(super) fn new(alone: usize) -> Self {
-        Self { alone, ..Self::default() }
+    /// Nothing delivered yet, in batches of at most `batch` bytes.
+    pub(super) fn new(batch: usize) -> Self {
+        Self { batch, ..Self::default() }
+    }
+
+    /// Whether a record with its key may fill a batch, so that a refusal for its size means this record.
+    pub(super) fn is_large(&self, bytes: usize) -> bool {
+        bytes + OVERHEAD >= self.batch
     }
 
     pub(super) fn records(&self) -> u64 {
@@ -42,9 +50,9 @@ impl Deliveries {
         self.failed.load(Ordering::Relaxed)
     }
 
-    /// Takes the places of the records that the topic has refused since for their size.
-    pub(super) fn take_refused(&self) -> Vec<usize> {
-        std::mem::take(&mut *lock(&self.refused))
+    /// Takes the places of the large records that have been delivered, or refused for their size (true), since the last call.
+    pub(super) fn take_settled(&self) -> Vec<(usize, bool)> {
+        std::mem::take(&mut *lock(&self.settled))
     }
 
     /// The failed record that came first, and why.
@@ -73,16 +81,20 @@ impl ProducerContext for Deliveries {
     type DeliveryOpaque = usize;
 
     fn delivery(&self, result: &DeliveryResult<'_>, place: usize) {
+        let (Ok(message) | Err((_, message))) = result;
+        let is_large = self.is_large(message.payload_len() + message.key_len());
         match result {
-            Ok(message) => {
+            Ok(_) => {
                 self.records.fetch_add(1, Ordering::Relaxed);
-                self.bytes.fetch_add(message.payload().map_or(0, <[u8]>::len) as u64, Ordering::Relaxed);
+                self.bytes.fetch_add(message.payload_len() as u64, Ordering::Relaxed);
+                if is_large {
+                    lock(&self.settled).push((place, false));
+                }
             }
-            Err((error, message))
-                if error.rdkafka_error_code() == Some(RDKafkaErrorCode::MessageSizeTooLarge)
-                    && message.payload_len() >= self.alone =>
+            Err((error, _))
+                if is_large && error.rdkafka_error_code() == Some(RDKafkaErrorCode::MessageSizeTooLarge) =>
             {
-                lock(&self.refused).push(place);
+                lock(&self.settled).push((place, true));
             }
             Err((error, _)) => {
                 self.failed.fetch_add(1, Ordering::Relaxed);

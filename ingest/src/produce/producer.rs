@@ -50,12 +50,19 @@ pub(super) fn config(target: &Target) -> Result<ClientConfig, ProduceError> {
     Ok(config)
 }
 
-/// A producer for `target`, which has not talked to a broker yet.
-pub(super) fn connect(target: &Target) -> Result<Producer, ProduceError> {
+/// A producer for `target`, which has not talked to a broker yet. No batch has more than `largest` bytes, which is what the
+/// topic takes, if that is known.
+pub(super) fn connect(target: &Target, largest: Option<usize>) -> Result<Producer, ProduceError> {
+    let mut config = config(target)?;
+    let batch = config.get(BATCH_SIZE.0).and_then(|bytes| bytes.parse().ok()).unwrap_or(BATCH_SIZE.1);
+    let batch = largest.map_or(batch, |largest| batch.min(largest));
+    config.set(BATCH_SIZE.0, batch.to_string());
+    config.create_with_context(Deliveries::new(batch)).map_err(ProduceError::Config)
+}
+
+/// Says what the user has given up.
+pub(super) fn warn_of_risks(target: &Target) {
     risks(&target.kafka).for_each(|risk| tracing::warn!("{risk}"));
-    let batch_size = target.kafka.get(BATCH_SIZE.0).and_then(|bytes| bytes.parse().ok());
-    let deliveries = Deliveries::new(batch_size.unwrap_or(BATCH_SIZE.1));
-    config(target)?.create_with_context(deliveries).map_err(ProduceError::Config)
 }
 
 /// What the user has given up for speed, or because a broker does not have it.
@@ -73,6 +80,7 @@ fn risks(kafka: &KafkaOptions) -> impl Iterator<Item = &'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rdkafka::producer::Producer as _;
 
     fn target(kafka: &[(&str, &str)]) -> Target {
         Target {
@@ -102,6 +110,16 @@ mod tests {
     }
 
     #[test]
+    fn a_batch_is_no_larger_than_the_topic_takes() {
+        let batch = |kafka: &[(&str, &str)], largest| connect(&target(kafka), largest).unwrap().context().batch;
+        assert_eq!(batch(&[], None), BATCH_SIZE.1);
+        assert_eq!(batch(&[], Some(1_048_588)), BATCH_SIZE.1);
+        assert_eq!(batch(&[], Some(2_000)), 2_000);
+        assert_eq!(batch(&[("batch.size", "500")], Some(2_000)), 500);
+        assert_eq!(batch(&[("batch.size", "5000")], Some(2_000)), 2_000);
+    }
+
+    #[test]
     fn brokers_have_their_own_place() {
         let error = config(&target(&[("bootstrap.servers", "elsewhere:9092")])).unwrap_err();
         assert!(error.to_string().contains("KAFKA_BROKERS"), "{error}");
@@ -109,7 +127,7 @@ mod tests {
 
     #[test]
     fn an_unknown_option_is_named() {
-        let error = connect(&target(&[("linger", "5")])).err().expect("librdkafka knows no such property");
+        let error = connect(&target(&[("linger", "5")]), None).err().expect("librdkafka knows no such property");
         assert!(error.to_string().contains("kafka.linger"), "{error}");
     }
 
@@ -117,7 +135,7 @@ mod tests {
     fn weaker_promises_are_possible_and_said() {
         assert_eq!(risks(&target(&[("acks", "all"), ("enable.idempotence", "true")]).kafka).count(), 0);
         let weaker = target(&[("request.required.acks", "1"), ("enable.idempotence", "false")]);
-        assert!(connect(&weaker).is_ok());
+        assert!(connect(&weaker, None).is_ok());
         let said: Vec<_> = risks(&weaker.kafka).collect();
         assert!(said.len() == 2 && said[0].contains("twice") && said[1].contains("lost"), "{said:?}");
     }

@@ -32,6 +32,8 @@ pub trait Observer {
     fn broken(&mut self, error: &FileError);
     /// Called when a file is read in a form that was recognised and is not the usual.
     fn noticed(&mut self, _: &str) {}
+    /// Called at the end of a file in which rows may be read wrongly.
+    fn doubted(&mut self, _: &str) {}
 }
 
 /// Hears nothing.
@@ -102,6 +104,10 @@ impl Observer for ProgressDisplay {
 
     fn noticed(&mut self, what: &str) {
         self.beside_bar(|| tracing::info!("{what}"));
+    }
+
+    fn doubted(&mut self, what: &str) {
+        self.beside_bar(|| tracing::warn!("{what}"));
     }
 }
 

@@ -1,14 +1,17 @@
 //! One run: reads the files, queues their records, waits for their delivery.
 
-use super::delivery::Deliveries;
+use super::delivery::{Deliveries, OVERHEAD};
 use super::pace::Pace;
+use super::pipe;
 use super::producer::{LARGEST, Producer, QUEUE};
+use super::topic::LARGEST_BATCH;
 use super::{Observer, ProduceError, ProduceReport, ProduceSettings, Progress, StopCause, Stopped};
-use crate::files::{BrokenRecord, FileError, FileRecord, Found, Options, RecordFile, Trouble};
+use crate::files::{BrokenRecord, FileError, FileRecord, Found, Options, Trouble};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseRecord, Producer as _};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -29,7 +32,7 @@ pub(super) struct Run<'a> {
     producer: &'a Producer,
     partitions: i32,
     observer: &'a mut dyn Observer,
-    stop: &'a AtomicBool,
+    stop: &'a Arc<AtomicBool>,
     started: Instant,
     told: Instant,
     pace: Option<Pace>,
@@ -54,7 +57,7 @@ impl<'a> Run<'a> {
         partitions: i32,
         (files, bytes_total): (usize, Option<u64>),
         observer: &'a mut dyn Observer,
-        stop: &'a AtomicBool,
+        stop: &'a Arc<AtomicBool>,
     ) -> Self {
         let started = Instant::now();
         let elapsed = Duration::ZERO;
@@ -94,7 +97,10 @@ impl<'a> Run<'a> {
         if self.is_over() {
             return Ok(());
         }
-        let mut file = RecordFile::open(path, options)?;
+        let mut file = match pipe::open(path, options, self.stop) {
+            Err(_) if self.is_stopped() => return Ok(()),
+            opened => opened?,
+        };
         file.noticed().iter().for_each(|what| self.observer.noticed(what));
         self.progress.file += 1;
         self.begun.push((self.places, path.to_owned()));
@@ -102,6 +108,8 @@ impl<'a> Run<'a> {
             self.places += 1;
             match record {
                 Ok(record) => self.queue(path, &record)?,
+                // A pipe whose next bytes are no longer waited for.
+                Err(error) if self.is_stopped() && !error.is_broken_record() => return Ok(()),
                 Err(error) => self.pass_broken(error)?,
             }
             if self.queued.is_multiple_of(LOOK_EVERY) {
@@ -111,6 +119,7 @@ impl<'a> Run<'a> {
                 return Ok(());
             }
         }
+        file.doubted().iter().for_each(|what| self.observer.doubted(what));
         self.files_done += 1;
         self.bytes_before += file.bytes_read();
         Ok(())
@@ -152,7 +161,7 @@ impl<'a> Run<'a> {
             message = unsent;
         }
         self.queued += 1;
-        if record.json.len() >= self.deliveries().alone {
+        if self.deliveries().is_large(record.json.len() + record.key.map_or(0, str::len)) {
             self.large.insert(self.places - 1, beyond_topic(path, record));
         }
         Ok(())
@@ -160,13 +169,11 @@ impl<'a> Run<'a> {
 
     /// Counts the records that the topic has refused for their size as broken.
     fn pass_refused(&mut self) -> Result<(), StopCause> {
-        let refused = self.deliveries().take_refused();
-        refused
-            .iter()
-            .filter_map(|place| self.large.remove(place))
-            .collect::<Vec<_>>()
-            .into_iter()
-            .try_for_each(|error| self.pass_broken(error))
+        for (place, is_refused) in self.deliveries().take_settled() {
+            let error = self.large.remove(&place).filter(|_| is_refused);
+            error.map_or(Ok(()), |error| self.pass_broken(error))?;
+        }
+        Ok(())
     }
 
     fn wait_for_turn(&mut self) -> Result<(), StopCause> {
@@ -261,7 +268,7 @@ impl<'a> Run<'a> {
 fn beyond_producer(path: &Path, record: &FileRecord<'_>) -> FileError {
     let largest = record.json.len() + OVERHEAD;
     let remedy = format!(
-        "the producer's {LARGEST}; raise it with --set kafka.{LARGEST}={largest}, and the topic's max.message.bytes"
+        "the producer's {LARGEST}; raise it with --set kafka.{LARGEST}={largest}, and the topic's {LARGEST_BATCH}"
     );
     too_large(path, record, &remedy)
 }
@@ -274,12 +281,9 @@ fn beyond_queue(path: &Path, record: &FileRecord<'_>) -> FileError {
 
 /// A record that the topic does not take.
 fn beyond_topic(path: &Path, record: &FileRecord<'_>) -> FileError {
-    let remedy = "the topic takes; raise its max.message.bytes (or the broker's message.max.bytes)";
-    too_large(path, record, remedy)
+    let remedy = format!("the topic takes; raise its {LARGEST_BATCH} (or the broker's message.max.bytes)");
+    too_large(path, record, &remedy)
 }
-
-/// Room for a key and what Kafka adds to a record.
-const OVERHEAD: usize = 4096;
 
 /// A record that is longer than Kafka takes cannot be used, but the ones behind it can.
 fn too_large(path: &Path, record: &FileRecord<'_>, remedy: &str) -> FileError {

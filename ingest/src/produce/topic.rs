@@ -4,7 +4,7 @@ use super::producer::{self, Producer};
 use super::{ProduceError, Target};
 use crate::connection::LOOKS;
 use crate::topic;
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::metadata::Metadata;
@@ -109,17 +109,48 @@ fn create(producer: &Producer, target: &Target) -> Result<i32, ProduceError> {
     }
 }
 
+/// The topic's setting for the largest batch it takes.
+pub(super) const LARGEST_BATCH: &str = "max.message.bytes";
+
+/// Bytes of the largest batch that the topic takes; none if the broker does not tell, as where that is not allowed.
+pub(super) fn largest_batch(target: &Target) -> Result<Option<usize>, ProduceError> {
+    let (admin, options) = admin(target)?;
+    let topic = [ResourceSpecifier::Topic(&target.topic)];
+    let described = block_on(target, admin.describe_configs(&topic, &options))?;
+    let resource = match described.map(|resources| resources.into_iter().next()) {
+        Ok(Some(Ok(resource))) => resource,
+        Ok(Some(Err(code))) => return Ok(unknown_limit(&code)),
+        Ok(None) => return Ok(None),
+        Err(error) => return Ok(unknown_limit(&error)),
+    };
+    let largest = resource.get(LARGEST_BATCH).and_then(|entry| entry.value.as_ref()?.parse().ok());
+    Ok(largest)
+}
+
+fn unknown_limit(error: &dyn std::fmt::Display) -> Option<usize> {
+    tracing::debug!("the settings of the topic cannot be read: {error}");
+    None
+}
+
 /// Asks for the topic; another client that creates it at the same moment is as good.
 fn request_creation(target: &Target) -> Result<Result<(), RDKafkaErrorCode>, ProduceError> {
-    let failed = |reason: String| ProduceError::Topic { topic: target.topic.clone(), reason };
-    let admin: AdminClient<DefaultClientContext> = producer::config(target)?.create().map_err(ProduceError::Config)?;
+    let (admin, options) = admin(target)?;
     let topic = NewTopic::new(&target.topic, target.partitions, TopicReplication::Fixed(CLUSTER_DEFAULT));
-    let options = AdminOptions::new().operation_timeout(Some(ANSWER_TIMEOUT)).request_timeout(Some(ANSWER_TIMEOUT));
-    let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(|error| failed(error.to_string()))?;
-    let results =
-        runtime.block_on(admin.create_topics([&topic], &options)).map_err(|error| failed(error.to_string()))?;
+    let results = block_on(target, admin.create_topics([&topic], &options))?
+        .map_err(|error| ProduceError::Topic { topic: target.topic.clone(), reason: error.to_string() })?;
     Ok(match results.into_iter().next() {
         Some(Err((_, code))) if code != RDKafkaErrorCode::TopicAlreadyExists => Err(code),
         _ => Ok(()),
     })
+}
+
+fn admin(target: &Target) -> Result<(AdminClient<DefaultClientContext>, AdminOptions), ProduceError> {
+    let admin = producer::config(target)?.create().map_err(ProduceError::Config)?;
+    Ok((admin, AdminOptions::new().operation_timeout(Some(ANSWER_TIMEOUT)).request_timeout(Some(ANSWER_TIMEOUT))))
+}
+
+fn block_on<T>(target: &Target, asked: impl Future<Output = T>) -> Result<T, ProduceError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().build();
+    let failed = |error: std::io::Error| ProduceError::Topic { topic: target.topic.clone(), reason: error.to_string() };
+    Ok(runtime.map_err(failed)?.block_on(asked))
 }
