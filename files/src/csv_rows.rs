@@ -12,14 +12,16 @@
 //! bad quote costs one row. Otherwise it goes on behind the line where the text seems to end; a text that does not end then
 //! ends the file. If it is not certain that the lines in a text are rows, the row is read and [counted](CsvRows::doubts).
 
+mod quotes;
+
 use super::FileRecord;
 use super::dialect::blank;
 use super::error::{BrokenRecord, Trouble, not_text, too_long};
 use super::form::Delimiter;
 use super::reading::{Cell, Reading};
-use super::split::{Field, Split, Splitter, are_rows, line_ends};
+use super::split::{Split, Splitter, line_ends};
 use super::structure::{BYTE_ORDER_MARK, is_cut_mark};
-use super::swallowed::{self, Likeness};
+use super::swallowed::Likeness;
 use super::window::Window;
 
 /// Lines in quotes that have to look like rows before a well-formed text is doubted, and the columns they must have.
@@ -27,8 +29,6 @@ const DOUBTFUL_LINES: usize = 3;
 const DOUBTFUL_COLUMNS: usize = 3;
 /// Bytes of blank lines that are held at once.
 const BLANK: usize = 4096;
-/// Bytes behind a row in which the next key is looked for.
-const NEXT_KEY: usize = 4096;
 
 /// How the file is read.
 #[derive(Debug)]
@@ -285,97 +285,6 @@ impl CsvRows {
         self.unpack().map_err(|reason| self.broken(self.row_byte, reason))
     }
 
-    /// The field in quotes whose lines are most like rows: at least `lines` of them in a file of at least so many columns, or
-    /// rows that follow this one.
-    fn holds_rows(&mut self, (lines, columns): (usize, usize)) -> Result<Option<(Field, Likeness)>, Trouble> {
-        let mut found = None;
-        for place in 0..self.splitter.fields().len() {
-            let field = self.splitter.fields()[place];
-            let text = &self.window.held()[field.start..field.end];
-            if !field.quoted || self.columns.len() < 2 || next_line(text).is_none() {
-                continue;
-            }
-            let likeness = match self.columns.len() >= columns && self.are_rows(field.start, field.end, lines) {
-                true => Likeness::Rows,
-                false => self.likeness(place, field)?,
-            };
-            if likeness > found.map_or(Likeness::Text, |(_, so_far)| so_far) {
-                found = Some((field, likeness));
-            }
-        }
-        Ok(found)
-    }
-
-    /// How far the lines behind that in which a field in quotes begins are rows that follow this one.
-    fn likeness(&mut self, place: usize, field: Field) -> Result<Likeness, Trouble> {
-        while self.next_key().is_none() && self.window.held().len() - self.row < NEXT_KEY && self.window.more()? {}
-        let held = self.window.held();
-        let start = field.start + next_line(&held[field.start..field.end]).unwrap_or_default();
-        let key = self.splitter.fields().first().filter(|_| place > 0).map(|key| &held[key.start..key.end]);
-        Ok(swallowed::likeness(
-            &held[start..self.row],
-            self.dialect.delimiter.byte(),
-            self.columns.len(),
-            key.map(|key| (key, self.next_key())),
-        ))
-    }
-
-    /// The first field behind the row, if all of it is there.
-    fn next_key(&self) -> Option<&[u8]> {
-        let behind = &self.window.held()[self.row..];
-        let end = memchr::memchr3(self.dialect.delimiter.byte(), b'\n', b'\r', behind)?;
-        Some(&behind[..end])
-    }
-
-    /// How many rows may hold others, which a wrong quote has taken in, and the line on which the first of them begins.
-    pub(super) fn doubts(&self) -> Option<(u64, u64)> {
-        self.first_doubt.map(|line| (self.doubts, line))
-    }
-
-    /// Whether the lines behind that of `start`, up to that of `end`, are at least `least` rows.
-    fn are_rows(&self, start: usize, end: usize, least: usize) -> bool {
-        let text = &self.window.held()[start..end];
-        let Some(first) = next_line(text) else { return false };
-        are_rows(&text[first..], self.dialect.delimiter.byte(), self.columns.len(), least)
-    }
-
-    /// Passes over a row whose text in quotes from `quote` on has its closing quote before `at`, and is doubted.
-    fn doubted(&mut self, quote: usize, at: usize) -> Result<Trouble, Trouble> {
-        let is_swallowing = self.columns.len() > 1 && self.are_rows(quote + 1, at, 1);
-        self.refused(quote, at, is_swallowing)
-    }
-
-    /// Passes over such a row: the line with the quote if the text swallows rows, else all up to the line of `at`.
-    fn refused(&mut self, quote: usize, at: usize, is_swallowing: bool) -> Result<Trouble, Trouble> {
-        let held = self.window.held();
-        let (place, line) = (self.window.byte() + at as u64, self.line + line_ends(&held[..quote]));
-        let reason = match is_swallowing {
-            true => format!(
-                "the text in quotes that begins on line {line} holds whole rows; close it, and double the quotes inside a text"
-            ),
-            false => format!(
-                "the text in quotes that begins on line {line} goes on behind its closing quote; double the quotes inside a text"
-            ),
-        };
-        let from = if is_swallowing { quote } else { at };
-        self.pass_line(from)?;
-        Ok(self.broken(place, reason))
-    }
-
-    /// Passes over a row whose text in quotes from `quote` on does not end, if the lines behind it are rows.
-    fn unclosed(&mut self, quote: usize) -> Result<Trouble, Trouble> {
-        let held = self.window.held();
-        let (place, line) = (self.window.byte() + quote as u64, self.line + line_ends(&held[..quote]));
-        if self.columns.len() < 2 || !self.are_rows(quote + 1, held.len(), 1) {
-            return Err(Trouble::OpenQuote { number: self.rows, line, length: held.len() - quote });
-        }
-        let reason = format!(
-            "the text in quotes that begins on line {line} does not end; close it, and double the quotes inside a text"
-        );
-        self.pass_line(quote)?;
-        Ok(self.broken(place, reason))
-    }
-
     /// Consumes the row up to the end of the line in which `from` stands.
     fn pass_line(&mut self, mut from: usize) -> Result<(), Trouble> {
         self.row = 0;
@@ -458,12 +367,6 @@ impl CsvRows {
         let (number, line, byte) = (self.rows, Some(self.row_line), self.row_byte);
         Trouble::Broken(BrokenRecord { number, line, byte, at, reason, skipped })
     }
-}
-
-/// Index behind the first line end in `text`.
-fn next_line(text: &[u8]) -> Option<usize> {
-    let end = memchr::memchr2(b'\n', b'\r', text)?;
-    Some(if text[end..].starts_with(b"\r\n") { end + 2 } else { end + 1 })
 }
 
 /// Length of `row` without its line end.
