@@ -11,7 +11,9 @@
 //!    first byte that does not fit is trusted, nothing behind it; so from the last string before that byte on, the reader
 //!    searches for a closing brace, a comma and an opening brace with the field name that the records before opened with
 //!    (`}, {"review_id"`), whatever brackets and quotes stand between. If it finds one before the apparent end, the next
-//!    record begins there. One bad quote so costs one record, wherever records share their first field.
+//!    record begins there, unless it is in a list of a record. One bad quote so costs one record, wherever records share
+//!    their first field.
+//!    An end behind which no element can follow is not trusted, and a string before a colon is no element.
 //! 3. An element without an end within [`Options::max_record_bytes`](super::Options) is broken. If nothing but rule 1 applies
 //!    so far it is passed over to its structural end, else by rule 2; neither keeps more in memory.
 //! 4. Commas too many or too few between elements lose nothing and are not reported, nor do the record separators of RFC 7464
@@ -135,6 +137,10 @@ impl JsonValues {
 
     /// Judges a value that is structurally complete.
     fn judge(&mut self, first: u8, length: usize) -> Result<usize, Trouble> {
+        if first == b'"' && self.is_field_name(length)? {
+            let reason = "a field name where a record should begin; a bracket before it is wrong".to_owned();
+            return Err(self.recover(first, &Fault { at: length, reason, is_incomplete: false })?);
+        }
         let value = self.window.held()[..length].trim_ascii_end();
         match self.checker.check(value) {
             Ok(()) => {
@@ -180,11 +186,12 @@ impl JsonValues {
         let verdict = if is_closed(first) { self.parse_tolerantly()? } else { None };
         match verdict {
             None => self.pass_to_end(Scan::of(first)),
-            Some(Verdict::End(end)) if first != b'{' || self.is_followed_by_element(end)? => {
+            Some(Verdict::End(end)) if first == b'{' && !self.is_followed_by_element(end)? => self.search(end, None),
+            Some(Verdict::End(end)) if first == b'"' && self.is_field_name(end)? => self.search(end, None),
+            Some(Verdict::End(end)) => {
                 self.window.consume(end);
                 Ok(())
             }
-            Some(Verdict::End(end)) => self.search(end, None),
             Some(Verdict::Fault(at)) => self.search(last_string_before(self.window.held(), at), Some(Scan::of(first))),
         }
     }
@@ -203,35 +210,61 @@ impl JsonValues {
 
     /// Whether an object may end at `end`: behind it something stands that separates it from the next, or ends the array.
     fn is_followed_by_element(&mut self, end: usize) -> Result<bool, Trouble> {
+        let is_next = |byte| is_separator(byte) || matches!(byte, b'{' | b'[' | b']' | 0xef);
+        Ok(!self.has_objects() || self.next_byte(end)?.is_none_or(is_next))
+    }
+
+    /// Whether the string that ends at `end` is the name of a field, so that a bracket before it is wrong.
+    fn is_field_name(&mut self, end: usize) -> Result<bool, Trouble> {
+        Ok(self.has_objects() && self.next_byte(end)? == Some(b':'))
+    }
+
+    /// The records are objects that can be searched for by their first field.
+    fn has_objects(&self) -> bool {
+        self.opening.len() > 1
+    }
+
+    /// The first byte behind `from` that is no white space; none at the end of the file or if it is far away.
+    fn next_byte(&mut self, from: usize) -> Result<Option<u8>, Trouble> {
         loop {
-            let after = &self.window.held()[end..];
-            let next = after.iter().take(LONGEST_GAP).find(|byte| !byte.is_ascii_whitespace());
-            // Only records that share their first field can be searched for.
-            let is_over = after.len() >= LONGEST_GAP || self.opening.len() == 1;
-            if let Some(byte) = next {
-                return Ok(is_over || is_separator(*byte) || matches!(byte, b'{' | b'[' | b']' | 0xef));
-            }
-            if is_over || !self.window.more()? {
-                return Ok(true);
+            let after = &self.window.held()[from..];
+            let next = after.iter().take(LONGEST_GAP).find(|byte| !byte.is_ascii_whitespace()).copied();
+            if next.is_some() || after.len() >= LONGEST_GAP || !self.window.more()? {
+                return Ok(next);
             }
         }
     }
 
-    /// Moves to the next record, searched behind `from`; to the end that `scan` finds if none begins before it.
+    /// Moves to the next record, searched behind `from`; to the end that `scan` finds if none begins before it and an element
+    /// may follow there.
     fn search(&mut self, mut from: usize, mut scan: Option<Scan>) -> Result<(), Trouble> {
         let mut end = None;
         loop {
             let held = self.window.held();
+            let length = held.len();
             end = end.or_else(|| scan.as_mut()?.advance(held));
             // The brace that ends the record is no sign of another end.
-            let until = end.map_or(held.len(), |end| end - 1).max(from);
-            let (passed, is_decided) = match resync::find(held, from..until, &self.opening, self.window.at_end()) {
-                Mark::At(next) => (next, true),
-                Mark::Nowhere => (end.unwrap_or(held.len()), end.is_some()),
-                Mark::Undecided(brace) => (brace, false),
+            let until = end.map_or(length, |end| end - 1).max(from);
+            let passed = match resync::find(held, from..until, &self.opening, self.window.at_end()) {
+                Mark::At(next) => {
+                    self.window.consume(next);
+                    return Ok(());
+                }
+                Mark::Undecided(brace) => brace,
+                Mark::Nowhere => match end.take() {
+                    Some(end) if self.is_followed_by_element(end)? => {
+                        self.window.consume(end);
+                        return Ok(());
+                    }
+                    Some(end) => {
+                        scan = None;
+                        end
+                    }
+                    None => length,
+                },
             };
             self.window.consume(passed);
-            if is_decided || (!self.window.more()? && self.window.held().is_empty()) {
+            if !self.window.more()? && self.window.held().is_empty() {
                 return Ok(());
             }
             from = 0;

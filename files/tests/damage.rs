@@ -111,7 +111,13 @@ fn the_place_and_the_reason_are_those_of_the_first_fault() {
 
 #[test]
 fn a_bracket_too_many_does_not_make_records_of_what_is_behind_it() {
-    for bad in [r#"{"id":}2,"x":"y"}"#, r#"{"id":2,"x":}"y"}"#, r#"{"id":2,"x":}}"#] {
+    for bad in [
+        r#"{"id":}2,"x":"y"}"#,
+        r#"{"id":]2,"x":","}"#,
+        r#"{"id":2,"x":}"y"}"#,
+        r#"{"id":2,"x":}}"#,
+        r#"{"id":2,"x":]"y"}"#,
+    ] {
         let content = format!(r#"[{{"id":1,"x":"a"}},{bad},{{"id":3,"x":"b"}}]"#);
         assert_eq!(outcome(&content, Format::Json), (vec![json!(1), json!(3)], vec![2]), "{content}");
     }
@@ -163,6 +169,40 @@ fn one_of_several_objects_on_a_line_is_broken_alone_if_its_brackets_can_be_trust
     ] {
         let (ids, broken) = outcome(&format!("{line}\n{{\"id\": 4}}\n"), Format::Lines);
         assert_eq!((ids, broken), (expected.0.into_iter().map(Value::from).collect(), expected.1), "{line}");
+    }
+}
+
+#[test]
+fn a_bad_quote_or_bracket_costs_one_record_although_lists_have_objects_of_the_same_first_field() {
+    let good =
+        |id: u32| format!(r#"{{"id": {id}, "x": "fine", "i": [{{"id": {id}7}}, {{"id": {id}8}}, {{"id": {id}9}}]}}"#);
+    let nested = r#""i": [{"id": 21}, {"id": 22}, {"id": 23}]"#;
+    for bad in [
+        r#"{"id": 2, "x": "one " quote", NESTED}"#,
+        r#"{"id": 2, "x": "no end, NESTED}"#,
+        r#"{"id": 2, "x": no start", NESTED}"#,
+        r#"{"id": 2, "x": "back", NESTED}"#,
+        r#"{"id": 2, "x" 1, NESTED}"#,
+        r#"{"id": 2, "x": [1, NESTED}"#,
+        r#"{"id": 2, "x": {"a": 1, NESTED}"#,
+        r#"{"id": 2, "i": [{"id": "a"b"}, {"id": 22}, {"id": 23}], "n": 1}"#,
+        r#"{"id": 2, "i": [{"id": 21, {"id": 22}, {"id": 23}]}"#,
+        r#"{"id": 2, "i": [{"id": 21}}, {"id": 22}, {"id": 23}]}"#,
+        r#"{"id": 2, "i": [{{"id": 21}, {"id": 22}, {"id": 23}]}"#,
+        r#"{"id": 2, "i": {"id": 21}, {"id": 22}, {"id": 23}]}"#,
+    ] {
+        let bad = bad.replace("NESTED", nested);
+        for between in [", ", ",\n", "\n"] {
+            let content = format!("[{}]", [good(1), bad.clone(), good(3), good(4)].join(between));
+            let seen = read(content.clone(), Format::Json, 16 << 20, &[11]);
+            let records = seen.iter().filter_map(|one| match one {
+                Seen::Record(_, json) => Some(json.clone()),
+                _ => None,
+            });
+            let records: Vec<_> = records.collect();
+            assert_eq!(records, [good(1), good(3), good(4)], "{content}");
+            assert!(!seen.iter().any(|one| matches!(one, Seen::Ended(_))), "{content}");
+        }
     }
 }
 
@@ -220,6 +260,28 @@ proptest! {
         for format in [Format::Json, Format::Lines] {
             let whole = read(content, format, longest, &[usize::MAX]);
             prop_assert_eq!(read(content, format, longest, &lengths), whole);
+        }
+    }
+
+    #[test]
+    fn damage_costs_the_damaged_record_only(
+        records in prop::collection::vec("[a-z ,:{}]{0,20}", 3..10),
+        damaged in any::<prop::sample::Index>(),
+        damage in prop::sample::select(vec!["\"", "{", "[", "}", "]", "\\", "\",", "\"x\"", "]]", ",", ":"]),
+        at in any::<prop::sample::Index>(),
+        length in 1..40_usize,
+    ) {
+        let record = |(id, text): (usize, &String)| json!({ "id": id, "text": text }).to_string();
+        let mut texts: Vec<_> = records.iter().enumerate().map(record).collect();
+        let damaged = damaged.index(texts.len());
+        // Behind the first field name, so that the record can still be told from the others.
+        let first = r#"{"id":"#.len();
+        let at = first + at.index(texts[damaged].len() - first);
+        texts[damaged].insert_str(at, damage);
+        let seen = read(format!("[{}]", texts.join(",\n")), Format::Json, 1 << 20, &[length]);
+        for (id, text) in texts.iter().enumerate().filter(|(id, _)| *id != damaged) {
+            let is_seen = seen.iter().any(|one| matches!(one, Seen::Record(_, json) if json == text));
+            prop_assert!(is_seen, "record {} was lost: {:?}", id, seen);
         }
     }
 
