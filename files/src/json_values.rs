@@ -208,20 +208,20 @@ impl JsonValues {
         }
     }
 
-    /// Whether an object may end at `end`: behind it something stands that separates it from the next, or ends the array.
+    /// Whether an object may end at `end`, with its own bracket.
+    fn may_end_object(&mut self, end: usize) -> Result<bool, Trouble> {
+        Ok(self.window.held()[end - 1] == b'}' && self.is_followed_by_element(end)?)
+    }
+
+    /// Whether an element may end at `end`: behind it something stands that separates it from the next, or ends the array.
     fn is_followed_by_element(&mut self, end: usize) -> Result<bool, Trouble> {
         let is_next = |byte| is_separator(byte) || matches!(byte, b'{' | b'[' | b']' | 0xef);
-        Ok(!self.has_objects() || self.next_byte(end)?.is_none_or(is_next))
+        Ok(self.next_byte(end)?.is_none_or(is_next))
     }
 
     /// Whether the string that ends at `end` is the name of a field, so that a bracket before it is wrong.
     fn is_field_name(&mut self, end: usize) -> Result<bool, Trouble> {
-        Ok(self.has_objects() && self.next_byte(end)? == Some(b':'))
-    }
-
-    /// The records are objects that can be searched for by their first field.
-    fn has_objects(&self) -> bool {
-        self.opening.len() > 1
+        Ok(self.next_byte(end)? == Some(b':'))
     }
 
     /// The first byte behind `from` that is no white space; none at the end of the file or if it is far away.
@@ -239,6 +239,7 @@ impl JsonValues {
     /// may follow there.
     fn search(&mut self, mut from: usize, mut scan: Option<Scan>) -> Result<(), Trouble> {
         let mut end = None;
+        let is_object = self.window.held().first() == Some(&b'{');
         loop {
             let held = self.window.held();
             let length = held.len();
@@ -252,7 +253,7 @@ impl JsonValues {
                 }
                 Mark::Undecided(brace) => brace,
                 Mark::Nowhere => match end.take() {
-                    Some(end) if self.is_followed_by_element(end)? => {
+                    Some(end) if !is_object || self.may_end_object(end)? => {
                         self.window.consume(end);
                         return Ok(());
                     }
