@@ -6,7 +6,7 @@ use jiff::{SignedDuration, tz::TimeZone};
 use polars::prelude::DataType;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use crate::calendar;
+use model::calendar;
 
 /// An integer with thousands separators.
 pub(crate) fn count(value: impl Into<i128>) -> String {
@@ -81,12 +81,13 @@ fn separated(digits: &str) -> String {
 
 /// `2004-05-31`; the number itself for days outside the years -9999 to 9999.
 pub(crate) fn date(days: i32) -> String {
-    calendar::date(days.into()).map_or_else(|| days.to_string(), |date| date.to_string())
+    calendar::civil_of(i64::from(days) * calendar::DAY_MS)
+        .map_or_else(|| days.to_string(), |time| time.date().to_string())
 }
 
 /// `2004-05-31T18:00:00Z`, with milliseconds where there are some.
 pub(crate) fn timestamp(millis: i64) -> String {
-    calendar::utc(millis).map_or_else(|| millis.to_string(), |utc| format!("{utc}Z"))
+    calendar::civil_of(millis).map_or_else(|| millis.to_string(), |utc| format!("{utc}Z"))
 }
 
 /// `2004-05-31 18:00:00`, with milliseconds where there are some.
@@ -97,7 +98,7 @@ pub(crate) fn exact_timestamp(millis: i64) -> String {
 
 /// `2004-05-31 18:00:00.123456789`: so many nanoseconds after an instant.
 pub(crate) fn fine_timestamp(millis: i64, nanos: i64) -> String {
-    let utc = calendar::utc(millis).and_then(|utc| utc.checked_add(SignedDuration::from_nanos(nanos)).ok());
+    let utc = calendar::civil_of(millis).and_then(|utc| utc.checked_add(SignedDuration::from_nanos(nanos)).ok());
     utc.map_or_else(|| millis.to_string(), |utc| utc.to_string().replace('T', " "))
 }
 
@@ -105,19 +106,26 @@ pub(crate) fn fine_timestamp(millis: i64, nanos: i64) -> String {
 pub(crate) fn precise_timestamp(millis: f64) -> String {
     let whole = millis.floor();
     let micros = SignedDuration::from_micros(((millis - whole) * 1_000.0).round() as i64);
-    let utc = calendar::utc(whole as i64).and_then(|utc| utc.checked_add(micros).ok());
+    let utc = calendar::civil_of(whole as i64).and_then(|utc| utc.checked_add(micros).ok());
     utc.map_or_else(|| millis.to_string(), |utc| utc.to_string().replace('T', " "))
 }
 
 /// `2004-05-31 18:00:00`, without what is always the same in a column of instants; in another zone than UTC
 /// `2004-06-01 03:00:00+09:00`.
 pub(crate) fn short_timestamp(millis: i64, with_millis: bool, zone: &TimeZone) -> String {
-    let Some((local, offset)) = calendar::local(millis, zone) else {
+    let Some((local, offset)) = calendar::local_of(millis, zone) else {
         return millis.to_string();
     };
     let time = local.strftime(if with_millis { "%Y-%m-%d %H:%M:%S%.3f" } else { "%Y-%m-%d %H:%M:%S" });
-    let offset = if *zone == TimeZone::UTC { String::new() } else { calendar::offset_text(offset) };
+    let offset = if *zone == TimeZone::UTC { String::new() } else { offset_text(offset) };
     format!("{time}{offset}")
+}
+
+/// An offset as RFC 3339 writes it: `+09:00`, with seconds where there are some.
+pub(crate) fn offset_text(seconds: i32) -> String {
+    let (sign, seconds) = (if seconds < 0 { '-' } else { '+' }, seconds.unsigned_abs());
+    let text = format!("{sign}{:02}:{:02}", seconds / 3_600, seconds / 60 % 60);
+    if seconds.is_multiple_of(60) { text } else { format!("{text}:{:02}", seconds % 60) }
 }
 
 /// The zone of a column of instants; UTC where it has none, or one that is not known here.

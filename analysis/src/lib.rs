@@ -35,7 +35,6 @@ pub mod show;
 pub mod sql;
 pub mod window;
 
-mod calendar;
 mod cell;
 mod format;
 mod whole_file;

@@ -3,9 +3,9 @@
 //! Days are counted from 1970-01-01 (day 0); the Gregorian calendar is used for all years.
 
 use crate::window::Window;
-use jiff::civil::Date;
+use jiff::civil::{Date, DateTime};
 use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
-use jiff::{Timestamp, ToSpan};
+use jiff::{SignedDuration, Timestamp, ToSpan};
 
 /// Milliseconds of a civil day by label.
 pub const DAY_MS: i64 = 86_400_000;
@@ -76,6 +76,31 @@ pub fn day_of_date(date: Date) -> i64 {
     let leap_days = before.div_euclid(4) - before.div_euclid(100) + before.div_euclid(400);
     // 719_162 days lie between 0001-01-01 and 1970-01-01.
     before * 365 + leap_days + i64::from(date.day_of_year()) - 1 - 719_162
+}
+
+/// The civil date and time in UTC of an instant in milliseconds; `None` outside the years that the calendar knows.
+///
+/// [`Timestamp`] ends 26 hours before the calendar does; dates such as 9999-12-31, which stand for "for ever", lie in these hours.
+pub fn civil_of(millis: i64) -> Option<DateTime> {
+    DateTime::constant(1970, 1, 1, 0, 0, 0, 0).checked_add(SignedDuration::from_millis(millis)).ok()
+}
+
+/// The civil date and time of an instant in a zone, with the offset from UTC in seconds. In UTC, with offset 0, if the calendar ends
+/// before the local time; `None` outside the calendar.
+///
+/// ```
+/// use model::calendar::local_of;
+/// let seoul = jiff::tz::TimeZone::get("Asia/Seoul")?;
+/// let (local, offset) = local_of(0, &seoul).expect("in the calendar");
+/// assert_eq!((local.to_string().as_str(), offset), ("1970-01-01T09:00:00", 32_400));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn local_of(millis: i64, zone: &TimeZone) -> Option<(DateTime, i32)> {
+    let utc = civil_of(millis)?;
+    let nearest = if millis < 0 { Timestamp::MIN } else { Timestamp::MAX };
+    let offset = zone.to_offset(Timestamp::from_millisecond(millis).unwrap_or(nearest)).seconds();
+    let local = utc.checked_add(SignedDuration::from_secs(offset.into()));
+    Some(local.map_or((utc, 0), |local| (local, offset)))
 }
 
 /// The first instant (milliseconds, UTC) of a year, month or date, or an instant, as people write them.
@@ -315,6 +340,26 @@ mod tests {
         assert_eq!(window_of(CalendarUnit::Month, last + 1).end, (last + 32) * DAY_MS);
         assert_eq!(parts_of_day(last + 1), (10_000, 1, 1));
         assert_eq!(parts_of_day(day_of_date(Date::MIN) - 1), (-10_000, 12, 31));
+    }
+
+    #[test]
+    fn the_whole_calendar_has_civil_times() {
+        for (millis, text) in [
+            (253_402_300_799_999, "9999-12-31T23:59:59.999"),
+            (253_402_214_400_000, "9999-12-31T00:00:00"),
+            (-1, "1969-12-31T23:59:59.999"),
+            (-62_135_596_800_000, "0001-01-01T00:00:00"),
+            (-377_705_116_800_000, "-009999-01-01T00:00:00"),
+        ] {
+            assert_eq!(civil_of(millis).map(|time| time.to_string()).as_deref(), Some(text));
+            assert_eq!(crate::moment::read(text), Ok(crate::moment::Reading::Civil(millis)));
+        }
+        assert_eq!((civil_of(crate::moment::LAST + 1), civil_of(i64::MAX)), (None, None));
+        let last = crate::moment::LAST - 999;
+        let local =
+            |zone| local_of(last, &TimeZone::get(zone).unwrap()).map(|(time, offset)| (time.to_string(), offset));
+        assert_eq!(local("America/New_York"), Some(("9999-12-31T18:59:59".to_owned(), -18_000)));
+        assert_eq!(local("Asia/Seoul"), Some(("9999-12-31T23:59:59".to_owned(), 0)));
     }
 
     proptest! {

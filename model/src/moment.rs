@@ -34,6 +34,15 @@ pub enum MomentError {
     Beyond,
 }
 
+/// What a text says about an instant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reading {
+    /// The instant, in milliseconds.
+    Instant(i64),
+    /// A date and a time without an offset: milliseconds by label, as if they were UTC.
+    Civil(i64),
+}
+
 /// Reads an instant.
 ///
 /// # Errors
@@ -47,13 +56,30 @@ pub enum MomentError {
 /// assert_eq!(parse("1970-01-01T00:00:01"), Err(MomentError::NoOffset));
 /// ```
 pub fn parse(text: &str) -> Result<i64, MomentError> {
+    match read(text)? {
+        Reading::Instant(millis) => Ok(millis),
+        Reading::Civil(_) => Err(MomentError::NoOffset),
+    }
+}
+
+/// Reads an instant, or a date and a time that have no offset.
+///
+/// # Errors
+/// [`MomentError`] says why the text is neither; it is never [`NoOffset`](MomentError::NoOffset).
+///
+/// ```
+/// use model::moment::{Reading, read};
+/// assert_eq!(read("1970-01-01T00:00:01+00:00"), Ok(Reading::Instant(1_000)));
+/// assert_eq!(read("1970-01-01 00:00:01"), Ok(Reading::Civil(1_000)));
+/// ```
+pub fn read(text: &str) -> Result<Reading, MomentError> {
     let text = text.trim();
     // Most texts are instants of the library, with nothing to check.
     if !text.ends_with(']')
         && let Ok(time) = text.parse::<Timestamp>()
         && (time.as_second().rem_euclid(60) != 59 || !text.contains(":60"))
     {
-        return Ok(floor_ms(time));
+        return Ok(Reading::Instant(floor_ms(time)));
     }
     match Pieces::parse(text) {
         Ok(pieces) => of_pieces(&pieces, text),
@@ -82,18 +108,20 @@ pub(crate) fn floor_ms(time: Timestamp) -> i64 {
     time.as_millisecond() - i64::from(is_cut_upwards)
 }
 
-fn of_pieces(pieces: &Pieces<'_>, text: &str) -> Result<i64, MomentError> {
+fn of_pieces(pieces: &Pieces<'_>, text: &str) -> Result<Reading, MomentError> {
     let time = pieces.time().ok_or(MomentError::Malformed)?;
     if pieces.time_zone_annotation().is_some() {
-        return in_zone(text);
+        return in_zone(text).map(Reading::Instant);
     }
-    let offset = pieces.to_numeric_offset().ok_or(MomentError::NoOffset)?;
-    let millis = civil_ms(pieces.date(), time) - i64::from(offset.seconds()) * 1000;
+    let label = civil_ms(pieces.date(), time);
+    let offset = pieces.to_numeric_offset().map(|offset| i64::from(offset.seconds()) * 1000);
+    let millis = label - offset.unwrap_or(0);
     // The parser has made 59 of a second 60.
     if text.contains(":60") && !is_before_leap_second(millis) {
         return Err(MomentError::Malformed);
     }
-    held(millis)
+    let millis = held(millis)?;
+    Ok(if offset.is_some() { Reading::Instant(millis) } else { Reading::Civil(millis) })
 }
 
 fn in_zone(text: &str) -> Result<i64, MomentError> {

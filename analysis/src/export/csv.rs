@@ -7,6 +7,7 @@ use std::{
 };
 
 use jiff::tz::TimeZone;
+use model::calendar;
 use polars::prelude::DataFrame;
 
 use super::{
@@ -15,7 +16,6 @@ use super::{
     selection::OutputColumn,
 };
 use crate::{
-    calendar,
     cell::{Cell, Cells},
     export::ExportError,
     format,
@@ -40,12 +40,12 @@ impl TextForm {
 
     /// RFC 3339 in the zone; for Excel without the parts that keep it from being a date.
     fn instant(&self, millis: i64) -> String {
-        let Some((local, offset)) = calendar::local(millis, &self.zone) else {
+        let Some((local, offset)) = calendar::local_of(millis, &self.zone) else {
             return millis.to_string();
         };
         match self.reader {
             Reader::Tableau if self.zone == TimeZone::UTC => format!("{local}Z"),
-            Reader::Tableau => format!("{local}{}", calendar::offset_text(offset)),
+            Reader::Tableau => format!("{local}{}", format::offset_text(offset)),
             Reader::Excel => local.to_string().replace('T', " "),
         }
     }

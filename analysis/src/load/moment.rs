@@ -6,7 +6,7 @@ use std::{convert::Infallible, fmt, str::FromStr};
 
 use jiff::{Timestamp, civil};
 
-use crate::calendar;
+use model::calendar;
 
 const MILLIS_PER_DAY: i64 = 86_400_000;
 
@@ -41,7 +41,7 @@ impl Moment {
     }
 
     fn from_date(date: civil::Date) -> Self {
-        Self(calendar::millis(date.to_datetime(civil::Time::midnight())))
+        Self(calendar::day_of_date(date) * MILLIS_PER_DAY)
     }
 }
 
@@ -94,24 +94,15 @@ impl FromStr for Moment {
 
     fn from_str(text: &str) -> Result<Self, MomentError> {
         let text = text.trim();
-        let first_day = match text.len() {
-            4 => format!("{text}-01-01"),
-            7 => format!("{text}-01"),
-            _ => text.to_owned(),
-        };
-        let date = || first_day.parse::<civil::Date>().ok().filter(|_| first_day.len() == 10);
-        date()
-            .map(Self::from_date)
-            .or_else(|| calendar::parse_offset_instant(text).map(Self))
-            .ok_or_else(|| MomentError(text.to_owned()))
+        calendar::first_instant_of(text).map(Self).ok_or_else(|| MomentError(text.to_owned()))
     }
 }
 
 impl fmt::Display for Moment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (days, time_of_day) = (self.0.div_euclid(MILLIS_PER_DAY), self.0.rem_euclid(MILLIS_PER_DAY));
-        match calendar::date(days).filter(|_| time_of_day == 0) {
-            Some(date) => write!(f, "{date}"),
+        let time_of_day = self.0.rem_euclid(MILLIS_PER_DAY);
+        match calendar::civil_of(self.0).filter(|_| time_of_day == 0) {
+            Some(day) => write!(f, "{}", day.date()),
             None => f.write_str(&crate::format::timestamp(self.0)),
         }
     }

@@ -1,14 +1,14 @@
 //! Functions that analysts look for and SQLite has not.
 
 use jiff::civil;
-use model::layout::ColumnType;
+use model::{calendar, layout::ColumnType};
 use rusqlite::{
     Connection, Error, Result,
     functions::{Aggregate, Context, FunctionFlags},
     types::ValueRef,
 };
 
-use crate::{calendar, load::typed_text};
+use crate::load::typed_text;
 
 const PURE: FunctionFlags = FunctionFlags::SQLITE_UTF8.union(FunctionFlags::SQLITE_DETERMINISTIC);
 
@@ -38,7 +38,7 @@ fn date(context: &Context<'_>, function: &str) -> Result<Option<civil::Date>> {
                 Some(bson::raw::RawBsonRef::DateTime(instant)) => Some(instant.timestamp_millis()),
                 _ => None,
             };
-            let date = millis.and_then(calendar::utc).map(civil::DateTime::date);
+            let date = millis.and_then(calendar::civil_of).map(civil::DateTime::date);
             date.map(Some).ok_or_else(|| refused(format!("'{text}'")))
         }
         ValueRef::Integer(number) => Err(refused(number.to_string())),

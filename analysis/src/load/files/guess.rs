@@ -3,11 +3,11 @@
 use bson::raw::RawBsonRef;
 use jiff::civil;
 use model::{
+    calendar,
     layout::ColumnType,
+    moment::{self, Reading},
     number::{self, Mark},
 };
-
-use crate::calendar;
 
 /// Words that stand for a missing value in a column of numbers, flags or times, in small letters.
 const NULL_WORDS: [&str; 14] =
@@ -200,7 +200,7 @@ fn of_groups(text: &str) -> Option<Guess> {
 /// Milliseconds of a day's beginning in UTC.
 fn date(text: &str) -> Option<i64> {
     let date = (text.len() == 10).then(|| text.parse::<civil::Date>().ok())??;
-    Some(calendar::millis(date.to_datetime(civil::Time::midnight())))
+    Some(calendar::day_of_date(date) * calendar::DAY_MS)
 }
 
 /// Milliseconds of an instant; what is finer is cut off.
@@ -208,7 +208,9 @@ fn timestamp(text: &str) -> Option<i64> {
     if text.len() <= 10 {
         return None;
     }
-    calendar::parse_instant(text)
+    match moment::read(text).ok()? {
+        Reading::Instant(millis) | Reading::Civil(millis) => Some(millis),
+    }
 }
 
 #[cfg(test)]
