@@ -193,6 +193,20 @@ impl Stack {
         self.is_value.contains(&true)
     }
 
+    /// Lengths of all pieces together.
+    pub fn size(&self) -> f64 {
+        self.values().map(f64::abs).sum()
+    }
+
+    /// The value that is farthest from zero.
+    pub fn farthest(&self) -> f64 {
+        farthest(self.values())
+    }
+
+    fn values(&self) -> impl Iterator<Item = f64> {
+        self.pieces.iter().map(|(from, to)| to - from)
+    }
+
     /// Where the last piece ends.
     pub fn top(&self) -> f64 {
         self.pieces.last().map_or(0.0, |piece| piece.1)
@@ -223,6 +237,16 @@ impl Stacks {
         Self { stacks }
     }
 
+    /// All values added up.
+    pub fn total(&self) -> f64 {
+        self.stacks.iter().flat_map(Stack::values).sum()
+    }
+
+    /// The value that is farthest from zero.
+    pub fn farthest(&self) -> f64 {
+        farthest(self.stacks.iter().flat_map(Stack::values))
+    }
+
     /// From zero, always, to the farthest end.
     pub fn range(&self) -> (f64, f64) {
         let ends = self.stacks.iter().flat_map(|stack| &stack.pieces).map(|piece| piece.1);
@@ -233,6 +257,10 @@ impl Stacks {
     pub fn pieces(&self, layer: usize) -> impl Iterator<Item = (&Stack, (f64, f64))> {
         self.stacks.iter().map(move |stack| (stack, stack.pieces[layer])).filter(|(_, piece)| piece.0 != piece.1)
     }
+}
+
+fn farthest(values: impl Iterator<Item = f64>) -> f64 {
+    values.fold(0.0, |far, value| if value.abs() > far.abs() { value } else { far })
 }
 
 /// From where to where a place reaches.
@@ -374,6 +402,7 @@ mod tests {
         let points: Vec<_> = points.into_iter().enumerate().map(|(at, value)| (at as f64, Some(value))).collect();
         let set = SeriesSet {
             domain: Domain::Number,
+            null: None,
             series: vec![series(&points)],
             others: Vec::new(),
             extent: Extent::default(),

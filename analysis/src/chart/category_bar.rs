@@ -1,10 +1,13 @@
 //! Bars of names: one row each, in the order of the frame, name on the left and value at the end.
 
+use std::collections::HashSet;
+
 use super::{
-    bar::{self, Arrangement, Stacks, value_labels},
+    bar::{self, Arrangement, Stack, Stacks, value_labels},
     font,
     page::Page,
     palette,
+    pie::percent,
     scale::Scale,
     scene::{Anchor, Point, Rect},
     series::SeriesSet,
@@ -27,16 +30,29 @@ struct Layout {
     values: Scale,
 }
 
-/// Draws all series, each to the right of the one before or below it; rows for which there is no height are counted below.
-pub(crate) fn draw(page: &mut Page, set: &SeriesSet, arrangement: Arrangement, names: &[String]) {
+/// What the rows are.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rows<'a> {
+    pub names: &'a [String],
+    /// The place of nulls.
+    pub null: Option<f64>,
+    /// Whether values of several rows add up to a value of all of them.
+    pub are_parts: bool,
+}
+
+/// Draws all series, each to the right of the one before or below it. Of rows for which there is no height the smallest are left out,
+/// and what they amount to is said below.
+pub(crate) fn draw(page: &mut Page, set: &SeriesSet, arrangement: Arrangement, rows: Rows<'_>) {
+    let names = rows.names;
     let layers = set.layers();
     bar::legend_of(page, &layers);
 
     let parts = if arrangement == Arrangement::Grouped { layers.len() } else { 1 };
     let mut stacks = Stacks::new(&layers, arrangement);
-    let left_out = cut(page, &mut stacks, parts);
-    if left_out > 0 {
-        note(page, left_out);
+    let all = stacks.total();
+    let left_out = cut(page, &mut stacks, parts, rows);
+    if !left_out.stacks.is_empty() {
+        note(page, &left_out, all, rows);
     }
     // Values at the ends of bars: the last piece ends where its stack does.
     let labelled =
@@ -55,8 +71,7 @@ pub(crate) fn draw(page: &mut Page, set: &SeriesSet, arrangement: Arrangement, n
         }
     }
     for (row, stack) in stacks.stacks.iter().enumerate() {
-        let name = names.get(stack.place as usize).map_or("", String::as_str);
-        name_row(page, &layout, row, name);
+        name_row(page, &layout, row, name_of(names, Some(stack.place)));
         for (part, end) in ends[row].iter().enumerate() {
             let is_value = if parts > 1 { stack.is_value[part] } else { stack.has_value() };
             if is_value && layout.has_room(page) {
@@ -68,23 +83,55 @@ pub(crate) fn draw(page: &mut Page, set: &SeriesSet, arrangement: Arrangement, n
     baseline(page, &layout, stacks.stacks.len());
 }
 
-/// Says in the last line of the page how many rows are missing.
-fn note(page: &mut Page, left_out: usize) {
-    let text = format!("{} more not shown", crate::format::count(left_out as u64));
+/// Says in the last line of the page how many rows are missing, and what they amount to: as briefly as its width demands.
+fn note(page: &mut Page, left_out: &Stacks, all: f64, rows: Rows<'_>) {
+    let count = format!("{} more not shown", crate::format::count(left_out.stacks.len() as u64));
+    let has_null = left_out.stacks.iter().any(|stack| Some(stack.place) == rows.null);
+    let count = if has_null { format!("{count}, {} too", name_of(rows.names, rows.null)) } else { count };
+    let amount = match rows.are_parts {
+        true => format!("together {}", share(left_out.total(), all)),
+        false => format!("the largest {}", value_labels(&[left_out.farthest()]).concat()),
+    };
+    let text = format!("{count}, {amount}");
+    let text = if page.width(&text) <= page.free.width() { text } else { count };
+    let text = font::shortened(&text, page.label, page.free.width());
     let at = Point { x: page.free.left, y: page.free.bottom - page.line_height() / 2.0 };
     page.label(text, at, Anchor::Start, palette::MUTED);
     page.free.bottom -= page.line_height() + page.gap();
 }
 
-/// Takes out the rows that would be lower than a line of text; says how many.
-fn cut(page: &Page, stacks: &mut Stacks, parts: usize) -> usize {
+/// A part of a whole: `1,234 of 56,789 (2 %)`; without the percentage where it would say nothing, because values below zero are among
+/// them.
+pub fn share(part: f64, whole: f64) -> String {
+    let labels = value_labels(&[part, whole]);
+    let percent = if 0.0 < part && part <= whole { format!(" ({})", percent(part / whole)) } else { String::new() };
+    format!("{} of {}{percent}", labels[0], labels[1])
+}
+
+fn name_of(names: &[String], place: Option<f64>) -> &str {
+    place.and_then(|place| names.get(place as usize)).map_or("", String::as_str)
+}
+
+/// Takes out the smallest rows if all of them would be lower than a line of text. That of nulls stays.
+fn cut(page: &Page, stacks: &mut Stacks, parts: usize, rows: Rows<'_>) -> Stacks {
     let least = (page.label.size * 1.2).max(parts as f32 * LEAST_BAR / FILLED);
     let fit = |height: f32| (height / least).max(1.0) as usize;
     let all = stacks.stacks.len();
-    if all > fit(page.free.height()) {
-        stacks.stacks.truncate(fit(page.free.height() - page.line_height()));
+    if all <= fit(page.free.height()) {
+        return Stacks { stacks: Vec::new() };
     }
-    all - stacks.stacks.len()
+    let room = fit(page.free.height() - page.line_height() - page.gap());
+    let stays = |stack: &Stack| room > 1 && stack.has_value() && Some(stack.place) == rows.null;
+    let size = |stack: &Stack| if rows.are_parts { stack.size() } else { stack.farthest().abs() };
+    let mut order: Vec<usize> = (0..all).collect();
+    let key = |place: &usize| (stays(&stacks.stacks[*place]), size(&stacks.stacks[*place]));
+    order.sort_by(|a, b| key(b).0.cmp(&key(a).0).then(key(b).1.total_cmp(&key(a).1)));
+    let shown: HashSet<usize> = order.into_iter().take(room).collect();
+    let numbered = std::mem::take(&mut stacks.stacks).into_iter().enumerate();
+    let (shown, left_out): (Vec<_>, Vec<_>) = numbered.partition(|(place, _)| shown.contains(place));
+    let plain = |stacks: Vec<(usize, Stack)>| stacks.into_iter().map(|(_, stack)| stack).collect();
+    stacks.stacks = plain(shown);
+    Stacks { stacks: plain(left_out) }
 }
 
 impl Layout {

@@ -46,13 +46,26 @@ impl Domain {
 pub(crate) struct Places {
     pub domain: Domain,
     pub of_row: Vec<Option<f64>>,
+    /// The place of nulls, where they have a name.
+    pub null: Option<f64>,
     /// Whose hours these are, where there are hours.
     pub clock: Option<String>,
 }
 
 impl Places {
     fn new(domain: Domain, of_row: Vec<Option<f64>>) -> Self {
-        Self { domain, of_row, clock: None }
+        Self { domain, of_row, null: None, clock: None }
+    }
+
+    /// Places in a list of names, and one more for nulls, where there are some beside other values.
+    fn named(mut names: Vec<String>, of_row: Vec<Option<f64>>) -> Self {
+        if names.is_empty() || !of_row.contains(&None) {
+            return Self::new(Domain::Category(names), of_row);
+        }
+        let null = Some(names.len() as f64);
+        names.push(apart("none".to_owned(), |name| names.iter().any(|known| known == name)));
+        let of_row = of_row.into_iter().map(|place| place.or(null)).collect();
+        Self { null, ..Self::new(Domain::Category(names), of_row) }
     }
 
     /// One place without a name, for all rows.
@@ -66,31 +79,29 @@ impl Places {
             return self;
         }
         let known = super::series::distinct(self.of_row.iter().flatten().copied());
-        let mut names: Vec<String> = known.iter().map(|place| self.domain.describe(*place)).collect();
+        let names: Vec<String> = known.iter().map(|place| self.domain.describe(*place)).collect();
         let at = |place: f64| known.binary_search_by(|known| known.total_cmp(&place)).unwrap_or_default();
         let of_row = self.of_row.iter().map(|place| place.map(|place| at(place) as f64)).collect();
-        let of_row = with_nulls_named(&mut names, of_row);
-        Self { domain: Domain::Category(names), of_row, clock: self.clock }
+        Self { clock: self.clock, ..Self::named(names, of_row) }
     }
 }
 
-/// The places with one more for nulls, where there are some beside other values.
-fn with_nulls_named(names: &mut Vec<String>, of_row: Vec<Option<f64>>) -> Vec<Option<f64>> {
-    if names.is_empty() || !of_row.contains(&None) {
-        return of_row;
-    }
-    names.push(null_name(names));
-    let none = names.len() - 1;
-    of_row.into_iter().map(|place| place.or(Some(none as f64))).collect()
-}
-
-/// What a missing name is called: `none`, in parentheses where that is a name itself.
-pub(crate) fn null_name(names: &[String]) -> String {
-    let mut name = "none".to_owned();
-    while names.contains(&name) {
+/// A name for what has none, in as many parentheses as tell it from the names that are `taken`.
+fn apart(mut name: String, taken: impl Fn(&str) -> bool) -> String {
+    while taken(&name) {
         name = format!("({name})");
     }
     name
+}
+
+/// What a text is called: itself on one line, `(blank)` if it is empty, and in quotes if no letter of it can be seen.
+fn visible(text: &str, taken: impl Fn(&str) -> bool) -> String {
+    let name = format::one_line(text);
+    match format::width(name.trim()) {
+        0 if text.is_empty() => apart("(blank)".to_owned(), taken),
+        0 => apart(format!("{text:?}"), taken),
+        _ => name,
+    }
 }
 
 /// A column that exists.
@@ -222,17 +233,17 @@ fn wall_clock(instants: &Int64Chunked, per_milli: i64, zone: &TimeZone) -> (Vec<
 }
 
 fn categories(column: &Column) -> Option<Places> {
-    let mut names = Vec::new();
+    let mut known = Vec::new();
     let mut places: HashMap<&str, usize> = HashMap::new();
-    let mut place = |name: &'_ str| -> usize {
-        names.push(format::one_line(name));
-        names.len() - 1
+    let mut place = |text: &'_ str| -> usize {
+        known.push(text.to_owned());
+        known.len() - 1
     };
     let texts = column.str().ok()?;
-    let of_row =
+    let of_row: Vec<Option<f64>> =
         texts.iter().map(|text| text.map(|text| *places.entry(text).or_insert_with(|| place(text)) as f64)).collect();
-    let of_row = with_nulls_named(&mut names, of_row);
-    Some(Places::new(Domain::Category(names), of_row))
+    let names = known.iter().map(|text| visible(text, |name| places.contains_key(name))).collect();
+    Some(Places::named(names, of_row))
 }
 
 #[cfg(test)]
@@ -308,6 +319,22 @@ mod tests {
         let frame = df!("k" => [Some("none"), None, Some("(none)")]).expect("a frame");
         let names = places(&frame, "k", "by").expect("places").domain;
         assert_eq!(names, Domain::Category(vec!["none".into(), "(none)".into(), "((none))".into()]));
+    }
+
+    #[test]
+    fn names_that_cannot_be_seen_are_told_from_others_and_from_nulls() {
+        for (texts, names) in [
+            (vec![Some(""), Some("a")], vec!["(blank)", "a"]),
+            (vec![Some("a"), Some(""), None], vec!["a", "(blank)", "none"]),
+            (vec![Some(""), Some("(blank)"), None], vec!["((blank))", "(blank)", "none"]),
+            (vec![Some(""), Some(" "), Some("  ")], vec!["(blank)", "\" \"", "\"  \""]),
+            (vec![Some("\u{200b}"), Some(" a ")], vec!["\"\\u{200b}\"", " a "]),
+        ] {
+            let frame = df!("k" => &texts).expect("a frame");
+            let places = places(&frame, "k", "by").expect("places");
+            assert_eq!(places.domain, Domain::Category(names.iter().map(ToString::to_string).collect()), "{texts:?}");
+            assert_eq!(places.null, texts.contains(&None).then_some((texts.len() - 1) as f64));
+        }
     }
 
     #[test]

@@ -3,7 +3,8 @@
 use super::{
     ChartError, Figure, Kind,
     bar::{self, Arrangement, Stacks},
-    box_plot, category_bar,
+    box_plot,
+    category_bar::{self, Rows},
     data::{self, Domain},
     heat_map, histogram,
     line::{self, Options},
@@ -139,7 +140,10 @@ impl Figure {
         }
         let mut page = self.page(&described(&words(y), self.by.as_deref()));
         match &set.domain {
-            Domain::Category(names) => category_bar::draw(&mut page, &set, arrangement, names),
+            Domain::Category(names) => {
+                let are_parts = self.meaning.no_sum(&self.frame, y).is_none();
+                category_bar::draw(&mut page, &set, arrangement, Rows { names, null: set.null, are_parts });
+            }
             _ => bar::draw(&mut page, &set, arrangement, &words(self.x_name())),
         }
         Ok(page.scene)

@@ -68,7 +68,13 @@ pub(crate) fn bins(frame: &DataFrame, column: &str, given: Option<Step>) -> Resu
     let edge = |place: usize| ((first + place as f64) * step.width).clamp(f64::MIN, f64::MAX);
     let points = counts.into_iter().enumerate().map(|(place, count)| (edge(place), Some(count)));
     let series = Series { name: String::new(), color: CATEGORIES[0], points: points.collect() };
-    let set = SeriesSet { domain: Domain::Number, series: vec![series], others: Vec::new(), extent: Extent::default() };
+    let set = SeriesSet {
+        domain: Domain::Number,
+        null: None,
+        series: vec![series],
+        others: Vec::new(),
+        extent: Extent::default(),
+    };
     Ok(Bins { set, step })
 }
 

@@ -5,7 +5,7 @@
 //! whatever the caller says: they are drawn as asked.
 
 use model::{
-    layout::{Column, ColumnRole, column},
+    layout::{Column, ColumnRole, ColumnType, column},
     window::WindowKind,
 };
 use polars::prelude::{DataFrame, DataType};
@@ -76,6 +76,12 @@ impl Meaning {
             None if is_rollup(frame) => role_by_name(name),
             None => None,
         }
+    }
+
+    /// Whether the catalog says that the column holds integers.
+    pub fn is_integer(&self, name: &str) -> bool {
+        let columns = self.table.iter().flat_map(|table| &table.columns);
+        columns.into_iter().any(|column| column.name == name && column.kind == ColumnType::Int)
     }
 
     /// What rows of the column do not add up to, in the plural: `means`. `None` where they do, or nobody knows.

@@ -51,6 +51,7 @@ mod svg;
 mod tests;
 mod time_ticks;
 
+pub use category_bar::share;
 pub use error::ChartError;
 pub use facet::Grid;
 pub use figure::Figure;

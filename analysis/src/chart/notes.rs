@@ -11,8 +11,10 @@ use super::{
 use crate::format::{count, words};
 
 /// Remarks on the rows of a figure, before rows for missing windows are added.
-pub(super) fn of(figure: &Figure) -> Vec<String> {
+/// `given` is the figure with the frame as it was given.
+pub(super) fn of(figure: &Figure, given: &Figure) -> Vec<String> {
     let mut notes = figure.meaning.notes.clone();
+    notes.extend(rounded(figure, given));
     notes.extend(ranked(figure));
     notes.extend(open_windows(figure));
     notes.extend(left_out(figure));
@@ -31,6 +33,16 @@ fn ranked(figure: &Figure) -> Option<String> {
     let (window, rows) = figure.meaning.ranked(&figure.frame)?;
     let first = rows.map_or_else(|| "first rows".to_owned(), |rows| format!("first {}", count(rows)));
     Some(format!("only the {first} of each {window} are in the table, not all"))
+}
+
+/// Integers that are drawn as floats.
+fn rounded(figure: &Figure, given: &Figure) -> Option<String> {
+    let is_float =
+        |figure: &Figure, name: &str| figure.frame.column(name).is_ok_and(|column| column.dtype().is_float());
+    let is_rounded =
+        |name: &&str| is_float(figure, name) && (!is_float(given, name) || figure.meaning.is_integer(name));
+    let names: Vec<String> = figure.values().into_iter().filter(is_rounded).map(words).collect();
+    (!names.is_empty()).then(|| format!("{}: numbers beyond 64 bits, rounded to 15 digits", names.join(" and ")))
 }
 
 /// Rows without a place or a value. Names that are null have a place; a null on a line is a gap that can be seen.

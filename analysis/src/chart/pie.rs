@@ -113,7 +113,7 @@ pub(crate) fn draw(page: &mut Page, slices: &Slices) {
 }
 
 /// A share in whole percents; a part is never `0 %`, and never all of it.
-fn percent(share: f64) -> String {
+pub(crate) fn percent(share: f64) -> String {
     match 100.0 * share {
         percent if percent < 0.5 => "<1 %".to_owned(),
         percent if (99.5..100.0).contains(&percent) => ">99 %".to_owned(),

@@ -8,6 +8,7 @@ use super::{
     gaps::{self, Filled, Lines, Windows},
     notes,
 };
+use crate::reshape;
 
 /// Numbers that are read as years.
 const YEARS: std::ops::RangeInclusive<i64> = 1_000..=2_999;
@@ -23,14 +24,36 @@ impl Figure {
         }
         figure.refuse_no_sum()?;
         let failed = |error: PolarsError| ChartError::Draw(error.to_string());
+        figure.frame = figure.with_floats().map_err(failed)?;
         figure.frame = figure.in_zone().map_err(failed)?;
         figure.frame = figure.with_names().map_err(failed)?;
-        figure.remarks = notes::of(&figure);
+        figure.remarks = notes::of(&figure, self);
         if let Some(Filled { frame, windows }) = figure.filled().map_err(failed)? {
             figure.remarks.extend(figure.note_on_missing(windows));
             figure.frame = frame;
         }
         Ok(figure)
+    }
+
+    /// Values of more than 64 bits, which a frame has as digits, as floats.
+    fn with_floats(&self) -> Result<DataFrame, PolarsError> {
+        let mut frame = self.frame.clone();
+        for name in self.values() {
+            let Ok(column) = frame.column(name) else { continue };
+            if reshape::has_long_digits(column) {
+                let floats = column.cast(&DataType::Float64)?;
+                frame.with_column(floats)?;
+            }
+        }
+        Ok(frame)
+    }
+
+    /// The columns that are drawn by their numbers.
+    pub(super) fn values(&self) -> Vec<&str> {
+        let is_measured = matches!(self.kind, Kind::Histogram | Kind::Scatter);
+        let x = self.x.as_deref().filter(|x| is_measured && !self.meaning.is_key(&self.frame, x, || false));
+        let y = self.y.as_deref().filter(|_| self.kind != Kind::HeatMap);
+        [x, y, self.color.as_deref(), self.right.as_deref()].into_iter().flatten().collect()
     }
 
     /// Instants along the axis with the zone of the table, as whose clocks they are shown.

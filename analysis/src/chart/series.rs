@@ -45,6 +45,8 @@ pub(crate) struct Roles<'a> {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct SeriesSet {
     pub domain: Domain,
+    /// The place of nulls, where they have a name.
+    pub null: Option<f64>,
     /// In legend order.
     pub series: Vec<Series>,
     /// Series for which there was no colour left.
@@ -83,7 +85,7 @@ impl SeriesSet {
         let ordered = by.as_ref().is_some_and(|by| !matches!(by.domain, Domain::Category(_)));
         let others = if ordered { Vec::new() } else { keep_largest(&mut series) };
         color(&mut series, ordered);
-        Ok(Self { domain: x.domain, series, others, extent: Extent::default() })
+        Ok(Self { domain: x.domain, null: x.null, series, others, extent: Extent::default() })
     }
 
     /// The set with the logarithms of its values; values of zero and below become gaps.

@@ -6,10 +6,10 @@
 use std::{path::PathBuf, thread, time::Duration};
 
 use analysis::{
-    chart::{ChartError, Figure, Kind, heading},
+    chart::{ChartError, Figure, Kind, heading, share},
     load::{Store, TableInfo},
     polars::prelude::{DataFrame, DataType, IntoLazy, TimeZone, col},
-    reshape::{ColumnRange, Every, keep_highest, keep_largest, regroup, unpivot},
+    reshape::{ColumnRange, Every, keep_highest, keep_largest, regroup, rounded, unpivot},
 };
 use anyhow::{Context, bail, ensure};
 use clap::Args;
@@ -122,7 +122,8 @@ impl Chart {
     }
 
     fn draw(&self, frame: &DataFrame, table: &TableInfo) -> anyhow::Result<()> {
-        let figure = self.figure(self.shaped(&in_zone(frame, table)?, table)?, table);
+        let frame = rounded(&in_zone(frame, table)?, &table.columns)?;
+        let figure = self.figure(self.shaped(&frame, table)?, table);
         self.output.iter().try_for_each(|path| Ok(figure.save(path)?))
     }
 
@@ -438,8 +439,21 @@ fn largest(
     let kept =
         if adds_up { keep_largest(frame, column, value, top)? } else { keep_highest(frame, column, value, top)? };
     let (all, shown) = (frame.column(column)?.n_unique()?, kept.column(column)?.n_unique()?);
+    if shown == all {
+        return Ok((kept, None));
+    }
     let by = if adds_up { "with most" } else { "with the highest" };
-    let (column, value) = (column.replace('_', " "), value.replace('_', " "));
-    let note = (shown < all).then(|| format!("only {shown} of {all} values of {column}, those {by} {value}"));
-    Ok((kept, note))
+    let mut note =
+        format!("only {shown} of {all} values of {}, those {by} {}", column.replace('_', " "), value.replace('_', " "));
+    if adds_up {
+        note.push_str(&format!(": together {}", share(total(&kept, value)?, total(frame, value)?)));
+    }
+    if frame.column(column)?.null_count() > 0 && kept.column(column)?.null_count() == 0 {
+        note.push_str("; rows without one are left out");
+    }
+    Ok((kept, Some(note)))
+}
+
+fn total(frame: &DataFrame, value: &str) -> anyhow::Result<f64> {
+    Ok(frame.column(value)?.cast(&DataType::Float64)?.f64()?.iter().flatten().sum())
 }

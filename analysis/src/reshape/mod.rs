@@ -1,14 +1,17 @@
 //! Frames into frames: what a chart or a table needs before it can show a rollup.
 //!
 //! [`regroup`] adds rows up to fewer keys or longer windows by what each column means, [`unpivot`] turns the columns of a
-//! histogram into rows, [`keep_largest`] and [`keep_highest`] keep the groups that matter.
+//! histogram into rows, [`rounded`] makes long integers floats, [`keep_largest`] and [`keep_highest`] keep the groups that matter.
 
 mod largest;
 mod regroup;
+mod rounded;
 mod unpivot;
 
 pub use largest::{keep_highest, keep_largest};
 pub use regroup::{Every, regroup};
+pub(crate) use rounded::has_long_digits;
+pub use rounded::rounded;
 pub use unpivot::{ColumnRange, unpivot};
 
 use polars::prelude::PolarsError;
@@ -50,7 +53,7 @@ pub enum ReshapeError {
         every: &'static str,
     },
     /// A sum of integers that no column of a frame holds.
-    #[error("sums of {column:?} need more than 64 bits; cast the column to floats, which keep 15 digits")]
+    #[error("sums of {column:?} need more than 64 bits; make them floats, which keep 15 digits, with `rounded`")]
     TooLarge {
         /// The column.
         column: String,
