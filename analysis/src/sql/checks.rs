@@ -1,12 +1,13 @@
 //! The functions of a [checked](super::checked) query.
 
+use model::number::{self, Mark};
 use rusqlite::{
     Connection, Error, Result,
     functions::{Context, FunctionFlags},
     types::{Value, ValueRef},
 };
 
-use crate::load::{ColumnType, Guess, typed_text};
+use super::times::{FORMS, Instant};
 
 /// `rushes_number(x, label)`: x where it is a number, the number of a text that is one, an error for any other text.
 pub(super) const NUMBER: &str = "rushes_number";
@@ -16,6 +17,12 @@ pub(super) const REAL: &str = "rushes_real";
 pub(super) const TEXT: &str = "rushes_text";
 /// `rushes_alike(x, other, label)`: x as it is compared with the other value, an error where they do not compare.
 pub(super) const ALIKE: &str = "rushes_alike";
+/// `rushes_time(x, label)`: the date or instant of a text in the form of instants, an error for anything else.
+pub(super) const TIME: &str = "rushes_time";
+/// `rushes_start(x, label)`: as `rushes_time`, and the first instant of a year or month.
+pub(super) const START: &str = "rushes_start";
+/// `rushes_form(x)`: x, in the form of instants if it is a date or an instant.
+pub(super) const FORM: &str = "rushes_form";
 /// `rushes_same(x, other, label, other's)`: true, or an error where one is a number and the other a text.
 pub(super) const SAME: &str = "rushes_same";
 
@@ -27,6 +34,12 @@ pub(super) fn add_to(connection: &Connection) -> Result<()> {
     connection.create_scalar_function(NUMBER, 2, PURE, |context| number(context.get_raw(0), &label(context, 1)))?;
     connection.create_scalar_function(REAL, 2, PURE, |context| real(context.get_raw(0), &label(context, 1)))?;
     connection.create_scalar_function(TEXT, 2, PURE, |context| text(context.get_raw(0), &label(context, 1)))?;
+    connection
+        .create_scalar_function(TIME, 2, PURE, |context| time(context.get_raw(0), Instant::read, &label(context, 1)))?;
+    connection.create_scalar_function(START, 2, PURE, |context| {
+        time(context.get_raw(0), Instant::first_of, &label(context, 1))
+    })?;
+    connection.create_scalar_function(FORM, 1, PURE, |context| formed(context.get_raw(0)))?;
     connection.create_scalar_function(ALIKE, 3, PURE, |context| {
         alike(context.get_raw(0), context.get_raw(1), &label(context, 2))
     })?;
@@ -82,35 +95,38 @@ fn is_long(value: ValueRef<'_>) -> bool {
     value.as_str().is_ok_and(|text| is_digits(text.trim()))
 }
 
-/// Whether a text is a number in digits, however many: `-18446744073709551616`, `0.5`; not `00501`.
+/// Whether a text is a number, however many digits it has: `-18446744073709551616`, `0.5`; not `00501`, which is a code, and not
+/// `1,000`, whose comma may be the decimal mark.
 pub(super) fn is_digits(text: &str) -> bool {
     let digits = text.strip_prefix('-').unwrap_or(text);
-    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
-    let all = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-    all(whole) && all(fraction) && (whole == "0" || !whole.starts_with('0'))
+    let is_padded = digits.len() > 1 && digits.starts_with('0') && digits.as_bytes()[1].is_ascii_digit();
+    !is_padded && !text.contains(',') && number::float(text, Mark::Point).is_ok()
 }
 
-/// The number of a text that is one, also with zeros before it. `None` for a number that would lose digits.
+/// The number of a text that is one, also with zeros before it. `None` for a number that would lose digits, and for `1,000`.
 fn numeral(value: ValueRef<'_>) -> Option<Value> {
-    let text = value.as_str().ok()?.trim();
-    let (sign, digits) = text.strip_prefix('-').map_or(("", text), |digits| ("-", digits));
-    if !digits.trim_start_matches('.').starts_with(|first: char| first.is_ascii_digit()) {
-        return None;
+    let text = value.as_str().ok().filter(|text| !text.contains(','))?;
+    match number::int(text, Mark::Point) {
+        Ok(number) => Some(Value::Integer(number)),
+        Err(_) => number::float(text, Mark::Point).ok().filter(|number| keeps_digits(text, *number)).map(Value::Real),
     }
-    let shown = digits.trim_start_matches('0');
-    let zero = if shown.starts_with(|first: char| first.is_ascii_digit()) { "" } else { "0" };
-    let text = format!("{sign}{zero}{shown}");
-    match Guess::of_number(&text).kind()? {
-        ColumnType::Int => text.parse().ok().map(Value::Integer),
-        ColumnType::Float => text.parse().ok().map(Value::Real),
-        _ => None,
-    }
+}
+
+/// Whether a float has the digits of the text, but for those of a fraction that no float has.
+fn keeps_digits(text: &str, number: f64) -> bool {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    const DIGITS_OF_FLOAT: usize = 15;
+    let mantissa = text.split(['e', 'E']).next().unwrap_or_default();
+    let digits: String = mantissa.chars().filter(char::is_ascii_digit).collect();
+    number.abs() < EXACT || digits.trim_matches('0').len() <= DIGITS_OF_FLOAT
 }
 
 fn not_a_number(value: ValueRef<'_>, label: &str) -> Error {
     let found = shown(value);
-    refused(match is_time(value) {
-        true => format!("{label} is {found}, not a number; compare dates with a text, such as '2020' or '2020-05-31'"),
+    refused(match value.as_str().is_ok_and(|text| Instant::read(text).is_some()) {
+        true => format!(
+            "{label} is {found}, not a number; compare dates with texts such as '2020-05-31', or compare year({label})"
+        ),
         false if is_long(value) => format!(
             "{label} is the number {found}, which has more digits than 64 bits hold and is kept as text; \
              write CAST({label} AS REAL), which rounds it"
@@ -129,10 +145,41 @@ fn shown(value: ValueRef<'_>) -> String {
     }
 }
 
-fn is_time(value: ValueRef<'_>) -> bool {
-    value
-        .as_str()
-        .is_ok_and(|text| typed_text(text, ColumnType::Timestamp).is_some_and(|value| value.as_datetime().is_some()))
+fn time(value: ValueRef<'_>, read: fn(&str) -> Option<Instant>, label: &dyn Fn() -> String) -> Result<Value> {
+    if value == ValueRef::Null {
+        return Ok(Value::Null);
+    }
+    let instant = value.as_str().ok().and_then(read);
+    instant.map(text_of).ok_or_else(|| not_a_time(value, &label()))
+}
+
+fn text_of(instant: Instant) -> Value {
+    Value::Text(instant.text())
+}
+
+fn not_a_time(value: ValueRef<'_>, label: &str) -> Error {
+    let found = match value {
+        ValueRef::Integer(number) => number.to_string(),
+        ValueRef::Real(number) => number.to_string(),
+        value => shown(value),
+    };
+    let named = if label == found { found.clone() } else { format!("{label} is {found} and") };
+    let is_range = value.as_str().is_ok_and(|text| Instant::first_of(text).is_some())
+        || matches!(value, ValueRef::Integer(year) if Instant::of_year(year).is_some());
+    refused(match is_range {
+        true => format!(
+            "{named} is compared with a date, and a year or month is one only behind >= or <; write a date such as {FORMS}, \
+             or compare year(…)"
+        ),
+        false => format!("{named} is compared with a date, but is none; write {FORMS}"),
+    })
+}
+
+fn formed(value: ValueRef<'_>) -> Result<Value> {
+    match value.as_str().ok().and_then(Instant::read) {
+        Some(instant) => Ok(text_of(instant)),
+        None => owned(value),
+    }
 }
 
 fn text(value: ValueRef<'_>, label: &dyn Fn() -> String) -> Result<Value> {
@@ -148,18 +195,11 @@ fn text(value: ValueRef<'_>, label: &dyn Fn() -> String) -> Result<Value> {
 }
 
 fn alike(value: ValueRef<'_>, other: ValueRef<'_>, label: &dyn Fn() -> String) -> Result<Value> {
-    let is_null = value == ValueRef::Null || other == ValueRef::Null;
-    if is_null || is_text(value) == is_text(other) {
+    if value == ValueRef::Null || other == ValueRef::Null {
         return owned(value);
     }
-    match is_text(value) {
-        true if is_time(value) => owned(value),
-        true => number(value, label),
-        // A year beside a date.
-        false if is_time(other) => Ok(match value {
-            ValueRef::Integer(number) => Value::Text(number.to_string()),
-            value => owned(value)?,
-        }),
-        false => owned(value),
+    if is_text(value) == is_text(other) {
+        return formed(value);
     }
+    if is_text(value) { number(value, label) } else { owned(value) }
 }

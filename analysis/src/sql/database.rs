@@ -19,7 +19,7 @@ use rusqlite::{
 use super::{
     SqlError, answer,
     checked::{Class, Classes, checked},
-    checks, error, functions,
+    checks, digits, error, functions, joins,
     tables::{Field, Table, kind, tell_of_texts_among_numbers},
     tokens::tokens,
 };
@@ -34,7 +34,7 @@ const STEPS_AT_ONCE: u32 = 1_000_000;
 const MOST_VALUE_BYTES: i32 = 100 << 20;
 
 /// Of the steps that a query may take, a recursion may take one in so many: each may leave a row in memory.
-const RECURSION_SHARE: u64 = 10;
+const RECURSION_SHARE: u64 = 100;
 
 /// What a query reads: table and column, without a column where only rows are counted.
 type Reads = BTreeSet<(String, String)>;
@@ -61,7 +61,10 @@ impl Database {
         // Else a name in double quotes that no column has would pass for a text.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false).map_err(SqlError::run)?;
         connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, MOST_VALUE_BYTES).map_err(SqlError::run)?;
-        functions::add_to(&connection).and_then(|()| checks::add_to(&connection)).map_err(SqlError::run)?;
+        functions::add_to(&connection)
+            .and_then(|()| checks::add_to(&connection))
+            .and_then(|()| digits::add_to(&connection))
+            .map_err(SqlError::run)?;
         let mut database = Self { connection, tables: Vec::new(), refused: Vec::new() };
         for table in &tables {
             match (database.refusal(table, &tables), table.is_rollup()) {
@@ -95,7 +98,7 @@ impl Database {
         let Seen { mut reads, is_recursive } = self.seen(query)?;
         let most_steps = if is_recursive { most_steps / RECURSION_SHARE } else { most_steps };
         self.add_joined(query, &mut reads);
-        let mut classes = Classes::new();
+        let mut classes = Classes::default();
         for table in &self.tables {
             let of_table = reads.iter().filter(|(name, _)| name.eq_ignore_ascii_case(&table.name));
             let columns: Vec<&str> = of_table.map(|(_, column)| column.as_str()).collect();
@@ -104,9 +107,10 @@ impl Database {
                 let frame = table.read(&columns)?;
                 tell_of_texts_among_numbers(&table.name, &frame);
                 let fields = fill(&mut self.connection, table, &frame).map_err(SqlError::run)?;
-                fields.iter().for_each(|field| add_class(&mut classes, field));
+                fields.iter().for_each(|field| classes.add(&table.name, &field.name, class_of(field)));
             }
         }
+        joins::refuse_other_times(query, &classes)?;
         let names: Vec<String> = self.prepare(query)?.column_names().map(str::to_owned).collect();
         let checked = checked(query, &classes).ok_or(SqlError::Unchecked)?;
         let mut rounds = most_steps.div_ceil(STEPS_AT_ONCE.into());
@@ -212,7 +216,8 @@ pub(super) fn declared(kind: ColumnType) -> &'static str {
 }
 
 fn creation(table: &str, fields: &[Field]) -> String {
-    let column = |field: &Field| format!("{} {}", quoted(&field.name), field.kind.map_or("", declared));
+    let order = |field: &Field| if field.is_long { format!(" COLLATE {}", digits::COLLATION) } else { String::new() };
+    let column = |field: &Field| format!("{} {}{}", quoted(&field.name), field.kind.map_or("", declared), order(field));
     let columns: Vec<String> = fields.iter().map(column).collect();
     format!("CREATE TABLE {} ({})", quoted(table), columns.join(", "))
 }
@@ -246,15 +251,14 @@ fn unless_ambiguous(table: &Table, query: &str) -> Result<(), SqlError> {
     Ok(())
 }
 
-fn add_class(classes: &mut Classes, field: &Field) {
-    let class = match field.kind {
+fn class_of(field: &Field) -> Class {
+    match field.kind {
         Some(ColumnType::Int | ColumnType::Float | ColumnType::Bool) => Class::Number,
-        Some(ColumnType::Date | ColumnType::Timestamp) => Class::Time,
+        Some(ColumnType::Date) => Class::Date,
+        Some(ColumnType::Timestamp) => Class::Instant,
         Some(ColumnType::String) => Class::Text,
         Some(ColumnType::StringList) | None => Class::Unknown,
-    };
-    let known = classes.entry(field.name.to_lowercase()).or_insert(class);
-    *known = known.and(class);
+    }
 }
 
 fn quoted(name: &str) -> String {
@@ -268,6 +272,7 @@ fn fill(connection: &mut Connection, table: &Table, frame: &DataFrame) -> rusqli
     for field in &mut fields {
         if let Ok(column) = frame.column(&field.name) {
             field.kind = kind(column.dtype());
+            field.is_long = digits::are_long(column);
         }
     }
     if fields != table.fields {

@@ -68,6 +68,19 @@ pub enum SqlError {
         /// Its name in the query.
         name: String,
     },
+    /// A join by the names of columns, of which one is a time and another is not, or is one of another form.
+    #[error(
+        "{column} of {first} and of {second} are a date, an instant or a text, which USING and NATURAL compare by letters; \
+         write ON {first}.{column} = {second}.{column}"
+    )]
+    Joined {
+        /// The column.
+        column: String,
+        /// A table where it is a date or an instant.
+        first: String,
+        /// One where it is something else.
+        second: String,
+    },
     /// The query cannot be checked for texts that would count as numbers.
     #[error("the query nests too many expressions in one another; write a part of it as WITH name AS (SELECT …)")]
     Unchecked,

@@ -15,7 +15,11 @@
 //! | Datetime | text in UTC, `2020-05-31 18:00:00`, with milliseconds where there are some | Datetime in milliseconds |
 //!
 //! A computed column of texts is one of dates if every value looks like a date: `max(window_start)` and
-//! `date(window_start, 'start of year')` are dates. Dates compare as texts do: `window_start >= '2019'`.
+//! `date(window_start, 'start of year')` are dates.
+//!
+//! **Dates and instants** compare as what they are, with each other and with texts: `'2020-05-31'`, `'2020-05-31 18:00:00'`,
+//! `'2020-05-31T18:00:00+02:00'` and the other forms of RFC 3339; a time without an offset is one in UTC. A year or a month stands for
+//! its first instant behind `>=` and `<`: `window_start >= '2019'`. Any other text is an error that names it.
 //!
 //! Beside [SQLite's functions](https://sqlite.org/lang_corefunc.html) there are `year(d)`, `month(d)` and `day(d)` of a date or an
 //! instant, and the aggregates `median(x)` and `stddev(x)` (of a sample, as polars' `std`). Whole numbers divided by whole numbers
@@ -24,7 +28,8 @@
 //!
 //! **Texts are not numbers.** SQLite counts a text that is no number as 0, and holds every text for larger than every number. Here
 //! an operand of a sum, a mean, a calculation, a comparison with a number, a condition or a `CAST` to a number counts if it is a
-//! number or a text that is one (`'0.50'`); any other text is an error that names it. Nulls count for nothing, as always.
+//! number or a text that is one (`'0.50'`); any other text is an error that names it. Nulls count for nothing, as always. Columns of numbers
+//! of more digits than 64 bits hold are texts, too, but in the order of numbers.
 //!
 //! A query that does not end is stopped: see [`Sql::most_steps`]. Names that differ by case alone are one name in SQL: the second
 //! of two such columns gets a number (`value_2`), and of two such rollups neither is a table.
@@ -33,11 +38,14 @@ mod answer;
 mod checked;
 mod checks;
 mod database;
+mod digits;
 mod error;
 mod functions;
+mod joins;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod times;
 mod tokens;
 
 pub use error::SqlError;
@@ -148,7 +156,7 @@ impl Sql {
     }
 
     /// Steps of SQLite's machine after which a query is stopped, ten billion unless set: a join of every row with every other takes
-    /// about five for each pair. A query that is recursive may take a tenth of them.
+    /// about five for each pair. A query that is recursive may take a hundredth of them.
     pub fn most_steps(mut self, steps: u64) -> Self {
         self.most_steps = steps;
         self

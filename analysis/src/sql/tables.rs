@@ -4,7 +4,7 @@ use model::layout::ColumnType;
 use polars::prelude::{Column, DataFrame, DataType};
 
 use super::{SqlError, checks::is_digits};
-use crate::load::{FileColumn, Guess, Store, TableFile, TableInfo};
+use crate::load::{FileColumn, Store, TableFile, TableInfo};
 
 /// Columns of the terminal that a value may take in a message.
 const MOST_TEXT: usize = 40;
@@ -26,6 +26,8 @@ pub(super) struct Field {
     pub source: String,
     /// `None` where SQL has no type for it.
     pub kind: Option<ColumnType>,
+    /// Whether it is a text of numbers that are too long for 64 bits.
+    pub is_long: bool,
     /// What a column without a type holds, as far as that is known.
     pub holds: String,
 }
@@ -105,7 +107,7 @@ fn fields(columns: impl Iterator<Item = (String, Option<ColumnType>, String)>) -
             number += 1;
             name = format!("{source}_{number}");
         }
-        fields.push(Field { name, source: source.clone(), kind: *kind, holds: holds.clone() });
+        fields.push(Field { name, source: source.clone(), kind: *kind, is_long: false, holds: holds.clone() });
     }
     fields
 }
@@ -114,32 +116,20 @@ fn fields(columns: impl Iterator<Item = (String, Option<ColumnType>, String)>) -
 pub(super) fn tell_of_texts_among_numbers(table: &str, frame: &DataFrame) {
     for column in frame.columns() {
         let Some((row, text)) = text_among_numbers(column) else { continue };
-        let is_number = is_digits(text);
         let (name, text) = (column.name(), crate::format::shortened(&crate::format::one_line(text), MOST_TEXT));
         tracing::warn!(
-            "{table}.{name} is read as text because of {text:?} in row {row}: max, ORDER BY and < go by letters{}",
-            if is_number { "; CAST(… AS REAL) goes by numbers, which it rounds" } else { "" }
+            "{table}.{name} is read as text because of {text:?} in row {row}: max, ORDER BY and < go by letters"
         );
     }
 }
 
-/// The first text, with its row from 1, of a column in which there are more numbers than other texts. Where all are numbers, the
-/// first that not every type of numbers holds.
+/// The first text that is no number, with its row from 1, of a column in which there are more numbers.
 fn text_among_numbers(column: &Column) -> Option<(usize, &str)> {
     let texts = column.str().ok()?;
-    let is_number = |text: &str| {
-        is_digits(text) || matches!(Guess::of_field(text).kind(), Some(ColumnType::Int | ColumnType::Float))
-    };
-    let is_long = |text: &str| is_digits(text) && !matches!(Guess::of_field(text), Guess::Int | Guess::Float);
-    let (mut numbers, mut others, mut first, mut long) = (0, 0, None, None);
+    let (mut numbers, mut others, mut first) = (0, 0, None);
     for (row, text) in texts.iter().enumerate() {
         match text {
-            Some(text) if is_number(text) => {
-                numbers += 1;
-                if long.is_none() && is_long(text) {
-                    long = Some((row + 1, text));
-                }
-            }
+            Some(text) if is_digits(text) => numbers += 1,
             Some(text) => {
                 others += 1;
                 first.get_or_insert((row + 1, text));
@@ -147,7 +137,7 @@ fn text_among_numbers(column: &Column) -> Option<(usize, &str)> {
             None => {}
         }
     }
-    first.or(long).filter(|_| numbers > others)
+    first.filter(|_| numbers > others)
 }
 
 pub(super) fn kind(dtype: &DataType) -> Option<ColumnType> {
@@ -179,9 +169,7 @@ mod tests {
         assert_eq!(found(&[Some("9"), Some("10")]), None);
         assert_eq!(found(&[Some("Up"), Some("1917"), Some("Her")]), None);
         assert_eq!(found(&[Some("00501"), Some("01234")]), None);
-        let steam = "76561198003753555";
-        assert_eq!(found(&[Some("0.5"), Some(steam), None]), Some((2, steam.to_owned())));
-        assert_eq!(found(&[Some("2"), Some("18446744073709551615")]), Some((2, "18446744073709551615".to_owned())));
-        assert_eq!(found(&[Some("9"), Some(steam), Some("NA")]), Some((3, "NA".to_owned())));
+        assert_eq!(found(&[Some("2"), Some("18446744073709551615")]), None);
+        assert_eq!(found(&[Some("9"), Some("76561198003753555"), Some("NA")]), Some((3, "NA".to_owned())));
     }
 }

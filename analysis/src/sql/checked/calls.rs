@@ -58,7 +58,8 @@ const NUMBERS: [&str; 17] = [
     "octet_length",
     "changes",
 ];
-const TEXTS: [&str; 16] = [
+const TEXTS: [&str; 17] = [
+    "time",
     "upper",
     "lower",
     "trim",
@@ -76,7 +77,6 @@ const TEXTS: [&str; 16] = [
     "quote",
     "char",
 ];
-const TIMES: [&str; 3] = ["date", "datetime", "time"];
 /// Functions whose result is one of their arguments.
 const PASSING: [&str; 11] =
     ["min", "max", "coalesce", "ifnull", "nullif", "lag", "lead", "first_value", "last_value", "nth_value", "likely"];
@@ -84,6 +84,25 @@ const PASSING: [&str; 11] =
 /// Whether a function takes its arguments for numbers.
 pub(super) fn takes_numbers(function: &str) -> bool {
     OF_NUMBERS.contains(&function)
+}
+
+/// What a function does with times among its arguments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum OfTimes {
+    /// It compares its arguments.
+    Compares,
+    /// It gives one of them.
+    Chooses,
+}
+
+/// What a function of so many arguments does with times.
+pub(super) fn of_times(function: &str, arguments: usize) -> Option<OfTimes> {
+    match function {
+        "min" | "max" if arguments > 1 => Some(OfTimes::Compares),
+        "nullif" => Some(OfTimes::Compares),
+        "coalesce" | "ifnull" => Some(OfTimes::Chooses),
+        _ => None,
+    }
 }
 
 /// <https://sqlite.org/datatype3.html>, 3.1; of a type without a rule, as `DATE`, a number.
@@ -106,7 +125,9 @@ pub(super) fn class_of_call(name: &str, arguments: &[Class]) -> Class {
         _ if is_in(&TEXTS) => Class::Text,
         // The year of a date, which may be compared with a number.
         "strftime" => Class::Unknown,
-        _ if is_in(&TIMES) => Class::Time,
+        "date" => Class::Date,
+        // With `subsec` it has other decimals than a column.
+        "datetime" => Class::Time,
         _ if is_in(&PASSING) => arguments.iter().fold(Class::Null, |class, argument| class.and(*argument)),
         "iif" | "if" => arguments.iter().skip(1).fold(Class::Null, |class, argument| class.and(*argument)),
         _ => Class::Unknown,

@@ -2,7 +2,7 @@
 
 use super::{
     Class, Form, Node, Rewriter,
-    comparison::{compared, condition, fitted},
+    comparison::{Bound, as_instant, compared, condition, fitted},
 };
 
 /// Operators whose operands SQLite takes for numbers. Which of them binds more is of no account here.
@@ -88,11 +88,10 @@ impl Rewriter<'_, '_> {
         if operator.ends_with("BETWEEN") {
             self.take("AND")?;
             let last = self.relation()?;
-            let (of_first, first) = fitted(left.clone(), first);
-            let (of_last, last) = fitted(left.clone(), last);
-            // A number is fitted to a date by one bound as by the other.
-            let left = if of_first.text == left.text { of_last } else { of_first };
-            return Some(condition(format!("{} {operator} {} AND {}", left.text, first.text, last.text)));
+            // It is `>=` the first, and `<` it with NOT.
+            let (left, bounds) = fitted(left, Bound::Exact, vec![(first, Bound::First), (last, Bound::Exact)]);
+            let bounds: Vec<String> = bounds.into_iter().map(|bound| bound.text).collect();
+            return Some(condition(format!("{} {operator} {}", left.text, bounds.join(" AND "))));
         }
         let escape = match self.take("ESCAPE") {
             Some(word) => format!(" {word} {}", self.relation()?.text),
@@ -104,21 +103,18 @@ impl Rewriter<'_, '_> {
     /// `x IN (…)`: of values, a query, or a table.
     fn membership(&mut self, left: Node, operator: &str) -> Option<Node> {
         if !self.peek()?.is_symbol("(") || self.begins_query() {
-            let right = self.postfix()?;
+            let (left, right) = in_query(left, self.postfix()?);
             return Some(condition(format!("{} {operator} {}", left.text, right.text)));
         }
         self.take_symbol(&["("])?;
-        let (mut fit, mut items) = (left.clone(), Vec::new());
+        let mut items = Vec::new();
         while self.take_symbol(&[")"]).is_none() {
-            let item = self.expression()?;
-            let (of_item, item) = fitted(left.clone(), item);
-            if of_item.text != left.text {
-                fit = of_item;
-            }
-            items.push(item.text);
+            items.push((self.expression()?, Bound::Exact));
             self.take_symbol(&[","]);
         }
-        Some(condition(format!("{} {operator} ({})", fit.text, items.join(", "))))
+        let (left, items) = fitted(left, Bound::Exact, items);
+        let items: Vec<String> = items.into_iter().map(|item| item.text).collect();
+        Some(condition(format!("{} {operator} ({})", left.text, items.join(", "))))
     }
 
     /// `<` and its like.
@@ -166,4 +162,17 @@ impl Rewriter<'_, '_> {
         let label = format!("{sign}{}", operand.label);
         Some(Node { text: format!("{sign} {}", operand.text), label, class: Class::Number, form })
     }
+}
+
+/// Both sides of `IN (SELECT …)`, in one form if one of them is a time.
+fn in_query(left: Node, query: Node) -> (Node, Node) {
+    let is_alike = left.class == query.class && left.class != Class::Time;
+    let has_time = left.class.is_time() || query.class.is_time();
+    if is_alike || !has_time || !query.text.starts_with('(') {
+        return (left, query);
+    }
+    let column = Node { text: "value".to_owned(), form: Form::Other, ..query.clone() };
+    let value = as_instant(&column, Bound::Exact).text;
+    let text = format!("(WITH rushes_in(value) AS {} SELECT {value} FROM rushes_in)", query.text);
+    (as_instant(&left, Bound::Exact), Node { text, class: Class::Instant, ..query })
 }

@@ -4,12 +4,15 @@
 //! holds every text for larger than every number (<https://sqlite.org/datatype3.html>). `avg` of 10, `NA` and 30 is 13.3 there. So
 //! a query is rewritten: an operand that may be a text goes through a [function](super::checks) that gives the number of a text
 //! that is one and is an error for any other. What is known to fit, by the types of the columns, stays as it is: a query of numbers
-//! alone is not changed, and neither is a join by columns of one type.
+//! alone is not changed, and neither is a join by columns of one type. Dates and instants are texts of one form each there; what they
+//! are compared with is brought into that form.
 //!
 //! The rewriter reads expressions with SQLite's precedences and passes the rest of a statement on as it is. It is given only
 //! statements that SQLite has accepted.
 
 mod calls;
+mod classes;
+mod columns;
 mod comparison;
 mod expression;
 mod operand;
@@ -17,7 +20,7 @@ mod statement;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
+pub(super) use classes::Classes;
 
 use super::tokens::{Token, tokens};
 
@@ -28,7 +31,11 @@ pub(super) enum Class {
     Null,
     Number,
     Text,
-    /// A date or an instant, which is a text in SQL.
+    /// A date, which is a text in SQL: `2020-05-31`.
+    Date,
+    /// An instant, which is a text in SQL: `2020-05-31 18:00:00`.
+    Instant,
+    /// A date or an instant.
     Time,
     /// Several of them, or not known.
     Unknown,
@@ -40,17 +47,19 @@ impl Class {
         match (self, other) {
             (a, b) if a == b => a,
             (Self::Null, known) | (known, Self::Null) => known,
+            (a, b) if a.is_time() && b.is_time() => Self::Time,
             _ => Self::Unknown,
         }
     }
 
     fn is_text(self) -> bool {
-        matches!(self, Self::Text | Self::Time)
+        self == Self::Text || self.is_time()
+    }
+
+    pub(super) fn is_time(self) -> bool {
+        matches!(self, Self::Date | Self::Instant | Self::Time)
     }
 }
-
-/// Classes of columns by their names in small letters.
-pub(super) type Classes = HashMap<String, Class>;
 
 /// Rounds after which the classes of new names have settled, or are left open.
 const ROUNDS: usize = 8;
@@ -58,21 +67,20 @@ const ROUNDS: usize = 8;
 /// The query with checks; `None` where the rewriter cannot follow it.
 pub(super) fn checked(query: &str, columns: &Classes) -> Option<String> {
     let tokens = tokens(query)?;
-    // What a set operation puts into one column may be of two types, whatever the first one's name says.
-    let is_mixing = |token: &Token<'_>| {
-        ["UNION", "EXCEPT", "INTERSECT", "VALUES", "JSON_EACH", "JSON_TREE"].iter().any(|word| token.is(word))
-    };
-    let mut known = if tokens.iter().any(is_mixing) { None } else { Some(columns.clone()) };
+    // They have columns of their own, whose names may be those of others.
+    let is_mixing = |token: &Token<'_>| ["VALUES", "JSON_EACH", "JSON_TREE"].iter().any(|word| token.is(word));
+    let mut known = (!tokens.iter().any(is_mixing)).then(|| columns.clone().named_by(&tokens));
     for _ in 0..ROUNDS {
         let mut rewriter = Rewriter::new(&tokens, known.as_ref());
         let text = rewriter.whole()?;
-        let new = rewriter.new;
+        let (new, is_mixed) = (rewriter.new, rewriter.is_mixed);
         let Some(classes) = &mut known else { return Some(text) };
-        let before = classes.clone();
-        for (name, class) in new {
-            let known = classes.entry(name).or_insert(class);
-            *known = known.and(class);
+        if is_mixed {
+            known = None;
+            continue;
         }
+        let before = classes.clone();
+        new.into_iter().for_each(|(name, class)| classes.note(name, class));
         if *classes == before {
             return Some(text);
         }
@@ -97,6 +105,8 @@ enum Form {
     Column,
     /// A number as it is written.
     Literal,
+    /// A text as it is written.
+    Text,
     /// True, false or null.
     Condition,
     Other,
@@ -108,14 +118,16 @@ struct Rewriter<'a, 'q> {
     /// Classes by name; `None` where no name tells one.
     known: Option<&'a Classes>,
     /// Classes of the names that the query gives.
-    new: Classes,
+    new: Vec<(String, Class)>,
+    /// Whether a set operation puts into one column what is not known.
+    is_mixed: bool,
     /// Expressions around the next token.
     depth: usize,
 }
 
 impl<'a, 'q> Rewriter<'a, 'q> {
     fn new(tokens: &'a [Token<'q>], known: Option<&'a Classes>) -> Self {
-        Self { tokens, at: 0, known, new: Classes::new(), depth: 0 }
+        Self { tokens, at: 0, known, new: Vec::new(), is_mixed: false, depth: 0 }
     }
 
     fn peek(&self) -> Option<Token<'q>> {
@@ -145,14 +157,12 @@ impl<'a, 'q> Rewriter<'a, 'q> {
         Some(token.text)
     }
 
-    fn class_of(&self, name: &str) -> Class {
-        let known = self.known.and_then(|known| known.get(&name.to_lowercase()));
-        known.copied().unwrap_or(Class::Unknown)
+    fn class_of(&self, table: Option<&str>, column: &str) -> Class {
+        self.known.map_or(Class::Unknown, |known| known.of(table, column))
     }
 
     /// Notes that the query gives an expression of this class a name.
     fn note(&mut self, name: &str, class: Class) {
-        let noted = self.new.entry(name.to_lowercase()).or_insert(class);
-        *noted = noted.and(class);
+        self.new.push((name.to_lowercase(), class));
     }
 }

@@ -2,8 +2,9 @@
 
 use super::{
     Class, Form, Node, Rewriter,
-    calls::{class_of_call, class_of_type, takes_numbers},
-    comparison::{called, condition, shortened},
+    calls::{OfTimes, class_of_call, class_of_type, of_times, takes_numbers},
+    comparison::{Bound, called, condition, fitted, literal_time, shortened, times},
+    statement::Part,
 };
 use crate::sql::{
     checks::{NUMBER, REAL},
@@ -24,7 +25,7 @@ impl Rewriter<'_, '_> {
         let leaf = |class, form| Node { text: token.text.to_owned(), label: token.text.to_owned(), class, form };
         let node = match token.kind {
             Kind::Number => leaf(Class::Number, Form::Literal),
-            Kind::Text => leaf(Class::Text, Form::Other),
+            Kind::Text => leaf(Class::Text, Form::Text),
             Kind::Blob => leaf(Class::Unknown, Form::Other),
             Kind::Parameter => leaf(Class::Null, Form::Other),
             Kind::Symbol => return self.in_parentheses(),
@@ -33,11 +34,13 @@ impl Rewriter<'_, '_> {
             Kind::Word if token.is("NULL") => leaf(Class::Null, Form::Condition),
             Kind::Word if token.is("EXISTS") => {
                 self.at += 1;
-                return Some(condition(format!("EXISTS {}", self.parenthesis()?.0)));
+                return Some(condition(format!("EXISTS {}", self.parenthesis()?.text)));
             }
             Kind::Word if self.peek_second().is_some_and(|next| next.is_symbol("(")) => return self.call(),
             Kind::Word if token.is("TRUE") || token.is("FALSE") => leaf(Class::Number, Form::Condition),
-            Kind::Word if token.text.to_ascii_uppercase().starts_with("CURRENT_") => leaf(Class::Time, Form::Other),
+            Kind::Word if token.is("CURRENT_DATE") => leaf(Class::Date, Form::Other),
+            Kind::Word if token.is("CURRENT_TIMESTAMP") => leaf(Class::Instant, Form::Other),
+            Kind::Word if token.is("CURRENT_TIME") => leaf(Class::Text, Form::Other),
             Kind::Word => return self.column(),
         };
         self.at += 1;
@@ -46,12 +49,12 @@ impl Rewriter<'_, '_> {
 
     fn in_parentheses(&mut self) -> Option<Node> {
         let is_query = self.begins_query();
-        let (text, only) = self.parenthesis()?;
+        let Part { text, only, class } = self.parenthesis()?;
         Some(match only {
             Some(only) => Node { text, ..only },
             // Several values are compared by SQLite's rules alone.
             None => {
-                let class = if is_query { Class::Unknown } else { Class::Null };
+                let class = if is_query { class.unwrap_or(Class::Unknown) } else { Class::Null };
                 Node { label: shortened(&text), text, class, form: Form::Other }
             }
         })
@@ -66,28 +69,37 @@ impl Rewriter<'_, '_> {
     fn column(&mut self) -> Option<Node> {
         let mut last = self.next()?;
         let mut text = last.text.to_owned();
+        let mut table = None;
         while self.take_symbol(&["."]).is_some() {
+            table = last.name();
             last = self.next()?;
             text = format!("{text}.{}", last.text);
         }
-        let class = last.name().map_or(Class::Unknown, |name| self.class_of(&name));
+        let class = last.name().map_or(Class::Unknown, |name| self.class_of(table.as_deref(), &name));
         Some(Node { label: text.clone(), text, class, form: Form::Column })
     }
 
     fn case(&mut self) -> Option<Node> {
         let mut text = self.next()?.text.to_owned();
-        let has_base = !self.peek()?.is("WHEN");
-        if has_base {
-            text = format!("{text} {}", self.expression()?.text);
-        }
+        let base = if self.peek()?.is("WHEN") { None } else { Some(self.expression()?) };
+        let (mut whens, mut branches) = (Vec::new(), Vec::new());
         let mut class = Class::Null;
-        while let Some(word) = self.take("WHEN") {
+        while self.take("WHEN").is_some() {
             let when = self.expression()?;
-            let when = if has_base { when } else { self.truth(when) };
-            let then_word = self.take("THEN")?;
+            let when = if base.is_some() { when } else { self.truth(when) };
+            self.take("THEN")?;
             let then = self.expression()?;
             class = class.and(then.class);
-            text = format!("{text} {word} {} {then_word} {}", when.text, then.text);
+            whens.push((when, Bound::Exact));
+            branches.push(then.text);
+        }
+        if let Some(base) = base {
+            let (base, fit) = fitted(base, Bound::Exact, whens);
+            text = format!("{text} {}", base.text);
+            whens = fit.into_iter().map(|when| (when, Bound::Exact)).collect();
+        }
+        for ((when, _), then) in whens.iter().zip(branches) {
+            text = format!("{text} WHEN {} THEN {then}", when.text);
         }
         if let Some(word) = self.take("ELSE") {
             let other = self.expression()?;
@@ -113,29 +125,31 @@ impl Rewriter<'_, '_> {
     fn arguments(&mut self, function: &str) -> Option<(String, Vec<Class>)> {
         self.take_symbol(&["("])?;
         let distinct = self.take("DISTINCT").or_else(|| self.take("ALL"));
-        let (mut arguments, mut classes) = (Vec::new(), Vec::new());
-        let mut order = String::new();
+        let mut arguments: Vec<Node> = Vec::new();
+        let (mut order, mut all) = (String::new(), "");
         while self.take_symbol(&[")"]).is_none() {
             if self.peek()?.is("ORDER") {
                 order = format!(" {}", self.part()?.text);
                 continue;
             }
             if let Some(star) = self.take_symbol(&["*"]) {
-                arguments.push(star.to_owned());
+                all = star;
                 continue;
             }
             let argument = self.expression()?;
-            classes.push(argument.class);
             let argument = match function {
                 _ if takes_numbers(function) => Self::number(argument),
                 "iif" | "if" if arguments.is_empty() => self.truth(argument),
                 _ => argument,
             };
-            arguments.push(argument.text);
+            arguments.push(argument);
             self.take_symbol(&[","]);
         }
+        let arguments = with_times(function, arguments);
+        let classes = arguments.iter().map(|argument| argument.class).collect();
         let distinct = distinct.map_or_else(String::new, |word| format!("{word} "));
-        Some((format!("{distinct}{}{order}", arguments.join(", ")), classes))
+        let texts: Vec<String> = arguments.into_iter().map(|argument| argument.text).collect();
+        Some((format!("{distinct}{all}{}{order}", texts.join(", ")), classes))
     }
 
     /// What follows the arguments of a call: `FILTER (WHERE …) OVER (…)`.
@@ -144,10 +158,11 @@ impl Rewriter<'_, '_> {
         let is_open = |rewriter: &Self| rewriter.peek_second().is_some_and(|token| token.is_symbol("("));
         while self.peek().is_some_and(|token| token.is("FILTER")) && is_open(self) {
             self.at += 1;
-            text = format!("{text} FILTER {}", self.parenthesis()?.0);
+            text = format!("{text} FILTER {}", self.parenthesis()?.text);
         }
         if let Some(word) = self.take("OVER") {
-            let window = if self.peek()?.is_symbol("(") { self.parenthesis()?.0 } else { self.next()?.text.to_owned() };
+            let window =
+                if self.peek()?.is_symbol("(") { self.parenthesis()?.text } else { self.next()?.text.to_owned() };
             text = format!("{text} {word} {window}");
         }
         Some(text)
@@ -182,7 +197,21 @@ impl Rewriter<'_, '_> {
     pub(super) fn number(node: Node) -> Node {
         match node.class {
             Class::Number | Class::Null => node,
-            Class::Text | Class::Time | Class::Unknown => called(NUMBER, node, Class::Number),
+            _ => called(NUMBER, node, Class::Number),
         }
+    }
+}
+
+/// Arguments of a function, in one form of times where it compares them or gives one of several.
+fn with_times(function: &str, arguments: Vec<Node>) -> Vec<Node> {
+    let Some(use_of_times) = of_times(function, arguments.len()) else { return arguments };
+    let has_time = arguments.iter().any(|argument| argument.class.is_time());
+    let is_time = |argument: &Node| {
+        argument.class.is_time() || argument.class == Class::Null || literal_time(argument, Bound::Exact).is_some()
+    };
+    match use_of_times {
+        _ if !has_time => arguments,
+        OfTimes::Chooses if !arguments.iter().all(is_time) => arguments,
+        _ => times(&arguments.iter().map(|argument| (argument, Bound::Exact)).collect::<Vec<_>>()),
     }
 }

@@ -1,6 +1,6 @@
 //! Statements: everything between expressions is passed on.
 
-use super::{Class, Form, Node, Rewriter};
+use super::{Class, Form, Node, Rewriter, columns::Columns};
 use crate::sql::tokens::{Kind, Token};
 
 /// Words that never begin an expression.
@@ -55,6 +55,8 @@ pub(super) struct Part {
     pub text: String,
     /// The expression, where it is just one.
     pub only: Option<Node>,
+    /// The class of the column, where it is a query of just one.
+    pub class: Option<Class>,
 }
 
 fn is_one_of(token: &Token<'_>, words: &[&str]) -> bool {
@@ -75,12 +77,14 @@ impl Rewriter<'_, '_> {
         let (mut out, mut only, mut parts) = (Vec::new(), None, 0);
         let mut operand = true;
         let mut condition = false;
+        let mut columns = Columns::default();
         while let Some(token) = self.peek().filter(|token| !token.is_symbol(")") && !token.is_symbol(";")) {
             parts += 1;
             let last = only.take();
             if token.is("AS") {
                 self.at += 1;
                 out.push("AS".to_owned());
+                columns.name(self.peek()?.name().unwrap_or_default());
                 out.extend(self.named(last.as_ref())?);
                 operand = false;
             } else if self.is_frame(operand) {
@@ -89,25 +93,39 @@ impl Rewriter<'_, '_> {
                 self.at += 1;
                 out.push(token.text.to_owned());
                 operand = token.is_symbol(",");
+                if operand { columns.comma() } else { columns.star() }
             } else if is_one_of(&token, &RESERVED) || self.goes_on(token, operand) {
                 self.at += 1;
                 out.push(token.text.to_owned());
                 condition = is_one_of(&token, &CONDITIONS);
+                if token.is("SELECT") {
+                    columns.begin();
+                } else if !token.is("DISTINCT") && !token.is("ALL") {
+                    columns.end();
+                }
                 operand = is_one_of(&token, &RESERVED) || token.is("OFFSET");
             } else if !operand && token.name().is_some() {
                 // A name without AS.
                 self.at += 1;
+                columns.name(token.name()?);
                 self.note(&token.name()?, last.map_or(Class::Unknown, |node: Node| node.class));
                 out.push(token.text.to_owned());
             } else {
                 let node = self.expression()?;
+                let name = self.tokens[..self.at].last().and_then(Token::name);
+                columns.expression(&node, name.filter(|_| node.form == Form::Column));
+                if node.text.ends_with(".*") {
+                    columns.star();
+                }
                 let node = if std::mem::take(&mut condition) { self.truth(node) } else { node };
                 out.push(node.text.clone());
                 only = Some(node);
                 operand = false;
             }
         }
-        Some(Part { text: out.join(" "), only: only.filter(|_| parts == 1) })
+        self.is_mixed |= columns.are_mixed();
+        columns.joined().for_each(|(name, class)| self.note(name, class));
+        Some(Part { text: out.join(" "), only: only.filter(|_| parts == 1), class: columns.only() })
     }
 
     /// What follows AS: a name, or a query in parentheses, before which there is the name.
@@ -121,7 +139,7 @@ impl Rewriter<'_, '_> {
         let token = self.peek()?;
         if token.is_symbol("(") {
             self.note_columns();
-            out.push(self.parenthesis()?.0);
+            out.push(self.parenthesis()?.text);
         } else {
             self.at += 1;
             let name = token.name().unwrap_or_else(|| token.text.trim_matches('\'').to_owned());
@@ -141,11 +159,11 @@ impl Rewriter<'_, '_> {
     }
 
     /// A part in parentheses.
-    pub(super) fn parenthesis(&mut self) -> Option<(String, Option<Node>)> {
+    pub(super) fn parenthesis(&mut self) -> Option<Part> {
         self.take_symbol(&["("])?;
         let part = self.part()?;
         self.take_symbol(&[")"])?;
-        Some((format!("({})", part.text), part.only))
+        Some(Part { text: format!("({})", part.text), ..part })
     }
 
     /// Whether the word goes on after an expression, or at the beginning of a clause of its own.

@@ -1,6 +1,6 @@
 use polars::{
     df,
-    prelude::{AnyValue, DataFrame},
+    prelude::{AnyValue, DataFrame, DataType, NamedFrom, Series, TimeUnit},
 };
 
 use crate::sql::{SqlError, sql};
@@ -163,4 +163,195 @@ fn a_number_of_more_digits_than_64_bits_is_named_as_one() {
         assert_eq!(frame.columns()[0].get(0).unwrap(), AnyValue::Float64(value), "{query}");
     }
     assert!(sql("SELECT CAST(x AS REAL) AS s FROM t", [("t", &mixed())]).is_err());
+}
+
+/// Days and instants around 2024-02-01, as columns and as texts of other forms.
+fn times() -> DataFrame {
+    let days =
+        Series::new("day".into(), [Some(19_753), Some(19_754), Some(19_755), None]).cast(&DataType::Date).unwrap();
+    let second = 1_706_745_600_000_i64; // 2024-02-01T00:00:00Z
+    let at = Series::new("at".into(), [Some(second - 250), Some(second), Some(second + 36_000_000), None]);
+    let at = at.cast(&DataType::Datetime(TimeUnit::Milliseconds, None)).unwrap();
+    let mut frame = df!(
+        "n" => [1_i64, 2, 3, 4],
+        "text" => [Some("2024-01-31T23:59:59.75Z"), Some("2024-02-01T01:00:00+01:00"), Some("2024-02-02"), None],
+        "word" => ["a", "b", "c", "d"],
+    )
+    .unwrap();
+    frame.with_column(days.into()).unwrap();
+    frame.with_column(at.into()).unwrap();
+    frame
+}
+
+/// The rows for which a condition holds.
+fn rows_where(condition: &str) -> Result<Vec<i64>, SqlError> {
+    rows_of(&format!("SELECT n FROM t WHERE {condition} ORDER BY n"))
+}
+
+fn rows_of(query: &str) -> Result<Vec<i64>, SqlError> {
+    let answer = sql(query, [("t", &times()), ("u", &times())])?;
+    Ok(answer.columns()[0].i64().unwrap().iter().flatten().collect())
+}
+
+#[test]
+fn times_compare_with_texts_of_every_form() {
+    // One instant in many forms, and its place among the days and instants of the table.
+    const FIRST: [&str; 9] = [
+        "2024-02-01",
+        "2024-02-01 00:00:00",
+        "2024-02-01T00:00:00",
+        "2024-02-01T00:00:00.000",
+        "2024-02-01T00:00:00Z",
+        "2024-02-01t01:30:00+01:30",
+        "2024-01-31T19:00:00-0500",
+        "20240201T000000Z",
+        "2024-02-01T01:00:00[Europe/Berlin]",
+    ];
+    for text in FIRST {
+        for (column, less, equal, more) in [("day", vec![1], vec![2], vec![3]), ("at", vec![1], vec![2], vec![3])] {
+            let both = |a: &[i64], b: &[i64]| [a, b].concat();
+            for (condition, expected) in [
+                (format!("{column} < '{text}'"), less.clone()),
+                (format!("{column} <= '{text}'"), both(&less, &equal)),
+                (format!("{column} = '{text}'"), equal.clone()),
+                (format!("{column} IS '{text}'"), equal.clone()),
+                (format!("{column} <> '{text}'"), both(&less, &more)),
+                (format!("{column} > '{text}'"), more.clone()),
+                (format!("{column} >= '{text}'"), both(&equal, &more)),
+                (format!("'{text}' > {column}"), less.clone()),
+                (format!("NOT '{text}' <= {column}"), less.clone()),
+                (
+                    format!("{column} BETWEEN '{text}' AND '2024-02-01T23:59:59Z'"),
+                    if column == "day" { equal.clone() } else { both(&equal, &more) },
+                ),
+                (format!("{column} NOT BETWEEN '2000-01-01' AND '{text}'"), more.clone()),
+                (format!("{column} IN ('{text}', '1999-01-01T12:00:00')"), equal.clone()),
+                (format!("{column} NOT IN ('{text}')"), both(&less, &more)),
+                (format!("CASE {column} WHEN '{text}' THEN 1 ELSE 0 END"), equal.clone()),
+                (format!("CASE WHEN {column} < '{text}' THEN 1 ELSE 0 END"), less.clone()),
+                (format!("iif({column} >= '{text}', 1, 0)"), both(&equal, &more)),
+                (format!("min({column}, '{text}') < '{text}'"), less.clone()),
+                (format!("max({column}, '{text}') = '{text}'"), both(&less, &equal)),
+                (format!("nullif({column}, '{text}') IS NULL"), vec![equal[0], 4]),
+                (format!("coalesce({column}, '{text}') = '{text}'"), vec![equal[0], 4]),
+                (format!("{column} < (SELECT '{text}')"), less.clone()),
+                (format!("{column} IN (SELECT '{text}')"), equal.clone()),
+                (format!("{column} = (SELECT text FROM u WHERE n = 2) AND '{text}' = {column}"), equal.clone()),
+            ] {
+                assert_eq!(
+                    rows_where(&condition).unwrap_or_else(|error| panic!("{condition}: {error}")),
+                    expected,
+                    "{condition}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn times_compare_with_one_another() {
+    for (condition, rows) in [
+        ("day = at", vec![2]),
+        ("at < day", vec![3]),
+        ("day <> at", vec![1, 3]),
+        ("day IN (at)", vec![2]),
+        ("at BETWEEN day AND '2024-02-01T12:00:00'", vec![1, 2]),
+        ("at = text", vec![1, 2]),
+        ("text >= day", vec![1, 2, 3]),
+        ("at > (SELECT min(day) FROM u)", vec![1, 2, 3]),
+        ("at = (SELECT max(at) FROM u)", vec![3]),
+        ("day IN (SELECT at FROM u)", vec![2]),
+        ("at IN (SELECT day FROM u UNION SELECT text FROM u WHERE text IS NOT NULL)", vec![1, 2]),
+        ("at NOT IN (SELECT day FROM u WHERE day IS NOT NULL)", vec![1, 3]),
+        ("EXISTS (SELECT 1 FROM u WHERE u.day = t.at)", vec![2]),
+        ("date(at) = day", vec![1, 2]),
+        ("datetime(at) = at", vec![2, 3]),
+        ("strftime('%Y-%m-%dT%H:%M:%S', day) = at", vec![2]),
+        ("at < CURRENT_TIMESTAMP AND day < CURRENT_DATE", vec![1, 2, 3]),
+        ("at > '2024-01-31 23:59:59.7499999'", vec![1, 2, 3]),
+        ("at > '2024-01-31 23:59:59.7500001'", vec![2, 3]),
+        ("day >= 2024 AND at < '2024-02'", vec![1]),
+        ("'2024-02' <= at AND day >= '2024'", vec![2, 3]),
+        ("text >= '2024-02-01'", vec![2, 3]),
+    ] {
+        assert_eq!(rows_where(condition).unwrap_or_else(|error| panic!("{condition}: {error}")), rows, "{condition}");
+    }
+    for (query, rows) in [
+        ("SELECT t.n FROM t JOIN u ON t.day = u.at", vec![2]),
+        ("SELECT t.n FROM t JOIN u ON u.text = t.at ORDER BY 1", vec![1, 2]),
+        ("SELECT a.n FROM t AS a LEFT JOIN u b ON b.at = a.day WHERE b.n IS NOT NULL", vec![2]),
+        ("SELECT t.n FROM t, u WHERE t.at = u.day", vec![2]),
+        ("SELECT count(*) AS c FROM t JOIN u USING (day)", vec![3]),
+        (
+            "SELECT count(*) AS c FROM (SELECT at AS x FROM t UNION ALL SELECT day FROM t) WHERE x = '2024-02-01T00:00:00'",
+            vec![2],
+        ),
+        (
+            "SELECT count(*) AS c FROM (SELECT day FROM t UNION ALL SELECT day FROM u) WHERE day < '2024-02-01T00:00:00Z'",
+            vec![2],
+        ),
+        ("WITH v(x) AS (SELECT at FROM t) SELECT count(*) AS c FROM v WHERE x < '2024-02-01T00:00:00Z'", vec![1]),
+        (
+            "WITH v AS (SELECT * FROM t UNION ALL SELECT * FROM u) SELECT count(*) AS c FROM v WHERE at < '2024-02-01T00:00:00Z'",
+            vec![2],
+        ),
+        ("SELECT sum(day < '2024-02-01T00:00:00') AS c FROM t", vec![1]),
+        ("SELECT count(*) FILTER (WHERE at >= '2024-02-01T00:00:00Z') AS c FROM t", vec![2]),
+        ("SELECT n FROM t GROUP BY n HAVING max(at) = '2024-02-01T10:00:00Z'", vec![3]),
+    ] {
+        assert_eq!(rows_of(query).unwrap_or_else(|error| panic!("{query}: {error}")), rows, "{query}");
+    }
+}
+
+#[test]
+fn what_is_no_time_is_refused_beside_one() {
+    for condition in [
+        "day >= 20240501",
+        "at < 1706745600",
+        "day = 2024",
+        "day <= '2024'",
+        "at > '2024-02'",
+        "day IN ('2024')",
+        "at BETWEEN '2024' AND '2024-02'",
+        "day < '2024-2-1'",
+        "day < '01.02.2024'",
+        "at < 'yesterday'",
+        "day = ''",
+        "at < '2024-02-01T25:00:00Z'",
+        "day > n",
+        "day >= n",
+        "day >= 5",
+        "day = word",
+        "word < at",
+        "day < upper(word)",
+        "day IN (SELECT word FROM u)",
+        "CASE day WHEN 'x' THEN 1 ELSE 0 END",
+        "max(day, 'x') = day",
+        "day < (SELECT n FROM u LIMIT 1)",
+    ] {
+        let error = rows_where(condition).expect_err(condition);
+        assert!(matches!(error, SqlError::Run(_)), "{condition}: {error}");
+        assert!(error.to_string().contains("2020-05-31"), "{condition}: {error}");
+    }
+    let other = df!("day" => ["2024-02-01"], "at" => ["2024-02-01"]).unwrap();
+    for query in ["SELECT count(*) AS c FROM t JOIN v USING (day)", "SELECT count(*) AS c FROM t NATURAL JOIN v"] {
+        let error = sql(query, [("t", &times()), ("v", &other)]).expect_err(query);
+        assert!(matches!(error, SqlError::Joined { .. }), "{query}: {error}");
+    }
+    let joined = sql("SELECT t.n FROM t JOIN v ON t.day = v.day", [("t", &times()), ("v", &other)]).unwrap();
+    assert_eq!(joined, df!("n" => [2_i64]).unwrap());
+}
+
+#[test]
+fn long_numbers_are_in_the_order_of_numbers() {
+    let long =
+        df!("id" => ["18446744073709551615", "2", "-36893488147419103232", "10"], "n" => [1_i64, 2, 3, 4]).unwrap();
+    let ask = |query: &str| sql(query, [("t", &long)]).unwrap_or_else(|error| panic!("{query}: {error}"));
+    assert_eq!(ask("SELECT n FROM t ORDER BY id"), df!("n" => [3_i64, 2, 4, 1]).unwrap());
+    assert_eq!(ask("SELECT n FROM t WHERE id > '9' ORDER BY n"), df!("n" => [1_i64, 4]).unwrap());
+    let ends = ask("SELECT max(id) AS most, min(id) AS least, count(DISTINCT id) AS c FROM t");
+    let text = |place: usize| ends.columns()[place].get(0).unwrap().into_static();
+    assert_eq!(text(0), AnyValue::String("18446744073709551615").into_static());
+    assert_eq!(text(1), AnyValue::String("-36893488147419103232").into_static());
+    assert_eq!(text(2), AnyValue::Int64(4));
 }
