@@ -5,7 +5,7 @@
 
 mod absent;
 mod convert;
-mod extended;
+pub mod extended;
 mod json;
 mod not_json;
 mod pair;

@@ -12,6 +12,7 @@ use analysis::{
     sql::{self, SqlError},
 };
 use clap::Args;
+use jiff::tz::TimeZone;
 
 use super::{Database, Printed};
 
@@ -26,6 +27,9 @@ pub struct Sql {
     files: Vec<NamedFile>,
     #[command(flatten)]
     form: Form,
+    /// Time zone of times without an offset in files, such as Europe/Berlin; UTC unless given
+    #[arg(long, value_name = "ZONE", value_parser = zone)]
+    zone: Option<TimeZone>,
     /// Exit with 0 although broken records of files were left out
     #[arg(long)]
     allow_broken: bool,
@@ -49,6 +53,7 @@ impl Sql {
         let files = self.files.iter().fold(sql::Sql::new().most_steps(self.most_steps), |sql, file| {
             let broken = broken.clone();
             let table = TableFile::new(&file.path).form(self.form.clone());
+            let table = self.zone.iter().cloned().fold(table, TableFile::in_zone);
             sql.file(&file.name, table.on_broken(move |error| broken.note(error.to_string())))
         });
         let frame = match files.query(&self.query) {
@@ -64,6 +69,11 @@ impl Sql {
             ),
         }
     }
+}
+
+fn zone(name: &str) -> Result<TimeZone, String> {
+    TimeZone::get(name)
+        .map_err(|_| format!("{name:?} is not a time zone; write one as Asia/Seoul, Europe/Berlin or UTC"))
 }
 
 /// The broken records of all files, each told once.

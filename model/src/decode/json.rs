@@ -281,13 +281,14 @@ impl<'a> Visitor<'a> for KeySeed<'_> {
 
 /// Reads a value. Deeper nesting than any type has is skipped without recursion, so no record overflows the stack.
 #[derive(Clone, Copy)]
-struct JsonSeed {
-    /// Levels of nesting that are still read: an item of a list, and a number inside of a `$date`.
+pub(super) struct JsonSeed {
+    /// Levels of lists and of extended JSON that are still read: an item of a list, and a number inside a `$date`.
     levels: u8,
 }
 
 impl JsonSeed {
-    const TOP: Self = Self { levels: 2 };
+    /// Of a field's value.
+    pub(super) const TOP: Self = Self { levels: 2 };
 
     fn inside(self) -> Self {
         Self { levels: self.levels.saturating_sub(1) }

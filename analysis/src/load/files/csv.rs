@@ -24,6 +24,7 @@ pub(super) fn read(file: &TableFile) -> Result<DataFrame, FileError> {
     if kinds.contains(&None) {
         let (rows, guesses) = guesses(file, &places)?;
         (pass, most) = (Pass::Second, rows);
+        file.tell_of_civil_times(places.iter().map(|place| names[*place].as_str()).zip(guesses.iter().copied()));
         kinds = kinds.into_iter().zip(guesses).map(|(given, guess)| given.or(guess.kind())).collect();
     }
     let names = places.iter().map(|place| names[*place].clone());
@@ -34,7 +35,9 @@ pub(super) fn read(file: &TableFile) -> Result<DataFrame, FileError> {
         match row {
             Ok(row) => rows.push(&file.path, row.number(), |column, kind| match row.field(places[column]) {
                 None => Ok(Pushed::Value(RawBsonRef::Null)),
-                Some(text) => guess::value(text, kind).map(Pushed::Value).ok_or_else(|| text.to_owned()),
+                Some(text) => {
+                    guess::value_in(text, kind, file.zone()).map(Pushed::Value).ok_or_else(|| text.to_owned())
+                }
             })?,
             Err(error) => file.pass_broken(error, pass)?,
         }

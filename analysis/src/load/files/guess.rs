@@ -1,7 +1,7 @@
 //! What a text is: its type where none is given, and its value where one is.
 
 use bson::raw::RawBsonRef;
-use jiff::civil;
+use jiff::{civil, tz::TimeZone};
 use model::{
     calendar,
     layout::ColumnType,
@@ -38,6 +38,8 @@ pub(crate) enum Guess {
     Bool,
     Date,
     Timestamp,
+    /// Instants, of which some have no offset.
+    CivilTimestamp,
     Text,
     Texts,
 }
@@ -73,17 +75,20 @@ impl Guess {
             Self::Text
         } else if date(text).is_some() {
             Self::Date
-        } else if timestamp(text).is_some() {
-            Self::Timestamp
         } else {
-            Self::Text
+            match timestamp(text) {
+                Some(Reading::Instant(_)) => Self::Timestamp,
+                Some(Reading::Civil(_)) => Self::CivilTimestamp,
+                None => Self::Text,
+            }
         }
     }
 
     /// The type that holds the values of both without changing one.
     pub fn and(self, other: Self) -> Self {
         use Guess::{
-            Date, Float, GroupedInt, Int, LongInt, MaybeGroupedInt, Nothing, NullWord, Text, Texts, Timestamp,
+            CivilTimestamp, Date, Float, GroupedInt, Int, LongInt, MaybeGroupedInt, Nothing, NullWord, Text, Texts,
+            Timestamp,
         };
         match (self, other) {
             (a, b) if a == b => a,
@@ -95,6 +100,7 @@ impl Guess {
             (GroupedInt, LongInt | MaybeGroupedInt) | (LongInt | MaybeGroupedInt, GroupedInt) => GroupedInt,
             (MaybeGroupedInt, LongInt) | (LongInt, MaybeGroupedInt) => MaybeGroupedInt,
             (Date, Timestamp) | (Timestamp, Date) => Timestamp,
+            (Date | Timestamp, CivilTimestamp) | (CivilTimestamp, Date | Timestamp) => CivilTimestamp,
             _ => Text,
         }
     }
@@ -107,15 +113,20 @@ impl Guess {
             Self::Float => ColumnType::Float,
             Self::Bool => ColumnType::Bool,
             Self::Date => ColumnType::Date,
-            Self::Timestamp => ColumnType::Timestamp,
+            Self::Timestamp | Self::CivilTimestamp => ColumnType::Timestamp,
             Self::Text | Self::NullWord | Self::MaybeGroupedInt => ColumnType::String,
             Self::Texts => ColumnType::StringList,
         })
     }
 }
 
-/// The value of a text as this type; `None` where it has none.
+/// The value of a text as this type; `None` where it has none. A time without an offset is one in UTC.
 pub(crate) fn value(text: &str, kind: ColumnType) -> Option<RawBsonRef<'_>> {
+    value_in(text, kind, &TimeZone::UTC)
+}
+
+/// As [`value`], with the zone of times without an offset.
+pub(crate) fn value_in<'a>(text: &'a str, kind: ColumnType, zone: &TimeZone) -> Option<RawBsonRef<'a>> {
     let instant = |millis| RawBsonRef::DateTime(bson::DateTime::from_millis(millis));
     let value = match kind {
         ColumnType::String => return Some(RawBsonRef::String(text)),
@@ -125,7 +136,9 @@ pub(crate) fn value(text: &str, kind: ColumnType) -> Option<RawBsonRef<'_>> {
         ColumnType::Float => float(text.trim()).map(RawBsonRef::Double),
         ColumnType::Bool => text.trim().to_ascii_lowercase().parse().ok().map(RawBsonRef::Boolean),
         ColumnType::Date => date(text).map(instant),
-        ColumnType::Timestamp => timestamp(text).or_else(|| date(text)).map(instant),
+        ColumnType::Timestamp => {
+            timestamp(text).map(|reading| millis_in(reading, zone)).or_else(|| date(text)).map(instant)
+        }
     };
     value.or_else(|| is_null_word(text).then_some(RawBsonRef::Null))
 }
@@ -203,13 +216,21 @@ fn date(text: &str) -> Option<i64> {
     Some(calendar::day_of_date(date) * calendar::DAY_MS)
 }
 
-/// Milliseconds of an instant; what is finer is cut off.
-fn timestamp(text: &str) -> Option<i64> {
-    if text.len() <= 10 {
-        return None;
-    }
-    match moment::read(text).ok()? {
-        Reading::Instant(millis) | Reading::Civil(millis) => Some(millis),
+/// An instant, or a civil time; what is finer than a millisecond is cut off.
+fn timestamp(text: &str) -> Option<Reading> {
+    if text.len() <= 10 { None } else { moment::read(text).ok() }
+}
+
+/// Milliseconds of a reading. Of a civil time that a zone has twice the first is meant; one that it does not have is as long after the
+/// change of clocks as it is after the hour before it.
+fn millis_in(reading: Reading, zone: &TimeZone) -> i64 {
+    match reading {
+        Reading::Instant(millis) => millis,
+        Reading::Civil(label) if *zone == TimeZone::UTC => label,
+        Reading::Civil(label) => {
+            let instant = calendar::civil_of(label).and_then(|civil| zone.to_timestamp(civil).ok());
+            instant.map_or(label, |instant| instant.as_millisecond())
+        }
     }
 }
 
@@ -274,7 +295,7 @@ mod tests {
             ("2021-02-29", Guess::Text),
             ("2020-02-29T10:00:00Z", Guess::Timestamp),
             ("9999-12-31T23:59:59Z", Guess::Timestamp),
-            ("2020-02-29 10:00:00.25", Guess::Timestamp),
+            ("2020-02-29 10:00:00.25", Guess::CivilTimestamp),
             ("2020-02-29T10:00:00+02:00", Guess::Timestamp),
             ("기생충 🎬 (2019)", Guess::Text),
         ];
@@ -285,13 +306,18 @@ mod tests {
 
     #[test]
     fn types_widen_and_never_lose_a_value() {
-        use Guess::{Bool, Date, Float, GroupedInt, Int, LongInt, MaybeGroupedInt, Nothing, NullWord, Text, Timestamp};
+        use Guess::{
+            Bool, CivilTimestamp, Date, Float, GroupedInt, Int, LongInt, MaybeGroupedInt, Nothing, NullWord, Text,
+            Timestamp,
+        };
         for (a, b, both) in [
             (Nothing, Int, Int),
             (Int, Float, Float),
             (Int, LongInt, LongInt),
             (LongInt, Float, Text),
             (Date, Timestamp, Timestamp),
+            (Date, CivilTimestamp, CivilTimestamp),
+            (Timestamp, CivilTimestamp, CivilTimestamp),
             (Int, Date, Text),
             (Bool, Int, Text),
             (NullWord, Int, Int),
@@ -304,7 +330,20 @@ mod tests {
             assert_eq!((a.and(b), b.and(a)), (both, both), "{a:?} {b:?}");
         }
         // In whatever order the values come.
-        let all = [Nothing, NullWord, Int, LongInt, GroupedInt, MaybeGroupedInt, Float, Bool, Date, Timestamp, Text];
+        let all = [
+            Nothing,
+            NullWord,
+            Int,
+            LongInt,
+            GroupedInt,
+            MaybeGroupedInt,
+            Float,
+            Bool,
+            Date,
+            Timestamp,
+            CivilTimestamp,
+            Text,
+        ];
         for (a, b, c) in all.iter().flat_map(|a| all.iter().flat_map(move |b| all.map(|c| (*a, *b, c)))) {
             assert_eq!(a.and(b).and(c), a.and(b.and(c)), "{a:?} {b:?} {c:?}");
         }

@@ -3,7 +3,11 @@
 use std::{collections::HashMap, fmt, path::Path};
 
 use bson::raw::RawBsonRef;
-use model::layout::ColumnType;
+use jiff::tz::TimeZone;
+use model::{
+    decode::extended::{Plain, plain},
+    layout::ColumnType,
+};
 use polars::prelude::DataFrame;
 use serde::{
     Deserialize,
@@ -25,6 +29,7 @@ pub(super) fn read(file: &TableFile) -> Result<DataFrame, FileError> {
 /// The records that are known; what was appended since, as to a log, is left out.
 fn known_rows(file: &TableFile, known: &Known) -> Result<DataFrame, FileError> {
     let places = file.places(&known.names)?;
+    file.tell_of_civil_times(places.iter().map(|place| (known.names[*place].as_str(), known.guesses[*place])));
     let column = |place: &usize| {
         let name = &known.names[*place];
         (name.clone(), file.kind_of(name).or(known.guesses[*place].kind()))
@@ -39,7 +44,7 @@ fn known_rows(file: &TableFile, known: &Known) -> Result<DataFrame, FileError> {
             };
             values[*place] = value;
         }
-        rows.push(&file.path, row, |column, kind| typed(&values[places[column]], kind))
+        rows.push(&file.path, row, |column, kind| typed(&values[places[column]], kind, file.zone()))
     })?;
     Ok(rows.finish())
 }
@@ -96,14 +101,31 @@ enum Member {
     Number(Box<RawValue>),
     /// A list of texts and what else there may be.
     List(Vec<Value>, Box<RawValue>),
+    /// An instant of MongoDB's extended JSON, in milliseconds.
+    Moment(i64),
     /// A text, true, false or null.
     Value(Value),
 }
 
 impl Member {
+    fn of_extended(value: Plain<'_>) -> Self {
+        match value {
+            Plain::Text(text) => Self::Value(Value::String(text.into_owned())),
+            // JSON has no number for infinity; NaN stands for a missing value.
+            Plain::Number(digits) => match RawValue::from_string(digits.to_string()) {
+                Ok(raw) if Guess::of_number(raw.get()) != Guess::Text => Self::Number(raw),
+                _ if digits.eq_ignore_ascii_case("nan") => Self::Value(Value::Null),
+                _ => Self::Value(Value::String(digits.into_owned())),
+            },
+            Plain::Moment(millis) => Self::Moment(millis),
+            Plain::Null => Self::Value(Value::Null),
+        }
+    }
+
     fn written(&self) -> String {
         match self {
             Self::Number(raw) | Self::List(_, raw) => raw.get().to_owned(),
+            Self::Moment(millis) => crate::format::timestamp(*millis),
             Self::Value(value) => value.to_string(),
         }
     }
@@ -114,6 +136,7 @@ fn guessed(value: &Member) -> Guess {
         Member::Number(number) => Guess::of_number(number.get()),
         Member::List(items, _) if items.iter().all(Value::is_string) => Guess::Texts,
         Member::List(..) => Guess::Text,
+        Member::Moment(_) => Guess::Timestamp,
         Member::Value(Value::Null) => Guess::Nothing,
         Member::Value(Value::Bool(_)) => Guess::Bool,
         Member::Value(value) => value.as_str().map_or(Guess::Text, Guess::of_text),
@@ -121,7 +144,7 @@ fn guessed(value: &Member) -> Guess {
 }
 
 /// What a column of this type has of a value, or the value where it is of another.
-fn typed(value: &Member, kind: ColumnType) -> Result<Pushed<'_>, String> {
+fn typed<'m>(value: &'m Member, kind: ColumnType, zone: &TimeZone) -> Result<Pushed<'m>, String> {
     let other = || value.written();
     let value = match (value, kind) {
         (Member::Value(Value::Null), _) => RawBsonRef::Null,
@@ -133,7 +156,8 @@ fn typed(value: &Member, kind: ColumnType) -> Result<Pushed<'_>, String> {
             let texts = items.iter().map(Value::as_str).collect::<Option<Vec<&str>>>();
             return texts.map(Pushed::Texts).ok_or_else(other);
         }
-        (Member::Value(Value::String(text)), kind) => guess::value(text, kind).ok_or_else(other)?,
+        (Member::Value(Value::String(text)), kind) => guess::value_in(text, kind, zone).ok_or_else(other)?,
+        (Member::Moment(millis), ColumnType::Timestamp) => RawBsonRef::DateTime(bson::DateTime::from_millis(*millis)),
         (_, ColumnType::String) => return Ok(Pushed::Json(other())),
         _ => return Err(other()),
     };
@@ -153,17 +177,34 @@ fn members(path: &Path, row: u64, record: &[u8]) -> Result<Vec<(String, Member)>
 fn flatten(name: String, value: Box<RawValue>, flat: &mut Vec<(String, Member)>) -> serde_json::Result<()> {
     let text = value.get();
     let member = match text.as_bytes().first() {
-        Some(b'{') => {
-            let members: Members = serde_json::from_str(text)?;
-            let mut members = members.0.into_iter();
-            return members.try_for_each(|(member, value)| flatten(format!("{name}.{member}"), value, flat));
-        }
-        Some(b'[') => Member::List(serde_json::from_str(text)?, value),
+        Some(b'{') => match extended(text) {
+            Some(value) => Member::of_extended(value),
+            None => {
+                let members: Members = serde_json::from_str(text)?;
+                let mut members = members.0.into_iter();
+                return members.try_for_each(|(member, value)| flatten(format!("{name}.{member}"), value, flat));
+            }
+        },
+        Some(b'[') => Member::List(serde_json::from_str::<Vec<Value>>(text)?.into_iter().map(item).collect(), value),
         Some(b'-' | b'0'..=b'9') => Member::Number(value),
         _ => Member::Value(serde_json::from_str(text)?),
     };
     flat.push((name, member));
     Ok(())
+}
+
+/// The plain value of an object of MongoDB's extended JSON.
+fn extended(object: &str) -> Option<Plain<'_>> {
+    let is_wrapper = object[1..].trim_start().starts_with("\"$");
+    if is_wrapper { plain(object) } else { None }
+}
+
+/// An item of a list, a text where extended JSON makes it one.
+fn item(value: Value) -> Value {
+    match value.is_object().then(|| value.to_string()).as_deref().and_then(extended) {
+        Some(Plain::Text(text)) => Value::String(text.into_owned()),
+        _ => value,
+    }
 }
 
 fn broken(path: &Path, row: u64, error: &serde_json::Error) -> FileError {

@@ -21,6 +21,7 @@ use std::{
 };
 
 use ::files::{Form, Format};
+use jiff::tz::TimeZone;
 use model::{layout::ColumnType, schema::Schema};
 use polars::prelude::DataFrame;
 
@@ -67,7 +68,7 @@ pub fn read_file(path: impl AsRef<Path>) -> Result<DataFrame, FileError> {
 /// | float | `0.5`, `1e3`; integers among fractions up to 2^53 | Float64 |
 /// | bool | `true`, `false`, in letters of any case | Boolean |
 /// | date | `2020-05-31` | Date |
-/// | timestamp | `2020-05-31T18:00:00Z`, with an offset, or without (UTC); dates among timestamps | Datetime in milliseconds, UTC |
+/// | timestamp | `2020-05-31T18:00:00Z`, with an offset, or without (UTC, which is said); dates among timestamps | Datetime in milliseconds, UTC |
 /// | string | anything | String |
 ///
 /// No value is changed: numbers of which one would lose a digit, as 76561198003753555 beside 0.5, are texts together. Only of fractions
@@ -75,7 +76,7 @@ pub fn read_file(path: impl AsRef<Path>) -> Result<DataFrame, FileError> {
 ///
 /// Null is an empty field of a CSV file (`""` is a text without letters), and in JSON `null` or a field that is not there. Among numbers,
 /// flags and times of a CSV file, `NA`, `n/a`, `NaN`, `NULL`, `None`, `-`, `?` and blanks are null too. In JSON a text is never taken for a
-/// number, members of an object are columns of their own (`src.offset`), and an array of texts is a list. A column without any value has
+/// number, members of an object are columns of their own (`src.offset`), values of MongoDB's extended JSON are what they stand for, and an array of texts is a list. A column without any value has
 /// the type Null.
 ///
 /// Of a Parquet file, decimals are integers or floats where no digit is lost, otherwise texts; times of day are texts; members of a record
@@ -102,6 +103,7 @@ pub struct TableFile {
     types: Vec<(String, ColumnType)>,
     schema: Option<Schema>,
     on_broken: Option<OnBroken>,
+    zone: Option<TimeZone>,
 }
 
 /// Hears of broken records.
@@ -133,7 +135,15 @@ impl TableFile {
     /// The file at `path`, all of its columns.
     pub fn new(path: impl AsRef<Path>) -> Self {
         let path = path.as_ref().to_owned();
-        Self { source: Source::new(&path), path, columns: None, types: Vec::new(), schema: None, on_broken: None }
+        Self {
+            source: Source::new(&path),
+            path,
+            columns: None,
+            types: Vec::new(),
+            schema: None,
+            on_broken: None,
+            zone: None,
+        }
     }
 
     /// Names the form of a CSV or JSON file as far as it is not to be recognised.
@@ -169,6 +179,25 @@ impl TableFile {
     /// Gives a column of CSV or JSON a type; a value of another type is then an error, and numbers may stand in texts.
     pub fn column_type(mut self, column: impl Into<String>, kind: ColumnType) -> Self {
         self.types.push((column.into(), kind));
+        self
+    }
+
+    /// Reads times of CSV and JSON that have no offset in this zone, and no longer in UTC. Has no effect beside a
+    /// [`schema`](Self::schema), which says what such times are.
+    ///
+    /// ```
+    /// use analysis::{load::TableFile, polars::prelude::{AnyValue, TimeUnit}};
+    /// use jiff::tz::TimeZone;
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("log.csv");
+    /// std::fs::write(&path, "at\n1970-01-01 01:00:00\n")?;
+    /// let log = TableFile::new(&path).in_zone(TimeZone::get("Europe/Berlin")?).collect()?;
+    /// assert_eq!(log.column("at")?.get(0)?, AnyValue::Datetime(0, TimeUnit::Milliseconds, None));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn in_zone(mut self, zone: TimeZone) -> Self {
+        self.zone = Some(zone);
         self
     }
 
@@ -210,6 +239,24 @@ impl TableFile {
                 Format::Csv => csv::read(self),
                 Format::Json | Format::Lines => json::read(self),
             },
+        }
+    }
+
+    fn zone(&self) -> &TimeZone {
+        static UTC: TimeZone = TimeZone::UTC;
+        self.zone.as_ref().unwrap_or(&UTC)
+    }
+
+    /// Says once which columns have times without an offset, unless their zone is named.
+    fn tell_of_civil_times<'a>(&self, columns: impl Iterator<Item = (&'a str, Guess)>) {
+        let is_civil = |(_, guess): &(&str, Guess)| self.zone.is_none() && *guess == Guess::CivilTimestamp;
+        let names: Vec<&str> = columns.filter(is_civil).map(|(name, _)| name).collect();
+        if !names.is_empty() {
+            self.source.say_once(&format!(
+                "{}: {} has times without an offset, which are read as UTC; another zone can be named (--zone)",
+                self.path.display(),
+                names.join(", ")
+            ));
         }
     }
 

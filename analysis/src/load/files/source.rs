@@ -21,11 +21,18 @@ pub(super) struct Source {
     pub form: Form,
     copy: Arc<Mutex<Option<File>>>,
     said: Arc<Once>,
+    told: Arc<Once>,
 }
 
 impl Source {
     pub fn new(path: &Path) -> Self {
-        Self { path: path.to_owned(), form: Form::default(), copy: Arc::default(), said: Arc::new(Once::new()) }
+        Self {
+            path: path.to_owned(),
+            form: Form::default(),
+            copy: Arc::default(),
+            said: Arc::new(Once::new()),
+            told: Arc::new(Once::new()),
+        }
     }
 
     /// Opens the file at its beginning, and says once what was recognised that is not the usual.
@@ -39,6 +46,11 @@ impl Source {
         };
         self.said.call_once(|| file.noticed().iter().for_each(|what| tracing::warn!("{what}")));
         Ok(file)
+    }
+
+    /// Says what was found in the values, however often the file is read.
+    pub fn say_once(&self, what: &str) {
+        self.told.call_once(|| tracing::warn!("{what}"));
     }
 
     fn copied(&self) -> io::Result<File> {

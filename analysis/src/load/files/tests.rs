@@ -426,3 +426,45 @@ fn numbers_of_json_keep_their_digits() {
     assert_eq!(ints.dtypes(), [DataType::Int64, DataType::Int64]);
     assert_eq!(row(&ints, 0)[0], AnyValue::Int64(76_561_198_003_753_555));
 }
+
+#[test]
+fn extended_json_is_what_it_stands_for() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("orders.json");
+    let record = r#"{"_id": {"$oid": "65f1"}, "day": {"$date": "1970-01-01T00:00:01Z"}, "n": {"$numberLong": "9007199254740993"},
+        "x": {"$numberDouble": "0.5"}, "old": {"$date": {"$numberLong": "-1"}}, "gone": {"$undefined": true},
+        "tags": [{"$symbol": "a"}, "b"], "nan": {"$numberDouble": "NaN"}, "own": {"$gt": 1}}"#;
+    std::fs::write(&path, record).expect("written");
+    let frame = TableFile::new(&path).collect().expect("a frame");
+    let names = ["_id", "day", "n", "x", "old", "gone", "tags", "nan", "own.$gt"];
+    assert_eq!(frame.get_column_names(), names);
+    let value = |name: &str| frame.column(name).expect("a column").get(0).expect("a value").into_static();
+    assert_eq!(value("_id"), AnyValue::String("65f1").into_static());
+    for (name, millis) in [("day", 1_000), ("old", -1)] {
+        assert_eq!(value(name), AnyValue::Datetime(millis, TimeUnit::Milliseconds, None).into_static());
+    }
+    assert_eq!((value("n"), value("x")), (AnyValue::Int64(9_007_199_254_740_993), AnyValue::Float64(0.5)));
+    assert_eq!((value("gone"), value("nan"), value("own.$gt")), (AnyValue::Null, AnyValue::Null, AnyValue::Int64(1)));
+    assert!(matches!(frame.column("tags").expect("a column").dtype(), DataType::List(_)));
+}
+
+#[test]
+fn times_without_an_offset_are_those_of_the_zone_that_is_named() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let zone = jiff::tz::TimeZone::get("Europe/Berlin").expect("a zone");
+    for (name, text) in [
+        ("a.csv", "at\n1970-01-01 01:00:00\n1970-01-01T00:00:00Z\n"),
+        ("a.jsonl", "{\"at\": \"1970-01-01T01:00:00\"}\n{\"at\": \"1970-01-01T00:00:00Z\"}\n"),
+    ] {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).expect("written");
+        let millis = |file: TableFile| -> Vec<AnyValue<'static>> {
+            let frame = file.collect().expect("a frame");
+            (0..2).map(|row| frame.columns()[0].get(row).expect("a value").into_static()).collect()
+        };
+        let instants =
+            |millis: [i64; 2]| millis.map(|at| AnyValue::Datetime(at, TimeUnit::Milliseconds, None).into_static());
+        assert_eq!(millis(TableFile::new(&path)), instants([3_600_000, 0]), "{name}");
+        assert_eq!(millis(TableFile::new(&path).in_zone(zone.clone())), instants([0, 0]), "{name}");
+    }
+}
