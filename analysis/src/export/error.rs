@@ -32,6 +32,15 @@ pub enum ExportError {
         /// What the system says.
         source: io::Error,
     },
+    /// A file that no export has written has the name of one that is to be written.
+    #[error(
+        "{} is in the way: no export has written it; move it elsewhere, or export to another folder",
+        path.display()
+    )]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+    },
     /// A column is in none of the exported tables.
     #[error("no exported table has a column {column:?}; there are {}", known.join(", "))]
     NoColumn {

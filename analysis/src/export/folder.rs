@@ -7,7 +7,7 @@
 //! every file is whole, but two may be of different exports.
 //!
 //! Files that the old manifest has and the new one has not are removed, if they are below the folder and hold what the manifest says;
-//! files of others are never touched. A manifest is a file that anyone may write, so its names are not trusted.
+//! files of others are never touched, and one that has the name of a new file stops the export before anything is in place. A manifest is a file that anyone may write, so its names are not trusted.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -30,6 +30,8 @@ use crate::whole_file;
 
 const LOCK: &str = "lock";
 const NEXT: &str = "next";
+/// A copy of the manifest, by which files are known where the manifest itself was lost or damaged.
+const COPY: &str = "manifest.json";
 /// Bytes that go into a file at once.
 const BUFFERED: usize = 1 << 16;
 
@@ -47,6 +49,8 @@ pub(crate) struct ExportFolder {
 pub(crate) struct Staging<'a> {
     folder: &'a ExportFolder,
     names: Mutex<BTreeSet<String>>,
+    /// What is in the folder by an earlier export; `None` if its manifest is somebody else's.
+    written: Option<BTreeSet<String>>,
 }
 
 impl ExportFolder {
@@ -74,7 +78,16 @@ impl ExportFolder {
 
     /// Begins a new set of files; nothing is written before its first file.
     pub fn stage(&self) -> Staging<'_> {
-        Staging { folder: self, names: Mutex::default() }
+        Staging { folder: self, names: Mutex::default(), written: self.written() }
+    }
+
+    /// Names of the files that exports have written; `None` if none has, and the manifest is a file of somebody else.
+    fn written(&self) -> Option<BTreeSet<String>> {
+        let copy = manifest::written(&self.path.join(WORK).join(COPY));
+        match manifest::written(&self.path.join(manifest::FILE)) {
+            Some(names) => Some(names.into_iter().chain(copy.into_iter().flatten()).collect()),
+            None => copy.filter(|names| !names.is_empty()),
+        }
     }
 
     fn next(&self) -> PathBuf {
@@ -101,6 +114,8 @@ impl ExportFolder {
         for folder in touched {
             whole_file::sync_folder(&folder)?;
         }
+        let manifest = fs::read(next.join(manifest::FILE))?;
+        whole_file::write(&self.path.join(WORK).join(COPY), |file| file.write_all(&manifest))?;
         fs::rename(next.join(manifest::FILE), self.path.join(manifest::FILE))?;
         whole_file::sync_folder(&self.path)?;
         remove_all(&next)
@@ -155,6 +170,7 @@ impl ExportFolder {
 impl Staging<'_> {
     /// Begins a file of the new set; `name` may have folders in it.
     pub fn create(&self, name: &str) -> Result<StagedFile, ExportError> {
+        self.refuse_foreign(name)?;
         let target = self.folder.path.join(name);
         let path = self.path_of(name);
         let create = || {
@@ -190,6 +206,7 @@ impl Staging<'_> {
 
     /// Takes in a file that another program wrote at [`path_of`](Self::path_of).
     pub fn adopt(&self, name: &str) -> Result<FileEntry, ExportError> {
+        self.refuse_foreign(name)?;
         self.note(name);
         let sum = || {
             paths::checked(name)?;
@@ -209,6 +226,7 @@ impl Staging<'_> {
 
     /// Makes the set complete and puts it in place.
     pub fn commit(self, manifest: &Manifest) -> Result<(), ExportError> {
+        self.refuse_foreign(manifest::FILE)?;
         let next = self.folder.next();
         let seal = || {
             fs::create_dir_all(&next)?;
@@ -219,6 +237,19 @@ impl Staging<'_> {
             self.folder.publish()
         };
         seal().map_err(|source| ExportError::Write { path: self.folder.path.join(manifest::FILE), source })
+    }
+
+    /// Refuses to replace a file that no export has written.
+    fn refuse_foreign(&self, name: &str) -> Result<(), ExportError> {
+        let manifest = self.folder.path.join(manifest::FILE);
+        let Some(written) = &self.written else { return Err(ExportError::Foreign { path: manifest }) };
+        let path = self.folder.path.join(name);
+        // On a case-blind disk `Daily.csv` is `daily.csv`.
+        let is_written = |name: &str| written.iter().any(|known| known.to_lowercase() == name.to_lowercase());
+        match path.symlink_metadata() {
+            Ok(_) if name != manifest::FILE && !is_written(name) => Err(ExportError::Foreign { path }),
+            _ => Ok(()),
+        }
     }
 
     fn note(&self, name: &str) {
@@ -339,125 +370,4 @@ fn files_below(folder: &Path) -> io::Result<Vec<PathBuf>> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::export::manifest::tests::{manifest_of, sound};
-
-    fn stage(folder: &ExportFolder, names: &[&str], text: &str) -> Manifest {
-        let staging = folder.stage();
-        let files: Vec<_> = names
-            .iter()
-            .map(|name| {
-                let entry = staging.write(name, |file| write!(file, "{name} {text}")).expect("staged");
-                ((*name).to_owned(), entry)
-            })
-            .collect();
-        std::mem::forget(staging);
-        manifest_of(files)
-    }
-
-    fn open() -> (tempfile::TempDir, ExportFolder) {
-        let folder = tempfile::tempdir().expect("a folder");
-        let opened = ExportFolder::open(folder.path()).expect("opened");
-        (folder, opened)
-    }
-
-    const FIRST: [&str; 3] = ["a.csv", "b.csv", "c/1969.csv"];
-    const SECOND: [&str; 3] = ["a.csv", "c/1970.csv", "d.csv"];
-
-    /// The second set complete but not in place yet.
-    fn sealed() -> (tempfile::TempDir, Manifest) {
-        let (temporary, folder) = open();
-        let first = stage(&folder, &FIRST, "first");
-        folder.stage().commit(&first).expect("committed");
-        let second = stage(&folder, &SECOND, "second");
-        second.write(&folder.next()).expect("sealed");
-        (temporary, second)
-    }
-
-    #[test]
-    fn a_set_replaces_the_old_one_and_what_is_no_longer_in_it_goes() {
-        let (temporary, second) = sealed();
-        std::fs::write(temporary.path().join("mine.twb"), "a workbook").expect("written");
-        drop(ExportFolder::open(temporary.path()).expect("opened"));
-        assert!(sound(temporary.path(), &second));
-        for gone in ["b.csv", "c/1969.csv", ".rushes/next"] {
-            assert!(!temporary.path().join(gone).exists(), "{gone}");
-        }
-        assert!(temporary.path().join("mine.twb").exists());
-    }
-
-    #[test]
-    fn what_is_not_ours_stays_whatever_the_manifest_says() {
-        let outside = tempfile::tempdir().expect("a folder");
-        std::fs::write(outside.path().join("diary.txt"), "mine").expect("written");
-        let entry = FileEntry { bytes: 4, sha256: manifest::hex(&Sha256::digest("mine")) };
-        let (temporary, folder) = open();
-        std::os::unix::fs::symlink(outside.path(), temporary.path().join("link")).expect("a link");
-        std::fs::write(temporary.path().join("edited.csv"), "my notes").expect("written");
-        std::fs::write(temporary.path().join("ours.csv"), "mine").expect("written");
-        let absolute = outside.path().join("diary.txt").display().to_string();
-        let relative = format!("../{}/diary.txt", outside.path().file_name().expect("a name").to_string_lossy());
-        let names =
-            [absolute.as_str(), relative.as_str(), "link/diary.txt", "edited.csv", "ours.csv", ".rushes/lock", ""];
-        let old = manifest_of(names.map(|name| (name.to_owned(), entry.clone())));
-        old.write(temporary.path()).expect("written");
-        folder.stage().commit(&manifest_of([])).expect("committed");
-        assert!(outside.path().join("diary.txt").exists());
-        assert!(temporary.path().join("edited.csv").exists() && temporary.path().join(".rushes/lock").exists());
-        assert!(!temporary.path().join("ours.csv").exists());
-        for name in ["../a.csv", "/tmp/a.csv", "a/../../b.csv", ".rushes/lock", "manifest.json", ""] {
-            assert!(folder.stage().write(name, |_| Ok(())).is_err(), "{name}");
-        }
-    }
-
-    #[test]
-    fn a_crash_before_the_set_is_complete_leaves_the_old_one() {
-        let (temporary, folder) = open();
-        let first = stage(&folder, &FIRST, "first");
-        folder.stage().commit(&first).expect("committed");
-        stage(&folder, &SECOND, "second");
-        drop(folder);
-        assert!(sound(temporary.path(), &first));
-        drop(ExportFolder::open(temporary.path()).expect("opened"));
-        assert!(sound(temporary.path(), &first));
-        assert!(!temporary.path().join(".rushes/next").exists());
-    }
-
-    #[test]
-    fn a_crash_between_any_two_renames_is_ended_by_the_next_exporter() {
-        for renamed in 0..=SECOND.len() {
-            let (temporary, second) = sealed();
-            let next = temporary.path().join(".rushes/next");
-            for name in &SECOND[..renamed] {
-                std::fs::create_dir_all(temporary.path().join("c")).expect("a folder");
-                std::fs::rename(next.join(name), temporary.path().join(name)).expect("renamed");
-            }
-            if renamed == SECOND.len() {
-                std::fs::remove_file(temporary.path().join("b.csv")).expect("removed");
-            }
-            drop(ExportFolder::open(temporary.path()).expect("opened"));
-            assert!(sound(temporary.path(), &second), "after {renamed} renames");
-            assert!(!next.exists());
-        }
-    }
-
-    #[test]
-    fn a_dropped_set_leaves_nothing() {
-        let (temporary, folder) = open();
-        let staging = folder.stage();
-        staging.write("a.csv", |file| file.write_all(b"new")).expect("staged");
-        drop(staging);
-        assert!(!temporary.path().join(".rushes/next").exists());
-        assert!(!temporary.path().join("a.csv").exists());
-    }
-
-    #[test]
-    fn a_second_exporter_is_told_that_there_is_a_first() {
-        let (temporary, folder) = open();
-        let error = ExportFolder::open(temporary.path()).expect_err("busy").to_string();
-        assert!(error.starts_with("another export is writing to"), "{error}");
-        drop(folder);
-        assert!(ExportFolder::open(temporary.path()).is_ok());
-    }
-}
+mod tests;

@@ -130,6 +130,19 @@ impl Manifest {
     }
 }
 
+/// Names of the files in a manifest of any version, none if it is not there; `None` if the file is no manifest.
+pub(crate) fn written(path: &Path) -> Option<BTreeSet<String>> {
+    let bytes = match std::fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Some(BTreeSet::new()),
+        Err(_) => return None,
+    };
+    let json: serde_json::Value = serde_json::from_slice(&bytes).ok()?;
+    json.get("format")?.as_u64()?;
+    let files = json.get("tables")?.as_object()?.values().filter_map(|table| table.get("files")?.as_object());
+    Some(files.flat_map(|files| files.keys().cloned()).collect())
+}
+
 impl TableEntry {
     /// Whether the files hold what an export of `revision` would write.
     pub fn is_current(&self, folder: &Path, revision: i64, like: &TableEntry) -> bool {
