@@ -282,7 +282,7 @@ impl<'a> Visitor<'a> for KeySeed<'_> {
 /// Reads a value. Deeper nesting than any type has is skipped without recursion, so no record overflows the stack.
 #[derive(Clone, Copy)]
 pub(super) struct JsonSeed {
-    /// Levels of lists and of extended JSON that are still read: an item of a list, and a number inside a `$date`.
+    /// Levels of nesting that are still read: an item of a list, and a number inside of a `$date`.
     levels: u8,
 }
 
