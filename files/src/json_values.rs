@@ -137,8 +137,8 @@ impl JsonValues {
 
     /// Judges a value that is structurally complete.
     fn judge(&mut self, first: u8, length: usize) -> Result<usize, Trouble> {
-        if first == b'"' && self.is_field_name(length)? {
-            let reason = "a field name where a record should begin; a bracket before it is wrong".to_owned();
+        if first == b'"' && !self.may_end(length)? {
+            let reason = "a text where a record should begin; a quote or bracket before it is wrong".to_owned();
             return Err(self.recover(first, &Fault { at: length, reason, is_incomplete: false })?);
         }
         let value = self.window.held()[..length].trim_ascii_end();
@@ -186,8 +186,8 @@ impl JsonValues {
         let verdict = if is_closed(first) { self.parse_tolerantly()? } else { None };
         match verdict {
             None => self.pass_to_end(Scan::of(first)),
-            Some(Verdict::End(end)) if first == b'{' && !self.is_followed_by_element(end)? => self.search(end, None),
-            Some(Verdict::End(end)) if first == b'"' && self.is_field_name(end)? => self.search(end, None),
+            Some(Verdict::End(end)) if first == b'{' && !self.may_end(end)? => self.search(end, None),
+            Some(Verdict::End(end)) if first == b'"' && !self.may_end(end)? => self.search(1, None),
             Some(Verdict::End(end)) => {
                 self.window.consume(end);
                 Ok(())
@@ -208,20 +208,15 @@ impl JsonValues {
         }
     }
 
-    /// Whether an object may end at `end`, with its own bracket.
-    fn may_end_object(&mut self, end: usize) -> Result<bool, Trouble> {
-        Ok(self.window.held()[end - 1] == b'}' && self.is_followed_by_element(end)?)
-    }
-
-    /// Whether an element may end at `end`: behind it something stands that separates it from the next, or ends the array.
-    fn is_followed_by_element(&mut self, end: usize) -> Result<bool, Trouble> {
+    /// Whether a value may end at `end`: what stands behind it begins no field and continues no text.
+    fn may_end(&mut self, end: usize) -> Result<bool, Trouble> {
         let is_next = |byte| is_separator(byte) || matches!(byte, b'{' | b'[' | b']' | 0xef);
         Ok(self.next_byte(end)?.is_none_or(is_next))
     }
 
-    /// Whether the string that ends at `end` is the name of a field, so that a bracket before it is wrong.
-    fn is_field_name(&mut self, end: usize) -> Result<bool, Trouble> {
-        Ok(self.next_byte(end)? == Some(b':'))
+    /// Whether an object may end at `end`, with its own bracket.
+    fn may_end_object(&mut self, end: usize) -> Result<bool, Trouble> {
+        Ok(self.window.held()[end - 1] == b'}' && self.may_end(end)?)
     }
 
     /// The first byte behind `from` that is no white space; none at the end of the file or if it is far away.

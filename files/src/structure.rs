@@ -63,12 +63,18 @@ enum Kind {
     Closed,
     /// Anything else: it ends before a comma, a bracket or the next object, white space included.
     Bare,
+    /// A closing bracket that nothing opened: junk of one byte.
+    Stray,
 }
 
 impl Scan {
     /// A scan of the value that begins with `first`.
     pub(super) fn of(first: u8) -> Self {
-        let kind = if is_closed(first) { Kind::Closed } else { Kind::Bare };
+        let kind = match first {
+            _ if is_closed(first) => Kind::Closed,
+            b'}' | b']' | b',' => Kind::Stray,
+            _ => Kind::Bare,
+        };
         Self { at: 0, depth: 0, kind, is_in_string: false, is_escaped: false }
     }
 
@@ -77,6 +83,7 @@ impl Scan {
         match self.kind {
             Kind::Closed => self.advance_closed(value),
             Kind::Bare => self.advance_bare(value),
+            Kind::Stray => Some(1),
         }
     }
 
@@ -124,12 +131,10 @@ impl Scan {
 
     fn advance_bare(&mut self, value: &[u8]) -> Option<usize> {
         let end = value[self.at..].iter().position(|byte| matches!(byte, b',' | b']' | b'{' | b'}'));
-        let Some(end) = end.map(|passed| self.at + passed) else {
+        if end.is_none() {
             self.at = value.len();
-            return None;
-        };
-        // A closing bracket that nothing opened is junk of its own.
-        Some(end.max(1))
+        }
+        end.map(|passed| self.at + passed)
     }
 }
 

@@ -181,7 +181,7 @@ fn a_bad_quote_or_bracket_costs_one_record_although_lists_have_objects_of_the_sa
         r#"{"id": 2, "x": "one " quote", NESTED}"#,
         r#"{"id": 2, "x": "no end, NESTED}"#,
         r#"{"id": 2, "x": no start", NESTED}"#,
-        r#"{"id": 2, "x": "back", NESTED}"#,
+        r#"{"id": 2, "x": "back\", NESTED}"#,
         r#"{"id": 2, "x" 1, NESTED}"#,
         r#"{"id": 2, "x": [1, NESTED}"#,
         r#"{"id": 2, "x": {"a": 1, NESTED}"#,
