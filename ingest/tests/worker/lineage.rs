@@ -69,7 +69,7 @@ fn a_lower_version_is_refused_though_the_database_has_never_had_it() {
     let before = catalog(&pipeline);
     for (old, states) in [
         (version(2, &[BY_SENSOR]), "is version 2"),
-        (schema(&[BY_HOUR, "\n"]), "was replaced"),
+        (schema(&[BY_HOUR, "\n"]), "states no version"),
         (schema(&[BY_SENSOR]), "states no version"),
     ] {
         pipeline.write("old.toml", &old);

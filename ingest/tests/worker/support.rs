@@ -4,6 +4,7 @@ use bson::{Bson, Document, doc};
 use futures_util::TryStreamExt;
 use ingest::store::Counts;
 use mongodb::error::ErrorKind;
+use mongodb::options::ReadConcern;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use sample::GenerateOptions;
@@ -162,8 +163,13 @@ impl Pipeline {
     }
 
     /// What all positions of the store say together.
+    /// What a majority has, as the programs read it: a program that is started next sees at least as much.
     pub fn stored_counts(&self) -> Counts {
-        sum(&self.documents("offsets", doc! {}))
+        let read = async {
+            let offsets = self.database.collection::<Document>("offsets");
+            offsets.find(doc! {}).read_concern(ReadConcern::majority()).await?.try_collect::<Vec<_>>().await
+        };
+        sum(&self.runtime.block_on(read).unwrap())
     }
 
     /// At one moment the positions have counted as many events and dead letters as there are; returns their counts. Of a transaction
