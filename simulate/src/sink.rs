@@ -1,7 +1,9 @@
 //! The pipeline's port over the database in memory, with a network in between: every request takes time, and its answer may be lost.
 
+use crate::check;
 use crate::db::{Db, Fate, Id, Refusal, TransactionId};
 use crate::guard::Guard;
+use crate::topic::LogRecord;
 use bson::raw::{RawBsonRef, RawDocument, RawDocumentBuf};
 use ingest::batch::{CommitPlan, DeadLetter};
 use ingest::commit::{BatchSink, CommitError, Durability, PositionMove, Transient, WriteAbort};
@@ -33,6 +35,9 @@ pub(crate) struct Server {
     pub(crate) without: Option<Guard>,
     /// Requests so far: equal runs have equal numbers.
     pub(crate) requests: AtomicU64,
+    logs: Vec<[Vec<LogRecord>; 2]>,
+    /// The first invariant that did not hold.
+    broken: Mutex<Option<String>>,
     /// Transactions that began under an assignment that was over.
     pub(crate) begun_after_revoke: AtomicU64,
 }
@@ -54,8 +59,10 @@ impl Outages {
 }
 
 impl Server {
-    pub(crate) fn new(random: StdRng, without: Option<Guard>) -> Self {
+    pub(crate) fn new(random: StdRng, logs: Vec<[Vec<LogRecord>; 2]>, without: Option<Guard>) -> Self {
         Self {
+            logs,
+            broken: Mutex::new(None),
             db: Mutex::new(Db::new(without)),
             random: Mutex::new(random),
             outages: Mutex::new(Outages::none()),
@@ -71,6 +78,23 @@ impl Server {
 
     pub(crate) fn outages(&self) -> MutexGuard<'_, Outages> {
         self.outages.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Checks what is stored now; [`broken`](Self::broken) keeps the first problem.
+    pub(crate) fn check(&self) {
+        let db = self.db();
+        let views = [("the primary", &db.primary), ("a majority", &db.majority)];
+        let problem = views.into_iter().find_map(|(place, view)| {
+            check::view(view, &self.logs).err().map(|problem| format!("on {place}: {problem}"))
+        });
+        if let Some(problem) = problem {
+            self.broken.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(problem);
+        }
+    }
+
+    /// The first invariant that did not hold.
+    pub(crate) fn broken(&self) -> Option<String> {
+        self.broken.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// True in one of so many draws.
@@ -114,6 +138,7 @@ impl Server {
     async fn commit(self: Arc<Self>, id: TransactionId) {
         self.travel().await;
         self.db().commit(id);
+        self.check();
         let Fate::Applied(commit) = self.db().fate(id) else { return };
         sleep(self.draw(50)).await;
         let until = self.outages().lag;
