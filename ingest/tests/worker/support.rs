@@ -163,13 +163,8 @@ impl Pipeline {
     }
 
     /// What all positions of the store say together.
-    /// What a majority has, as the programs read it: a program that is started next sees at least as much.
     pub fn stored_counts(&self) -> Counts {
-        let read = async {
-            let offsets = self.database.collection::<Document>("offsets");
-            offsets.find(doc! {}).read_concern(ReadConcern::majority()).await?.try_collect::<Vec<_>>().await
-        };
-        sum(&self.runtime.block_on(read).unwrap())
+        sum(&self.documents("offsets", doc! {}))
     }
 
     /// At one moment the positions have counted as many events and dead letters as there are; returns their counts. Of a transaction
@@ -201,8 +196,16 @@ impl Pipeline {
     }
 
     /// Waits until the store has read so many records.
+    /// Waits until a majority has the counts, as the programs read them: one that is started next sees at least as much.
     pub fn wait_until_read(&self, records: i64) {
-        wait_until(&format!("{records} records are read"), || self.stored_counts().read >= records);
+        let offsets = self.database.collection::<Document>("offsets");
+        let read = async || {
+            let found = offsets.find(doc! {}).read_concern(ReadConcern::majority()).await?;
+            found.try_collect::<Vec<_>>().await
+        };
+        wait_until(&format!("{records} records are read"), || {
+            sum(&self.runtime.block_on(read()).unwrap()).read >= records
+        });
     }
 
     pub fn documents(&self, collection: &str, filter: Document) -> Vec<Document> {
