@@ -262,7 +262,7 @@ impl Move {
 }
 
 /// The `{_id}` document of an event.
-fn id_document(event: &RawDocument) -> RawDocumentBuf {
+pub fn id_document(event: &RawDocument) -> RawDocumentBuf {
     let mut document = RawDocumentBuf::new();
     if let Ok(Some(id)) = event.get("_id") {
         document.append(cstr!("_id"), id);

@@ -5,7 +5,7 @@ use crate::db::{Db, Fate, Id, Refusal, TransactionId};
 use crate::guard::Guard;
 use crate::topic::LogRecord;
 use bson::raw::{RawBsonRef, RawDocument, RawDocumentBuf};
-use ingest::batch::{CommitPlan, DeadLetter};
+use ingest::batch::{CommitPlan, DeadLetter, id_document};
 use ingest::commit::{BatchSink, CommitError, Durability, PositionMove, Transient, WriteAbort};
 use ingest::dead_letters::Settlement;
 use ingest::store::{Obstacle, Position};
@@ -261,7 +261,7 @@ impl BatchSink for MemorySink {
         events: &[Cow<'_, RawDocumentBuf>],
     ) -> Result<(), WriteAbort> {
         let events: Vec<(Id, RawDocumentBuf)> =
-            events.iter().map(|event| (id_of(event), event.as_ref().clone())).collect();
+            events.iter().map(|event| (id_document(event).into_bytes(), event.as_ref().clone())).collect();
         self.send(transaction, |db, id| db.insert_events(id, events)).await
     }
 
@@ -352,12 +352,4 @@ fn film_of(group: &Group) -> String {
         RawBsonRef::String(film) => film.to_owned(),
         other => format!("{other:?}"),
     }
-}
-
-fn id_of(event: &RawDocument) -> Id {
-    let mut id = RawDocumentBuf::new();
-    if let Ok(Some(value)) = event.get("_id") {
-        id.append(bson::raw::cstr!("_id"), value);
-    }
-    id.into_bytes()
 }
