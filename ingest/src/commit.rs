@@ -43,7 +43,7 @@ pub struct Committer<S> {
     plan: Arc<PlanInForce>,
     worker: String,
     timeout: Duration,
-    known: Arc<KnownIds>,
+    known: KnownIds,
 }
 
 /// What a transaction is for.
@@ -58,7 +58,7 @@ enum Purpose<'a> {
 impl<S: BatchSink> Committer<S> {
     /// A committer; `worker` stands in the positions it moves, `timeout` bounds one try.
     pub fn new(sink: S, schema: Arc<Schema>, plan: Arc<PlanInForce>, worker: String, timeout: Duration) -> Self {
-        Self { sink, schema, plan, worker, timeout, known: Arc::default() }
+        Self { sink, schema, plan, worker, timeout, known: KnownIds::default() }
     }
 
     /// Tries to commit a batch once; `before` is what its partitions were before it.

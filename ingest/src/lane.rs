@@ -408,6 +408,12 @@ pub(crate) struct Backoff {
     jitter: u64,
 }
 
+impl Default for Backoff {
+    fn default() -> Self {
+        Self::new(rand::random())
+    }
+}
+
 impl Backoff {
     /// Equal seeds give equal pauses, so that a simulated run can be repeated.
     pub(crate) fn new(seed: u64) -> Self {

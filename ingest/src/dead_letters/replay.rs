@@ -176,7 +176,7 @@ impl Replay {
     /// Settles the letters that can be used, those of them that are still open.
     async fn settle(&self, mut letters: Vec<Letter>) -> Result<Counts, IngestError> {
         let deadline = Instant::now() + PATIENCE;
-        let mut backoff = Backoff::new(rand::random());
+        let mut backoff = Backoff::default();
         while !letters.is_empty() {
             let settlement = Settlement::new(&self.decoder, &letters);
             let positions = self.positions().await.map_err(|error| self.store.outside(&error))?;

@@ -35,7 +35,7 @@ pub(super) struct Coverage {
 impl Coverage {
     /// Both at one moment, so that batches that commit meanwhile are in both or in neither.
     pub(super) async fn read(store: &Store) -> Result<Self, Error> {
-        let mut backoff = Backoff::new(rand::random());
+        let mut backoff = Backoff::default();
         for _ in 0..TRIES {
             match Self::read_snapshot(store).await {
                 Err(error) if error_code(&error) == Some(SNAPSHOT_UNAVAILABLE) => backoff.wait().await,

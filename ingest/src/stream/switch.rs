@@ -49,7 +49,7 @@ pub async fn prepare(
     again: &[&StateTable],
     consent: Consent,
 ) -> Result<i64, IngestError> {
-    let (deadline, mut backoff) = (Instant::now() + PATIENCE, Backoff::new(rand::random()));
+    let (deadline, mut backoff) = (Instant::now() + PATIENCE, Backoff::default());
     loop {
         let error = match try_prepare(store, schema, again, consent).await {
             Ok(plan) => return Ok(plan),
